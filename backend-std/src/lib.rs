@@ -1,0 +1,1 @@
+//! Tacket on the desktop.

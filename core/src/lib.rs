@@ -1,0 +1,53 @@
+//! Async byte streams with one contract, from firmware without a heap to the desktop.
+//!
+//! A protocol written against [`Stream`] runs unchanged over whatever keeps the contract: sockets of the operating system,
+//! sockets of a microcontroller's network stack, TLS around either, two pipes stapled together, or memory in a test.
+//! This crate holds the contract and what stands on it alone; it is `no_std`, needs no allocator, and knows no executor and
+//! no clock. From the top down:
+//!
+//! * a **protocol** takes a [`Stream`]: [`SendStream`] and [`ReceiveStream`] at once ([`Split`]), with an end of its own for
+//!   the sending direction ([`HalfCloseable`]);
+//! * it ends with [`AsyncResource::close`], or, forcefully, with a drop;
+//! * a [`StapledStream`] makes a two-way stream of two one-way streams, [`CloseOnEof`] gives an end to a
+//!   send half that has only a close, and [`Foreign`] adopts any `embedded-io-async` type;
+//! * connections come from a [`Listener`], time from a [`Clock`], and [`timeout`] joins time to any future;
+//! * every error answers [`Error::fault`], a short list to decide by;
+//! * [`testing`] has memory streams, and the contract as functions to check anybody's stream.
+//!
+//! Every tacket stream is an `embedded-io-async` [`Read`](embedded_io_async::Read) and [`Write`](embedded_io_async::Write)
+//! too, so protocol crates of that ecosystem run over it as they are.
+//!
+//! Dropping a future is an ordinary way to end an operation here. Each operation says what a drop leaves behind under
+//! *Cancel safety*, and the check functions of [`testing`] hold every stream to it.
+//!
+//! Futures of these traits carry no `Send` promise: each backend runs its streams on the thread that made them.
+#![no_std]
+#![cfg_attr(
+    not(feature = "testing"),
+    allow(rustdoc::broken_intra_doc_links, reason = "links into the kit")
+)]
+
+#[cfg(any(test, doctest))]
+extern crate std;
+
+mod clock;
+mod eof;
+mod error;
+mod foreign;
+mod listener;
+mod resource;
+mod staple;
+mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod timeout;
+
+pub use clock::Clock;
+pub use eof::{CloseOnEof, CloseOnEofError};
+pub use error::{Error, Fault};
+pub use foreign::{Foreign, ForeignError};
+pub use listener::Listener;
+pub use resource::AsyncResource;
+pub use staple::{NoHalf, StapledError, StapledStream};
+pub use stream::{HalfCloseable, ReceiveStream, SendStream, Split, Stream};
+pub use timeout::{TimedOut, timeout};
