@@ -1,1 +1,52 @@
-//! Tacket on the desktop.
+//! Tacket on the desktop: sockets, pipes, timers and an executor over `mio`.
+//!
+//! [`run`] drives a future on the calling thread; [`TaskGroup`] runs several inside it. Everything belongs to the thread that
+//! made it, and nothing here locks, or allocates, for an operation.
+//!
+//! Linux is what the tests run on. macOS and FreeBSD share its code paths; on Windows there are no pipes yet.
+//!
+//! ```
+//! use tacket::{AsyncResource, Listener, ReceiveStream, SendStream};
+//! use tacket_std::{IoError, TaskGroup, TcpListener, TcpStream};
+//!
+//! tacket_std::run(async {
+//!     let mut listener = TcpListener::bind("127.0.0.1:0".parse().expect("an address"))?;
+//!     let address = listener.local_addr()?;
+//!     TaskGroup::run(async |group| {
+//!         group.spawn(async move {
+//!             let mut stream = listener.accept().await?;
+//!             stream.send_all(b"hello").await?;
+//!             stream.close().await
+//!         });
+//!         let mut stream = TcpStream::connect(address).await?;
+//!         let mut buf = [0; 16];
+//!         assert_eq!(stream.receive_some(&mut buf).await?, 5);
+//!         assert_eq!(stream.receive_some(&mut buf).await?, 0); // the end
+//!         stream.close().await
+//!     })
+//!     .await
+//! })??;
+//! # Ok::<(), IoError>(())
+//! ```
+
+extern crate alloc;
+
+mod clock;
+mod endpoint;
+mod error;
+#[cfg(unix)]
+mod pipe;
+mod reactor;
+mod run;
+mod task_group;
+mod tcp;
+mod timer;
+mod wake;
+
+pub use clock::MonotonicClock;
+pub use error::IoError;
+#[cfg(unix)]
+pub use pipe::{PipeReceiveStream, PipeSendStream};
+pub use run::run;
+pub use task_group::TaskGroup;
+pub use tcp::{TcpListener, TcpReceiving, TcpSending, TcpStream};

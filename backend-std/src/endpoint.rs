@@ -1,0 +1,177 @@
+//! What every stream of the operating system shares: ends and failures that stay.
+
+use core::cell::Cell;
+use core::future::poll_fn;
+use std::io::{self, Read, Write};
+
+use tacket::Error as _;
+use tacket::Fault;
+
+use crate::error::{Cause, IoError, Operation};
+use crate::reactor::{Direction, Source};
+
+/// A registered source with the memory that the contract asks for. Both directions work through `&self`.
+#[derive(Debug)]
+pub(crate) struct Endpoint<S: mio::event::Source> {
+    source: Source<S>,
+    send_ended: Cell<bool>,
+    send_failure: Cell<Option<Cause>>,
+    receive_ended: Cell<bool>,
+    receive_failure: Cell<Option<Cause>>,
+}
+
+impl<S: mio::event::Source> Endpoint<S> {
+    pub(crate) const fn new(source: Source<S>) -> Self {
+        Self {
+            source,
+            send_ended: Cell::new(false),
+            send_failure: Cell::new(None),
+            receive_ended: Cell::new(false),
+            receive_failure: Cell::new(None),
+        }
+    }
+
+    pub(crate) const fn io(&self) -> &S {
+        self.source.io()
+    }
+
+    /// Whether the sending direction is over, so that dropping cuts nothing short.
+    pub(crate) const fn is_send_over(&self) -> bool {
+        self.send_ended.get() || self.send_failure.get().is_some()
+    }
+
+    fn check_sending(&self, operation: Operation) -> Result<(), IoError> {
+        if self.send_ended.get() {
+            return Err(IoError::refused(operation, Fault::Closed));
+        }
+        again(self.send_failure.get(), operation)
+    }
+
+    /// Waits until a send might find room.
+    pub(crate) async fn wait_writable(&self) -> Result<(), IoError> {
+        self.check_sending(Operation::Send)?;
+        poll_fn(|cx| self.source.poll_ready(Direction::Write, cx))
+            .await
+            .map_err(|error| IoError::new(Operation::Send, error))
+    }
+
+    /// Ends the sending direction by `shutdown`, once.
+    pub(crate) fn end_sending(
+        &self,
+        shutdown: impl FnOnce(&S) -> io::Result<()>,
+    ) -> Result<(), IoError> {
+        if self.send_ended.get() {
+            return Ok(());
+        }
+        again(self.send_failure.get(), Operation::SendEof)?;
+        match shutdown(self.io()) {
+            // The peer is gone altogether: there is nobody left to tell. Receiving reports how it went.
+            Err(error) if error.kind() != io::ErrorKind::NotConnected => {
+                Err(IoError::new(Operation::SendEof, error))
+            }
+            _ => {
+                self.send_ended.set(true);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl<S: mio::event::Source> Endpoint<S>
+where
+    for<'a> &'a S: Write,
+{
+    /// Sends what there is room for, at least a byte of `data`.
+    pub(crate) async fn send_some(&self, data: &[u8]) -> Result<usize, IoError> {
+        self.check_sending(Operation::Send)?;
+        if data.is_empty() {
+            return Ok(0);
+        }
+        let sent = poll_fn(|cx| {
+            self.source
+                .poll_io(Direction::Write, cx, data.len(), |mut io| {
+                    match io.write(data) {
+                        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                        result => result,
+                    }
+                })
+        });
+        sent.await.map_err(|cause| {
+            let failure = Cause::from(&cause);
+            let error = IoError::new(Operation::Send, cause);
+            if error.fault() == Fault::Broken {
+                self.send_failure.set(Some(failure));
+            }
+            error
+        })
+    }
+}
+
+impl<S: mio::event::Source> Endpoint<S>
+where
+    for<'a> &'a S: Read,
+{
+    /// Receives what is there, at least a byte, or the end.
+    pub(crate) async fn receive_some(&self, buf: &mut [u8]) -> Result<usize, IoError> {
+        if buf.is_empty() {
+            return Err(IoError::refused(Operation::Receive, Fault::InvalidInput));
+        }
+        if self.receive_ended.get() {
+            return Ok(0);
+        }
+        again(self.receive_failure.get(), Operation::Receive)?;
+        let received = poll_fn(|cx| {
+            self.source
+                .poll_io(Direction::Read, cx, buf.len(), |mut io| io.read(buf))
+        });
+        match received.await {
+            Ok(0) => self.end_of_receiving(),
+            Ok(count) => Ok(count),
+            Err(cause) => {
+                let failure = Cause::from(&cause);
+                let error = IoError::new(Operation::Receive, cause);
+                if error.fault() == Fault::Broken {
+                    self.receive_failure.set(Some(failure));
+                    self.send_failure
+                        .set(self.send_failure.get().or(Some(failure)));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells the end of the stream from the silence after a reset.
+    ///
+    /// The system reports a reset once, to whoever asks first; after that a read looks like an end. A send that learnt of
+    /// a reset is remembered here. `EPIPE` is no reset: the peer had sent its end before.
+    fn end_of_receiving(&self) -> Result<usize, IoError> {
+        match self.send_failure.get() {
+            Some(cause) if io::Error::from(cause).kind() != io::ErrorKind::BrokenPipe => {
+                self.receive_failure.set(Some(cause));
+                again(Some(cause), Operation::Receive).map(|()| 0)
+            }
+            _ => {
+                self.receive_ended.set(true);
+                Ok(0)
+            }
+        }
+    }
+
+    /// Takes what has arrived already, without waiting and up to a bound.
+    ///
+    /// Unread bytes make the system answer a close with a reset, which can destroy what was sent last.
+    pub(crate) fn discard_received(&self) {
+        const ROUNDS: usize = 16;
+        let mut scrap = [0; 4096];
+        for _ in 0..ROUNDS {
+            if !matches!(self.io().read(&mut scrap), Ok(count) if count == scrap.len()) {
+                return;
+            }
+        }
+    }
+}
+
+/// Reports an earlier failure once more.
+fn again(failure: Option<Cause>, operation: Operation) -> Result<(), IoError> {
+    failure.map_or(Ok(()), |cause| Err(IoError::new(operation, cause.into())))
+}

@@ -1,0 +1,189 @@
+//! The error of everything on the desktop.
+
+use core::fmt;
+use core::net::SocketAddr;
+use std::io;
+
+use embedded_io_async::ErrorKind;
+use tacket::{Error, Fault};
+
+/// What failed, what that means, and what the operating system said.
+///
+/// ```
+/// use tacket::{Error as _, Fault};
+/// use tacket_std::TcpListener;
+///
+/// let first = TcpListener::bind("127.0.0.1:0".parse()?)?;
+/// let second = TcpListener::bind(first.local_addr()?).expect_err("the port is in use");
+/// assert_eq!(second.io_error().unwrap().kind(), std::io::ErrorKind::AddrInUse);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct IoError {
+    operation: Operation,
+    fault: Fault,
+    cause: Option<io::Error>,
+}
+
+/// What was being done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Operation {
+    Run,
+    Connect(SocketAddr),
+    Bind(SocketAddr),
+    Address,
+    Accept,
+    Open(&'static str),
+    Send,
+    Receive,
+    SendEof,
+}
+
+impl IoError {
+    /// An error of the operating system, met in `operation`.
+    pub(crate) fn new(operation: Operation, cause: io::Error) -> Self {
+        Self {
+            operation,
+            fault: fault_of(operation, &cause),
+            cause: Some(cause),
+        }
+    }
+
+    /// A refusal of ours: the operating system was not asked.
+    pub(crate) const fn refused(operation: Operation, fault: Fault) -> Self {
+        Self {
+            operation,
+            fault,
+            cause: None,
+        }
+    }
+
+    /// What the operating system said, if it was asked.
+    #[must_use]
+    pub const fn io_error(&self) -> Option<&io::Error> {
+        self.cause.as_ref()
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run => f.write_str("running the event loop"),
+            Self::Connect(address) => write!(f, "connecting to {address}"),
+            Self::Bind(address) => write!(f, "listening on {address}"),
+            Self::Address => f.write_str("asking for the address"),
+            Self::Accept => f.write_str("accepting"),
+            Self::Open(what) => write!(f, "opening {what}"),
+            Self::Send => f.write_str("sending"),
+            Self::Receive => f.write_str("receiving"),
+            Self::SendEof => f.write_str("ending the stream"),
+        }
+    }
+}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            Some(cause) => write!(f, "{}: {cause}", self.operation),
+            None => write!(f, "{}: {}", self.operation, self.fault),
+        }
+    }
+}
+
+impl core::error::Error for IoError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}
+
+impl embedded_io_async::Error for IoError {
+    fn kind(&self) -> ErrorKind {
+        self.cause
+            .as_ref()
+            .map_or(self.fault.kind(), |cause| cause.kind().into())
+    }
+}
+
+impl Error for IoError {
+    fn fault(&self) -> Fault {
+        self.fault
+    }
+}
+
+/// An error of the operating system that can be reported again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    Os(i32),
+    Kind(io::ErrorKind),
+}
+
+impl From<&io::Error> for Cause {
+    fn from(error: &io::Error) -> Self {
+        error
+            .raw_os_error()
+            .map_or(Self::Kind(error.kind()), Self::Os)
+    }
+}
+
+impl From<Cause> for io::Error {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Os(code) => Self::from_raw_os_error(code),
+            Cause::Kind(kind) => Self::from(kind),
+        }
+    }
+}
+
+fn fault_of(operation: Operation, cause: &io::Error) -> Fault {
+    use io::ErrorKind as Kind;
+    if is_capacity(cause) {
+        return Fault::Capacity;
+    }
+    match (operation, cause.kind()) {
+        (_, Kind::InvalidInput) => Fault::InvalidInput,
+        (_, Kind::Unsupported) => Fault::Unsupported,
+        (Operation::Connect(_) | Operation::Send | Operation::Receive | Operation::SendEof, _) => {
+            Fault::Broken
+        }
+        _ => Fault::Other,
+    }
+}
+
+/// The process or the system is out of descriptors or buffers; that can pass.
+fn is_capacity(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    #[cfg(windows)]
+    let codes = [10024, 10055]; // WSAEMFILE, WSAENOBUFS
+    error
+        .raw_os_error()
+        .is_some_and(|code| codes.contains(&code))
+}
+
+/// The connection failed before it could be accepted; the listener is fine.
+pub(crate) fn is_ignorable_on_accept(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    #[cfg(unix)]
+    if error.raw_os_error().is_some_and(|code| {
+        [
+            libc::EPROTO,
+            libc::ENOPROTOOPT,
+            libc::EHOSTDOWN,
+            libc::EOPNOTSUPP,
+        ]
+        .contains(&code)
+    }) {
+        return true;
+    }
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::PermissionDenied
+            | Kind::NetworkDown
+            | Kind::NetworkUnreachable
+            | Kind::HostUnreachable
+            | Kind::TimedOut
+            | Kind::Interrupted
+    )
+}

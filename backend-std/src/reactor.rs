@@ -1,0 +1,363 @@
+//! The loop of one thread: what is ready, when to wake, and the sleep between.
+//!
+//! Each source is registered once, for both directions, edge-triggered. Its readiness lives in a slot of its own: an operation
+//! is tried at once unless the slot says that the source is drained, and waits only then. A short read or write drains too, so
+//! that a request and its answer cost no system call that would only say "would block".
+
+use alloc::rc::Rc;
+use alloc::sync::Arc;
+use core::cell::{Cell, RefCell};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::io;
+
+use mio::{Events, Interest, Token};
+use slab::Slab;
+
+use crate::timer::Timers;
+use crate::wake::WakeState;
+
+/// How much one direction of a source may move in a turn of the loop before it gives way to the others.
+///
+/// 256 KiB keeps a bulk transfer inside the processor's cache; it is a few per cent of overhead at most.
+const BURST: usize = 256 * 1024;
+/// What the smallest operation costs of a burst, so that small operations give way as well.
+const LEAST_COST: usize = 2 * 1024;
+
+/// How many events one turn takes from the operating system.
+const EVENTS: usize = 1024;
+/// The token of the cross-thread wake; no slot ever has it.
+const WAKE: Token = Token(usize::MAX);
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Reactor>>> = const { RefCell::new(None) };
+}
+
+/// The event loop of one thread.
+#[derive(Debug)]
+pub(crate) struct Reactor {
+    poll: RefCell<mio::Poll>,
+    events: RefCell<Events>,
+    slots: RefCell<Slab<Rc<Slot>>>,
+    wake: Arc<WakeState<mio::Waker>>,
+    pub(crate) timers: Timers,
+    /// Whether `run` drives this loop now.
+    running: Cell<bool>,
+    turn: Cell<u64>,
+}
+
+impl Reactor {
+    /// The loop of this thread, made on first use.
+    pub(crate) fn current() -> io::Result<Rc<Self>> {
+        CURRENT.with_borrow_mut(|current| match current {
+            Some(reactor) => Ok(Rc::clone(reactor)),
+            None => {
+                let reactor = Rc::new(Self::new()?);
+                *current = Some(Rc::clone(&reactor));
+                Ok(reactor)
+            }
+        })
+    }
+
+    fn new() -> io::Result<Self> {
+        let poll = mio::Poll::new()?;
+        let waker = mio::Waker::new(poll.registry(), WAKE)?;
+        Ok(Self {
+            poll: RefCell::new(poll),
+            events: RefCell::new(Events::with_capacity(EVENTS)),
+            slots: RefCell::new(Slab::new()),
+            wake: Arc::new(WakeState::new(waker)),
+            timers: Timers::new(),
+            running: Cell::new(false),
+            turn: Cell::new(0),
+        })
+    }
+
+    /// Marks the loop driven until the guard is dropped; `None` when it is already.
+    pub(crate) fn enter(&self) -> Option<Running<'_>> {
+        if self.running.replace(true) {
+            return None;
+        }
+        self.wake.wake(); // the first turn polls
+        Some(Running(self))
+    }
+
+    pub(crate) const fn is_running(&self) -> bool {
+        self.running.get()
+    }
+
+    /// The waker of the future that `run` drives.
+    pub(crate) fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.wake))
+    }
+
+    /// Whether that future was woken since the last call.
+    pub(crate) fn take_woken(&self) -> bool {
+        self.wake.take_woken()
+    }
+
+    /// Sleeps until something is ready, due or woken, and wakes whoever waits for it.
+    pub(crate) fn turn(&self) -> io::Result<()> {
+        let timeout = if self.wake.fall_asleep() {
+            self.timers.until_next()
+        } else {
+            Some(Duration::ZERO)
+        };
+        let mut events = self.events.borrow_mut();
+        let polled = self.poll.borrow_mut().poll(&mut events, timeout);
+        self.wake.rise();
+        match polled {
+            Ok(()) => self.dispatch(&events),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+        self.timers.fire();
+        self.turn.set(self.turn.get().wrapping_add(1));
+        Ok(())
+    }
+
+    fn dispatch(&self, events: &Events) {
+        let slots = self.slots.borrow();
+        for event in events {
+            let Some(slot) = slots.get(event.token().0) else {
+                continue;
+            };
+            let failed = event.is_error();
+            if event.is_readable() || event.is_read_closed() || failed {
+                slot.read.make_ready(event.is_read_closed() || failed);
+            }
+            if event.is_writable() || event.is_write_closed() || failed {
+                slot.write.make_ready(event.is_write_closed() || failed);
+            }
+        }
+    }
+}
+
+/// Marks its loop as driven while it lives.
+pub(crate) struct Running<'a>(&'a Reactor);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.set(false);
+    }
+}
+
+/// The readiness of one source.
+#[derive(Debug)]
+struct Slot {
+    read: Readiness,
+    write: Readiness,
+}
+
+/// The readiness of one direction.
+#[derive(Debug)]
+struct Readiness {
+    /// Not known to be drained.
+    ready: Cell<bool>,
+    /// The direction ended or failed: no further event will come, so it stays ready.
+    ended: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+    /// The turn in which `spent` was spent.
+    turn: Cell<u64>,
+    spent: Cell<usize>,
+}
+
+impl Readiness {
+    const fn new(ready: bool) -> Self {
+        Self {
+            ready: Cell::new(ready),
+            ended: Cell::new(false),
+            waker: RefCell::new(None),
+            turn: Cell::new(0),
+            spent: Cell::new(0),
+        }
+    }
+
+    fn make_ready(&self, ended: bool) {
+        self.ready.set(true);
+        if ended {
+            self.ended.set(true);
+        }
+        let waker = self.waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn drain(&self) {
+        if !self.ended.get() {
+            self.ready.set(false);
+        }
+    }
+
+    fn wait<T>(&self, cx: &Context<'_>) -> Poll<T> {
+        let mut waker = self.waker.borrow_mut();
+        if !waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            *waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Whether this direction has used up its burst of `turn`.
+    fn must_give_way(&self, turn: u64) -> bool {
+        if self.turn.replace(turn) != turn {
+            self.spent.set(0);
+        }
+        self.spent.get() >= BURST
+    }
+
+    fn spend(&self, cost: usize) {
+        self.spent
+            .set(self.spent.get().saturating_add(cost.max(LEAST_COST)));
+    }
+}
+
+/// Which way an operation goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+/// What an operation moved: decides whether it drained its source and how much of a burst it spent.
+pub(crate) trait Moved {
+    fn moved(&self) -> usize;
+}
+
+impl Moved for usize {
+    fn moved(&self) -> usize {
+        *self
+    }
+}
+
+/// A source of events, registered with the loop of its thread until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Source<S: mio::event::Source> {
+    io: S,
+    slot: Rc<Slot>,
+    key: usize,
+    reactor: Rc<Reactor>,
+}
+
+impl<S: mio::event::Source> Source<S> {
+    /// Registers `io`. A source that is not `connected` yet is not writable before the system says so.
+    pub(crate) fn new(mut io: S, connected: bool) -> io::Result<Self> {
+        let reactor = Reactor::current()?;
+        let slot = Rc::new(Slot {
+            read: Readiness::new(true),
+            write: Readiness::new(connected),
+        });
+        let key = reactor.slots.borrow_mut().insert(Rc::clone(&slot));
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let registered = reactor
+            .poll
+            .borrow()
+            .registry()
+            .register(&mut io, Token(key), interest);
+        if let Err(error) = registered {
+            reactor.slots.borrow_mut().remove(key);
+            return Err(error);
+        }
+        Ok(Self {
+            io,
+            slot,
+            key,
+            reactor,
+        })
+    }
+
+    pub(crate) const fn io(&self) -> &S {
+        &self.io
+    }
+
+    fn readiness(&self, direction: Direction) -> &Readiness {
+        match direction {
+            Direction::Read => &self.slot.read,
+            Direction::Write => &self.slot.write,
+        }
+    }
+
+    /// Waits until `direction` is not known to be drained.
+    pub(crate) fn poll_ready(
+        &self,
+        direction: Direction,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let readiness = self.readiness(direction);
+        if readiness.ready.get() {
+            return Poll::Ready(Ok(()));
+        }
+        self.check_driven()?;
+        readiness.wait(cx)
+    }
+
+    /// Notes that `direction` is drained: the system will tell when it no longer is.
+    pub(crate) fn drain(&self, direction: Direction) {
+        self.readiness(direction).drain();
+    }
+
+    /// Runs `operation` once the source may be ready for it, and again until it no longer would block.
+    ///
+    /// `asked` is how much the operation asks to move; moving less means that the source is drained.
+    pub(crate) fn poll_io<T: Moved>(
+        &self,
+        direction: Direction,
+        cx: &Context<'_>,
+        asked: usize,
+        mut operation: impl FnMut(&S) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        let readiness = self.readiness(direction);
+        if readiness.ready.get() && readiness.must_give_way(self.reactor.turn.get()) {
+            self.check_driven()?;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        loop {
+            if !readiness.ready.get() {
+                self.check_driven()?;
+                return readiness.wait(cx);
+            }
+            match operation(&self.io) {
+                Ok(value) => {
+                    let moved = value.moved();
+                    readiness.spend(moved);
+                    // Windows tells of new readiness only after an operation that would have blocked.
+                    if cfg!(not(windows)) && moved < asked {
+                        readiness.drain();
+                    }
+                    return Poll::Ready(Ok(value));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.drain(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Refuses to wait where nobody would ever wake the waiter.
+    fn check_driven(&self) -> io::Result<()> {
+        if self.reactor.is_running() {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "waiting needs tacket_std::run on the thread that made the stream",
+        ))
+    }
+}
+
+impl<S: mio::event::Source> Drop for Source<S> {
+    fn drop(&mut self) {
+        // It fails only for a source that the system has forgotten already.
+        let _ = self
+            .reactor
+            .poll
+            .borrow()
+            .registry()
+            .deregister(&mut self.io);
+        self.reactor.slots.borrow_mut().remove(self.key);
+    }
+}

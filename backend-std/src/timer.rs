@@ -1,0 +1,85 @@
+//! Who sleeps until when.
+
+use alloc::collections::BTreeMap;
+use core::cell::{Cell, RefCell};
+use core::task::{Context, Waker};
+use core::time::Duration;
+use std::sync::OnceLock;
+use std::time::Instant;
+
+/// The time since this process first asked.
+pub(crate) fn now() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// The sleepers of one thread, by deadline, and by arrival among equals.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    sleepers: RefCell<BTreeMap<(Duration, u64), Option<Waker>>>,
+    next_id: Cell<u64>,
+}
+
+/// Names a sleeper until it is removed.
+pub(crate) type TimerKey = (Duration, u64);
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        // One entry that is never due keeps the first node of the tree allocated.
+        let sleepers = BTreeMap::from([((Duration::MAX, 0), None)]);
+        Self {
+            sleepers: RefCell::new(sleepers),
+            next_id: Cell::new(1),
+        }
+    }
+
+    pub(crate) fn insert(&self, deadline: Duration, cx: &Context<'_>) -> TimerKey {
+        let key = (deadline, self.next_id.replace(self.next_id.get() + 1));
+        self.sleepers
+            .borrow_mut()
+            .insert(key, Some(cx.waker().clone()));
+        key
+    }
+
+    /// Points an earlier `insert` at another waker.
+    pub(crate) fn update(&self, key: TimerKey, cx: &Context<'_>) {
+        if let Some(Some(waker)) = self.sleepers.borrow_mut().get_mut(&key) {
+            waker.clone_from(cx.waker());
+        }
+    }
+
+    pub(crate) fn remove(&self, key: TimerKey) {
+        let removed = self.sleepers.borrow_mut().remove(&key);
+        drop(removed);
+    }
+
+    /// How long until the next sleeper is due; `None` when nobody sleeps.
+    pub(crate) fn until_next(&self) -> Option<Duration> {
+        let sleepers = self.sleepers.borrow();
+        let ((deadline, _), waker) = sleepers.first_key_value()?;
+        waker.as_ref()?;
+        Some(deadline.saturating_sub(now()))
+    }
+
+    /// Wakes everybody who is due.
+    pub(crate) fn fire(&self) {
+        if self.until_next() != Some(Duration::ZERO) {
+            return;
+        }
+        let time = now();
+        loop {
+            let mut sleepers = self.sleepers.borrow_mut();
+            let Some(entry) = sleepers.first_entry() else {
+                return;
+            };
+            if entry.key().0 > time || entry.get().is_none() {
+                return;
+            }
+            let waker = entry.remove();
+            drop(sleepers);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
