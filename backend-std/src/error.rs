@@ -98,9 +98,10 @@ impl core::error::Error for IoError {
 
 impl embedded_io_async::Error for IoError {
     fn kind(&self) -> ErrorKind {
-        self.cause
-            .as_ref()
-            .map_or(self.fault.kind(), |cause| cause.kind().into())
+        match &self.cause {
+            Some(cause) => cause.kind().into(),
+            None => self.fault.kind(),
+        }
     }
 }
 
@@ -119,9 +120,10 @@ pub(crate) enum Cause {
 
 impl From<&io::Error> for Cause {
     fn from(error: &io::Error) -> Self {
-        error
-            .raw_os_error()
-            .map_or(Self::Kind(error.kind()), Self::Os)
+        match error.raw_os_error() {
+            Some(code) => Self::Os(code),
+            None => Self::Kind(error.kind()),
+        }
     }
 }
 

@@ -1,1 +1,16 @@
-//! Protocols.
+//! Protocols written once, for every kind of stream.
+//!
+//! They take a [`tacket::Stream`], and a [`tacket::Clock`] where time matters, and know nothing else: no operating system,
+//! no executor, no heap. The same source serves the desktop, firmware and tests.
+//!
+//! * [`echo`] sends bytes back, and checks a peer that does.
+//! * [`telemetry`] asks a device for its readings: framing, requests, replies and a running subscription.
+#![no_std]
+
+#[cfg(test)]
+extern crate std;
+
+#[cfg(test)]
+mod drive;
+pub mod echo;
+pub mod telemetry;
