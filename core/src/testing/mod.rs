@@ -1,11 +1,28 @@
 //! Streams in memory, and the contract as functions that check anybody's stream.
 //!
+//! * [`MemoryPair`] and [`MemoryPipe`]: streams over buffers of any size, to run a protocol without a network.
+//! * [`check_one_way_stream`], [`check_two_way_stream`], [`check_half_closeable_stream`]: each clause of the contract, by id, on
+//!   any stream that you can make pairs of. They also drop every operation at every poll.
+//! * [`Pattern`] and [`DropPoint`]: what the checks are made of, for tests of your own.
+//!
 //! Enabled by the feature `testing`; as `no_std` and free of allocation as the rest, so the checks also run on the target.
 
+mod dropped;
+mod dropping;
+mod examiner;
 mod memory;
+mod one_way;
 mod pattern;
+mod report;
+mod steps;
+mod two_way;
 
+pub use dropping::DropPoint;
+pub use examiner::{Examiner, Maker, Makers};
 pub use memory::{
     MemoryError, MemoryPair, MemoryPipe, MemoryReceiveStream, MemorySendStream, MemoryStream,
 };
+pub use one_way::check_one_way_stream;
 pub use pattern::Pattern;
+pub use report::{Clause, Direction, Found, Outcome, Report, Summary, Violation};
+pub use two_way::{check_half_closeable_stream, check_two_way_stream};

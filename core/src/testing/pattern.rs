@@ -73,6 +73,11 @@ impl Pattern {
         difference.map_or(Ok(()), Err)
     }
 
+    /// Moves past the next `count` bytes.
+    pub fn skip(&mut self, count: usize) {
+        self.each_piece(count, |_, _| {});
+    }
+
     /// Hands out the next `length` bytes in pieces of up to a word, each with its offset.
     fn each_piece(&mut self, length: usize, mut piece: impl FnMut(usize, &[u8])) {
         let mut at = 0;

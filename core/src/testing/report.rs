@@ -1,0 +1,208 @@
+//! What a check found, clause by clause.
+
+use core::fmt;
+
+use super::DropPoint;
+use crate::Fault;
+
+/// One clause of the contract, as checked on one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Clause {
+    /// Its id in the list of behaviours, such as `STR-13`; `TKT` ids are rules that tacket adds.
+    pub id: &'static str,
+    /// The rule in a sentence.
+    pub rule: &'static str,
+    /// Which way the data went.
+    pub direction: Direction,
+}
+
+impl Clause {
+    pub(super) const fn new(id: &'static str, rule: &'static str, direction: Direction) -> Self {
+        Self {
+            id,
+            rule,
+            direction,
+        }
+    }
+}
+
+impl fmt::Display for Clause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.id, self.direction, self.rule)
+    }
+}
+
+/// Which way the data of a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Direction {
+    /// From the first stream of the pair to the second.
+    Forward,
+    /// From the second to the first.
+    Backward,
+    /// Both ways at once.
+    Both,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Forward => "forward",
+            Self::Backward => "backward",
+            Self::Both => "both ways",
+        })
+    }
+}
+
+/// How a clause came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The stream keeps it.
+    Passed,
+    /// The stream breaks it.
+    Failed(Violation),
+    /// It could not be tried on this stream, and why.
+    Skipped(&'static str),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Passed => f.write_str("passed"),
+            Self::Failed(violation) => write!(f, "FAILED: {violation}"),
+            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
+        }
+    }
+}
+
+/// A broken clause: what was due, what came, and after which drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// What the contract promises at that point.
+    pub expected: &'static str,
+    /// What happened.
+    pub found: Found,
+    /// Where the operation under test was dropped, in a clause about drops. The rounds go from the earliest point on, so
+    /// this is the shortest life that shows it.
+    pub dropped: Option<DropPoint>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}; {}", self.expected, self.found)?;
+        match self.dropped {
+            Some(point) => write!(f, " ({point})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What happened instead of what was expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Found {
+    /// An operation failed with this fault.
+    Fault(Fault),
+    /// An operation succeeded that had to fail or to wait.
+    Success,
+    /// An operation reported this many bytes.
+    Count(usize),
+    /// The stream ended after this many bytes.
+    EndAt(u64),
+    /// More bytes than were sent: the first one too many is at this position.
+    ExtraAt(u64),
+    /// The byte at this position differs from what was sent: one is lost, doubled or changed.
+    DifferenceAt(u64),
+    /// Nothing: it was not done when the time for a clause was up.
+    Hung,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => write!(f, "it failed: {fault} ({fault:?})"),
+            Self::Success => f.write_str("it succeeded at once"),
+            Self::Count(count) => write!(f, "it reported {count} bytes"),
+            Self::EndAt(position) => write!(f, "the stream ended after {position} bytes"),
+            Self::ExtraAt(position) => write!(f, "a byte too many at position {position}"),
+            Self::DifferenceAt(position) => {
+                write!(
+                    f,
+                    "the byte at position {position} is not the one that was sent"
+                )
+            }
+            Self::Hung => f.write_str("it was still waiting when the time was up"),
+        }
+    }
+}
+
+/// Receives the result of each clause as it is known.
+///
+/// Implemented for closures, and for `()`, which drops them.
+pub trait Report {
+    /// Takes the outcome of one clause.
+    fn clause(&mut self, clause: &Clause, outcome: &Outcome);
+}
+
+impl<F: FnMut(&Clause, &Outcome)> Report for F {
+    fn clause(&mut self, clause: &Clause, outcome: &Outcome) {
+        self(clause, outcome);
+    }
+}
+
+impl Report for () {
+    fn clause(&mut self, _: &Clause, _: &Outcome) {}
+}
+
+/// How many clauses came out which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Summary {
+    /// Kept.
+    pub passed: usize,
+    /// Broken.
+    pub failed: usize,
+    /// Not tried.
+    pub skipped: usize,
+}
+
+impl Summary {
+    /// Whether no clause is broken. Skipped clauses do not count.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.failed == 0
+    }
+
+    pub(super) const fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Passed => self.passed += 1,
+            Outcome::Failed(_) => self.failed += 1,
+            Outcome::Skipped(_) => self.skipped += 1,
+        }
+    }
+}
+
+impl Summary {
+    /// What has come since `earlier`.
+    pub(super) const fn since(self, earlier: Self) -> Self {
+        Self {
+            passed: self.passed - earlier.passed,
+            failed: self.failed - earlier.failed,
+            skipped: self.skipped - earlier.skipped,
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            passed,
+            failed,
+            skipped,
+        } = self;
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
+    }
+}

@@ -1,0 +1,163 @@
+//! The small steps that clauses are made of.
+
+use super::Pattern;
+use super::examiner::{Stop, Verdict, fault, violated};
+use super::report::Found;
+use crate::stream::yield_now;
+use crate::{Error, Fault, ReceiveStream, SendStream};
+
+/// Turns an error into a violation of `expected`.
+pub(super) fn succeeds<T, E: Error>(
+    expected: &'static str,
+    result: Result<T, E>,
+) -> Result<T, Stop> {
+    result.or_else(|error| violated(expected, fault(&error)))
+}
+
+/// Demands that `result` is this `fault`.
+pub(super) fn fails_with<T, E: Error>(
+    expected: &'static str,
+    wanted: Fault,
+    result: Result<T, E>,
+) -> Verdict {
+    match result {
+        Ok(_) => violated(expected, Found::Success),
+        Err(error) if error.fault() == wanted => Ok(()),
+        Err(error) => violated(expected, fault(&error)),
+    }
+}
+
+/// Compares received bytes with the pattern.
+pub(super) fn verifies(pattern: &mut Pattern, data: &[u8]) -> Verdict {
+    pattern.verify(data).or_else(|position| {
+        violated(
+            "the bytes that were sent, in order",
+            Found::DifferenceAt(position),
+        )
+    })
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Proper,
+    Broken,
+}
+
+/// How fast a reader takes what arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pace {
+    /// As fast as it can.
+    Fast,
+    /// The first bytes in small pieces with pauses, so that a waiting sender is polled often.
+    Hesitant,
+}
+
+/// Receives and verifies everything up to the end of the stream, whatever kind of end; returns how many bytes came.
+pub(super) async fn drain<R: ReceiveStream>(
+    rx: &mut R,
+    pattern: &mut Pattern,
+    buf: &mut [u8],
+    pace: Pace,
+) -> Result<Ending, Stop> {
+    let mut pauses = match pace {
+        Pace::Fast => 0,
+        Pace::Hesitant => 40,
+    };
+    loop {
+        let (piece, _) = buf.split_at_mut(if pauses > 0 {
+            16.min(buf.len())
+        } else {
+            buf.len()
+        });
+        match rx.receive_some(piece).await {
+            Ok(0) => {
+                for _ in 0..2 {
+                    match rx.receive_some(piece).await {
+                        Ok(0) => {}
+                        Ok(count) => {
+                            return violated("the end to stay the end", Found::Count(count));
+                        }
+                        Err(error) => return violated("the end to stay the end", fault(&error)),
+                    }
+                }
+                return Ok(Ending::Proper);
+            }
+            Ok(count) => match piece.get(..count) {
+                Some(data) => verifies(pattern, data)?,
+                None => {
+                    return violated("no more bytes than the buffer holds", Found::Count(count));
+                }
+            },
+            Err(error) if matches!(error.fault(), Fault::Broken | Fault::Truncated) => {
+                return Ok(Ending::Broken);
+            }
+            Err(error) => return violated("data, the end, or a broken stream", fault(&error)),
+        }
+        if pauses > 0 {
+            pauses -= 1;
+            yield_now().await;
+        }
+    }
+}
+
+/// Receives and verifies up to a proper end after exactly `total` bytes.
+pub(super) async fn drain_exactly<R: ReceiveStream>(
+    rx: &mut R,
+    pattern: &mut Pattern,
+    buf: &mut [u8],
+    pace: Pace,
+    total: impl Fn() -> u64,
+) -> Verdict {
+    let ending = drain(rx, pattern, buf, pace).await?;
+    if ending == Ending::Broken {
+        return violated("a proper end of the stream", Found::Fault(Fault::Broken));
+    }
+    let (got, total) = (pattern.position(), total());
+    if got < total {
+        violated("every byte before the end", Found::EndAt(got))
+    } else if got > total {
+        violated("the end after the last byte", Found::ExtraAt(total))
+    } else {
+        Ok(())
+    }
+}
+
+/// Receives and verifies exactly `count` further bytes.
+pub(super) async fn receive_exactly<R: ReceiveStream>(
+    rx: &mut R,
+    pattern: &mut Pattern,
+    buf: &mut [u8],
+    count: u64,
+) -> Verdict {
+    let until = pattern.position() + count;
+    while pattern.position() < until {
+        let left = usize::try_from(until - pattern.position()).unwrap_or(usize::MAX);
+        let (piece, _) = buf.split_at_mut(left.min(buf.len()));
+        match rx.receive_some(piece).await {
+            Ok(0) => return violated("data that was sent", Found::EndAt(pattern.position())),
+            Ok(count) => match piece.get(..count) {
+                Some(data) => verifies(pattern, data)?,
+                None => {
+                    return violated("no more bytes than the buffer holds", Found::Count(count));
+                }
+            },
+            Err(error) => return violated("data that was sent", fault(&error)),
+        }
+    }
+    Ok(())
+}
+
+/// Sends until the stream reports an error, and demands that it is `Broken`, and stays so.
+pub(super) async fn breaks_for_good<S: SendStream>(tx: &mut S, chunk: &[u8]) -> Verdict {
+    let error = loop {
+        match tx.send_all(chunk).await {
+            Ok(()) => yield_now().await,
+            Err(error) => break error,
+        }
+    };
+    if error.fault() != Fault::Broken {
+        return violated("`Broken` once the receiver is gone", fault(&error));
+    }
+    Ok(())
+}
