@@ -1,1 +1,164 @@
-//! What the tests share.
+//! What the tests share: an examination of a stream, recorded clause by clause.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tacket::testing::{Clause, Examiner, Outcome, Report};
+use tacket_std::MonotonicClock;
+
+/// Keeps the outcome of every clause.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    clauses: Vec<(Clause, Outcome)>,
+}
+
+impl Report for &mut Recorder {
+    fn clause(&mut self, clause: &Clause, outcome: &Outcome) {
+        self.clauses.push((*clause, *outcome));
+    }
+}
+
+impl Recorder {
+    /// All clauses with their outcomes, one a line.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.clauses
+            .iter()
+            .fold(String::new(), |mut text, (clause, outcome)| {
+                let _ = writeln!(text, "{clause}: {outcome}");
+                text
+            })
+    }
+
+    /// The ids of the clauses that came out as `wanted` says.
+    pub fn ids(&self, wanted: impl Fn(&Outcome) -> bool) -> BTreeSet<&'static str> {
+        self.clauses
+            .iter()
+            .filter(|(_, outcome)| wanted(outcome))
+            .map(|(clause, _)| clause.id)
+            .collect()
+    }
+
+    /// The ids of the broken clauses.
+    #[must_use]
+    pub fn failed(&self) -> BTreeSet<&'static str> {
+        self.ids(|outcome| matches!(outcome, Outcome::Failed(_)))
+    }
+
+    /// The ids of the clauses that could not be tried.
+    #[must_use]
+    pub fn skipped(&self) -> BTreeSet<&'static str> {
+        self.ids(|outcome| matches!(outcome, Outcome::Skipped(_)))
+    }
+
+    /// The ids of the clauses that are kept.
+    #[must_use]
+    pub fn passed(&self) -> BTreeSet<&'static str> {
+        self.ids(|outcome| matches!(outcome, Outcome::Passed))
+    }
+
+    /// Demands that every clause is kept, and that none was skipped but those named.
+    ///
+    /// # Panics
+    ///
+    /// With the whole report, if a clause is broken or an unexpected one was skipped.
+    pub fn assert_clean(&self, may_skip: &[&'static str]) {
+        let may_skip = may_skip.iter().copied().collect();
+        assert!(
+            self.failed().is_empty() && self.skipped() == may_skip,
+            "\n{}",
+            self.text()
+        );
+        assert!(!self.clauses.is_empty(), "nothing was checked");
+    }
+}
+
+/// How patient an examination is.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Patience {
+    /// For one clause.
+    pub limit: Duration,
+    /// For a stream to settle before it counts as clogged.
+    pub settle: Duration,
+    /// How many bytes go each way in full duplex.
+    pub duplex_bytes: u64,
+}
+
+impl Patience {
+    /// For streams in memory, where nothing takes time.
+    #[must_use]
+    pub const fn memory() -> Self {
+        Self {
+            limit: Duration::from_secs(10),
+            settle: Duration::from_millis(1),
+            duplex_bytes: 1 << 20,
+        }
+    }
+
+    /// For streams of the operating system.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self {
+            limit: Duration::from_secs(60),
+            settle: Duration::from_millis(10),
+            duplex_bytes: 1 << 20,
+        }
+    }
+
+    /// For streams that will hang: short.
+    #[must_use]
+    pub const fn short() -> Self {
+        Self {
+            limit: Duration::from_millis(600),
+            settle: Duration::from_millis(1),
+            duplex_bytes: 1 << 12,
+        }
+    }
+}
+
+/// Runs `check` on the desktop's executor, in 64 KiB of scratch memory, and returns what it reported.
+///
+/// # Panics
+///
+/// If the system gives no event loop.
+#[expect(
+    clippy::expect_used,
+    reason = "the length is the one that was asked for"
+)]
+pub fn examine(
+    patience: Patience,
+    check: impl AsyncFnOnce(&mut Examiner<'_, MonotonicClock, &mut Recorder>),
+) -> Recorder {
+    let mut scratch = vec![0; 1 << 16].into_boxed_slice();
+    let scratch: &mut [u8; 1 << 16] = (&mut *scratch).try_into().expect("as long as made");
+    examine_in(scratch, patience, check)
+}
+
+/// Runs `check` on the desktop's executor, in this scratch memory, and returns what it reported.
+///
+/// # Panics
+///
+/// If the system gives no event loop.
+#[expect(
+    clippy::expect_used,
+    reason = "a test without an event loop cannot go on"
+)]
+pub fn examine_in<const N: usize>(
+    scratch: &mut [u8; N],
+    patience: Patience,
+    check: impl AsyncFnOnce(&mut Examiner<'_, MonotonicClock, &mut Recorder>),
+) -> Recorder {
+    let mut recorder = Recorder::default();
+    let clock = MonotonicClock::new();
+    tacket_std::run(async {
+        let mut examiner = Examiner::new(&clock, scratch, &mut recorder)
+            .limit(patience.limit)
+            .settle(patience.settle)
+            .duplex_bytes(patience.duplex_bytes);
+        check(&mut examiner).await;
+    })
+    .expect("an event loop");
+    recorder
+}

@@ -5,12 +5,12 @@
 
 use futures_util::future::try_join;
 
-use super::examiner::{Bench, Examiner, Maker, Stop, Verdict, violated};
+use super::examiner::{Bench, Examiner, Maker, Stop, Verdict, fault, violated};
 use super::report::{Found, Report};
 use super::steps::{Ending, Pace, drain, drain_exactly, fails_with, succeeds, verifies};
 use super::{DropPoint, Pattern};
 use crate::stream::yield_now;
-use crate::{AsyncResource, Clock, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream};
+use crate::{AsyncResource, Clock, Fault, HalfCloseable, ReceiveStream, SendStream};
 
 /// An operation that is still waiting at this poll is not dropped later than that.
 const ROUNDS: usize = 48;
@@ -484,7 +484,7 @@ pub(super) async fn receive_in_storm<R: ReceiveStream>(
                 None => return violated("what fits the buffer", Found::Count(count)),
             },
             Some(Err(error)) => {
-                return violated("data or the end", Found::Fault(error.fault()));
+                return violated("data or the end", fault(&error));
             }
         }
         if check.position() > total {

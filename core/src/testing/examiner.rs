@@ -282,6 +282,7 @@ impl<C: Clock> Bench<'_, C> {
             let (chunk, _) = self.scratch.split_at_mut(quarter);
             pattern.clone().fill(chunk);
             match timeout(self.clock, self.settle, tx.write(chunk)).await {
+                Ok(Ok(0)) => return violated("a write to take at least a byte", Found::Count(0)),
                 Ok(Ok(count)) => pattern.skip(count),
                 Ok(Err(error)) => {
                     return violated("a send before the stream clogs to succeed", fault(&error));

@@ -1,0 +1,145 @@
+//! The executor: wakes, timers, and turns for everybody.
+
+use std::cell::{Cell, RefCell};
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join, join_all, select};
+use tacket::{Clock as _, Error as _, Fault, Listener as _, ReceiveStream, SendStream, timeout};
+use tacket_std::{MonotonicClock, TcpListener, TcpStream};
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tacket_std::run(future).expect("an event loop")
+}
+
+async fn sleep(milliseconds: u64) {
+    let clock = MonotonicClock::new();
+    clock
+        .sleep_until(clock.now() + Duration::from_millis(milliseconds))
+        .await;
+}
+
+#[test]
+fn a_wake_from_another_thread_ends_the_sleep() {
+    let start = Instant::now();
+    let mut started = false;
+    let done = Arc::new(AtomicBool::new(false));
+    run(poll_fn(|cx| {
+        if done.load(Ordering::Acquire) {
+            return Poll::Ready(());
+        }
+        if !std::mem::replace(&mut started, true) {
+            let (waker, done) = (cx.waker().clone(), Arc::clone(&done));
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(30));
+                done.store(true, Ordering::Release);
+                waker.wake();
+            });
+        }
+        Poll::Pending
+    }));
+    assert!(start.elapsed() >= Duration::from_millis(30));
+}
+
+#[test]
+fn sleepers_wake_in_the_order_of_their_deadlines() {
+    let order = RefCell::new(Vec::new());
+    run(join_all([30, 10, 20, 0].map(|delay| {
+        let order = &order;
+        async move {
+            sleep(delay).await;
+            order.borrow_mut().push(delay);
+        }
+    })));
+    assert_eq!(order.into_inner(), [0, 10, 20, 30]);
+}
+
+#[test]
+fn no_sleep_ends_early() {
+    for delay in [1, 3, 7] {
+        let start = Instant::now();
+        run(sleep(delay));
+        assert!(start.elapsed() >= Duration::from_millis(delay));
+    }
+}
+
+#[test]
+fn a_timeout_gives_the_future_its_last_chance_first() {
+    let clock = MonotonicClock::new();
+    assert_eq!(run(timeout(&clock, Duration::ZERO, async { 5 })), Ok(5));
+    assert!(run(timeout(&clock, Duration::from_millis(5), pending::<()>())).is_err());
+    assert_eq!(run(timeout(&clock, Duration::MAX, async { 6 })), Ok(6));
+}
+
+#[test]
+fn a_sleep_that_is_dropped_wakes_nobody() {
+    let polls = Cell::new(0);
+    run(async {
+        let counting = poll_fn(|_| {
+            polls.set(polls.get() + 1);
+            Poll::<()>::Pending
+        });
+        drop(select(Box::pin(sleep(10)), Box::pin(sleep(1))).await);
+        let _ = select(counting, Box::pin(sleep(40))).await;
+    });
+    assert!(polls.get() <= 2, "polled {} times", polls.get());
+}
+
+#[test]
+fn a_run_inside_a_run_is_refused() {
+    let inner = run(async { tacket_std::run(async {}) });
+    assert_eq!(inner.expect_err("refused").fault(), Fault::Unsupported);
+    run(async {}); // and the thread is fine
+}
+
+#[test]
+fn a_panic_in_the_future_leaves_the_thread_able_to_run() {
+    let unwound = std::panic::catch_unwind(|| run(async { panic!("on purpose") }));
+    assert!(unwound.is_err());
+    run(sleep(1));
+}
+
+/// Covers RES-08: one stream has data all the time, in the same task as the others.
+#[test]
+fn a_stream_that_is_always_ready_starves_nobody() {
+    run(async {
+        let mut listener =
+            TcpListener::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let connecting = join(TcpStream::connect(address), TcpStream::connect(address));
+        let accepting = async {
+            let first = listener.accept().await.expect("a client");
+            (first, listener.accept().await.expect("a client"))
+        };
+        let ((busy, quiet), (mut busy_peer, mut quiet_peer)) = join(connecting, accepting).await;
+        let (mut busy, mut quiet) = (busy.expect("connects"), quiet.expect("connects"));
+
+        // Whoever writes here and whoever reads there are ready whenever they are asked.
+        let stop = Rc::new(Cell::new(false));
+        let flood = async {
+            let mut buf = vec![0; 1 << 16];
+            while !stop.get() {
+                busy.send_all(&[1; 1024]).await.expect("sends");
+                busy_peer.receive_some(&mut buf).await.expect("receives");
+            }
+        };
+        let others = async {
+            for _ in 0..20 {
+                sleep(1).await;
+                quiet.send_all(b"x").await.expect("sends");
+                quiet_peer
+                    .receive_some(&mut [0; 1])
+                    .await
+                    .expect("receives");
+            }
+            stop.set(true);
+        };
+        let clock = MonotonicClock::new();
+        let ended = timeout(&clock, Duration::from_secs(20), join(flood, others)).await;
+        assert!(ended.is_ok(), "the flood starved the others");
+    });
+}

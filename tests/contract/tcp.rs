@@ -1,0 +1,315 @@
+//! The contract on TCP, and what TCP adds to it.
+
+use std::cell::RefCell;
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use futures_util::future::{join, try_join};
+use tacket::testing::{
+    DropPoint, Makers, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
+};
+use tacket::{
+    AsyncResource, Clock as _, Error as _, Fault, HalfCloseable, Listener as _, ReceiveStream,
+    SendStream, Split, timeout,
+};
+use tacket_std::{IoError, MonotonicClock, TcpListener, TcpStream};
+use tacket_tests::{Patience, examine};
+
+fn bind() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port")
+}
+
+/// A connected pair through `listener`.
+async fn connect(listener: &RefCell<TcpListener>) -> (TcpStream, TcpStream) {
+    let mut listener = listener.borrow_mut();
+    let address = listener.local_addr().expect("an address");
+    let connecting = TcpStream::connect(address);
+    try_join(connecting, listener.accept())
+        .await
+        .expect("a connection on loopback")
+}
+
+/// Runs `body` on a connected pair.
+fn with_pair<T>(body: impl AsyncFnOnce(TcpStream, TcpStream) -> T) -> T {
+    tacket_std::run(async {
+        let listener = RefCell::new(bind());
+        let (left, right) = connect(&listener).await;
+        body(left, right).await
+    })
+    .expect("an event loop")
+}
+
+#[test]
+fn tcp_streams_keep_the_contract_of_one_way_streams() {
+    let listener = RefCell::new(bind());
+    let make = async || connect(&listener).await;
+    examine(Patience::system(), async |e| {
+        check_one_way_stream(e, Makers::new(make, make)).await;
+    })
+    .assert_clean(&[]);
+}
+
+#[test]
+fn tcp_streams_keep_the_contract_of_two_way_streams() {
+    let listener = RefCell::new(bind());
+    let make = async || connect(&listener).await;
+    examine(Patience::system(), async |e| {
+        check_two_way_stream(e, Makers::new(make, make)).await;
+    })
+    .assert_clean(&[]);
+}
+
+#[test]
+fn tcp_streams_keep_the_contract_of_half_closeable_streams() {
+    let listener = RefCell::new(bind());
+    let make = async || connect(&listener).await;
+    examine(Patience::system(), async |e| {
+        check_half_closeable_stream(e, Makers::new(make, make)).await;
+    })
+    .assert_clean(&[]);
+}
+
+/// Covers STR-30.
+#[test]
+fn a_reset_is_broken_with_its_cause_and_stays_so() {
+    with_pair(async |mut left, right| {
+        drop(right); // an abort
+        for _ in 0..3 {
+            let error = left.receive_some(&mut [0; 16]).await.expect_err("a reset");
+            assert_eq!(error.fault(), Fault::Broken);
+            let cause = std::error::Error::source(&error).expect("a cause");
+            let cause = cause
+                .downcast_ref::<std::io::Error>()
+                .expect("of the system");
+            assert_eq!(cause.kind(), std::io::ErrorKind::ConnectionReset);
+        }
+        assert_eq!(
+            left.send_all(b"x").await.expect_err("broken").fault(),
+            Fault::Broken
+        );
+    });
+}
+
+#[test]
+fn a_reset_that_the_sender_learns_first_does_not_look_like_an_end_to_the_receiver() {
+    with_pair(async |mut left, right| {
+        drop(right);
+        while left.send_all(b"x").await.is_ok() {}
+        let error = left
+            .receive_some(&mut [0; 16])
+            .await
+            .expect_err("a reset, not an end");
+        assert_eq!(error.fault(), Fault::Broken);
+    });
+}
+
+#[test]
+fn an_end_that_was_sent_before_the_peer_left_is_an_end() {
+    with_pair(async |mut left, mut right| {
+        right.send_all(b"bye").await.expect("sends");
+        right.close().await.expect("closes");
+        while left.send_all(b"x").await.is_ok() {}
+        let mut buf = [0; 16];
+        assert_eq!(left.receive_some(&mut buf).await.expect("what was sent"), 3);
+        assert_eq!(left.receive_some(&mut buf).await.expect("the end"), 0);
+    });
+}
+
+#[test]
+fn a_close_with_unread_data_does_not_destroy_what_was_sent_last() {
+    with_pair(async |mut left, mut right| {
+        left.send_all(&[7; 5000]).await.expect("sends");
+        right.send_all(b"last words").await.expect("sends");
+        right.close().await.expect("closes");
+        let mut buf = [0; 16];
+        assert_eq!(
+            left.receive_some(&mut buf).await.expect("the last words"),
+            10
+        );
+        assert_eq!(left.receive_some(&mut buf).await.expect("the end"), 0);
+    });
+}
+
+#[test]
+fn dropping_after_send_eof_is_no_abort() {
+    with_pair(async |mut left, mut right| {
+        left.send_all(b"all of it").await.expect("sends");
+        left.send_eof().await.expect("ends");
+        drop(left);
+        let mut buf = [0; 16];
+        assert_eq!(
+            right.receive_some(&mut buf).await.expect("what was sent"),
+            9
+        );
+        assert_eq!(right.receive_some(&mut buf).await.expect("the end"), 0);
+    });
+}
+
+#[test]
+fn dropping_at_any_time_before_send_eof_is_an_abort() {
+    with_pair(async |mut left, mut right| {
+        left.send_all(b"half of").await.expect("sends");
+        let mut buf = [0; 16];
+        assert_eq!(right.receive_some(&mut buf).await.expect("the half"), 7);
+        drop(left);
+        let error = right.receive_some(&mut buf).await.expect_err("no end");
+        assert_eq!(error.fault(), Fault::Broken);
+    });
+}
+
+#[test]
+fn a_peer_that_resets_in_the_middle_of_a_message_is_reported_at_that_point() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let peer = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("a client");
+        socket.write_all(&[1; 1000]).expect("sends");
+        let mut one = [0];
+        socket
+            .read_exact(&mut one)
+            .expect("the client has read the first part");
+        // Unread bytes make the system's close a reset.
+        std::thread::sleep(Duration::from_millis(20));
+    });
+    let (received, error) = tacket_std::run(async {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        let (mut received, mut buf) = (0, [0; 400]);
+        stream.send_all(b"unread").await.expect("sends");
+        loop {
+            match stream.receive_some(&mut buf).await {
+                Ok(0) => panic!("a reset is no end"),
+                Ok(count) => received += count,
+                Err(error) => return (received, error),
+            }
+        }
+    })
+    .expect("an event loop");
+    peer.join().expect("the peer");
+    assert_eq!((received, error.fault()), (1000, Fault::Broken));
+}
+
+#[test]
+fn a_port_in_use_is_named_in_the_error() {
+    let first = bind();
+    let address = first.local_addr().expect("an address");
+    let error = TcpListener::bind(address).expect_err("in use");
+    let said = error.to_string();
+    assert!(
+        said.contains(&address.to_string()) && said.contains("in use"),
+        "{said}"
+    );
+    drop(first);
+    TcpListener::bind(address).expect("free again");
+}
+
+#[test]
+fn a_refused_connection_is_named_in_the_error() {
+    let listener = bind();
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    let error = tacket_std::run(TcpStream::connect(address))
+        .expect("an event loop")
+        .expect_err("nobody listens");
+    assert_eq!(error.fault(), Fault::Broken);
+    assert!(error.to_string().contains(&address.to_string()), "{error}");
+}
+
+#[test]
+fn no_connection_is_lost_when_accept_is_dropped_at_any_poll() {
+    tacket_std::run(async {
+        let mut listener = bind();
+        let address = listener.local_addr().expect("an address");
+        for polls in 1..4 {
+            for point in [
+                DropPoint::after_poll(polls),
+                DropPoint::when_woken_after_poll(polls),
+            ] {
+                let connecting = async {
+                    let mut stream = TcpStream::connect(address).await?;
+                    stream.send_all(b"hello").await?;
+                    stream.close().await
+                };
+                let accepting = async {
+                    let mut stream = match point.cut(listener.accept()).await {
+                        Some(stream) => stream?,
+                        None => listener.accept().await?,
+                    };
+                    let mut buf = [0; 16];
+                    assert_eq!(stream.receive_some(&mut buf).await?, 5);
+                    stream.close().await
+                };
+                try_join(accepting, connecting).await.expect("served");
+            }
+        }
+    })
+    .expect("an event loop");
+}
+
+#[test]
+fn a_dropped_connect_gives_its_attempt_up() {
+    tacket_std::run(async {
+        let mut listener = bind();
+        let address = listener.local_addr().expect("an address");
+        let point = DropPoint::after_poll(1);
+        let _ = point.cut(TcpStream::connect(address)).await;
+        // The attempt may have reached the listener; then its end shows there.
+        let clock = MonotonicClock::new();
+        if let Ok(accepted) = timeout(&clock, Duration::from_millis(50), listener.accept()).await {
+            let mut accepted = accepted.expect("a connection");
+            let ended = accepted.receive_some(&mut [0; 1]).await;
+            assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
+        }
+    })
+    .expect("an event loop");
+}
+
+#[test]
+fn a_stream_that_has_to_wait_outside_run_says_so() {
+    let (mut left, right) = with_pair(async |left, right| (left, right));
+    let mut receiving = std::pin::pin!(async { left.receive_some(&mut [0; 1]).await });
+    let polled = futures_util::FutureExt::now_or_never(receiving.as_mut());
+    let error: IoError = polled
+        .expect("no waiting without a waker")
+        .expect_err("nobody drives it");
+    assert_eq!(error.fault(), Fault::Unsupported);
+    drop(right);
+}
+
+#[test]
+fn a_stream_outlives_its_run_and_works_in_the_next() {
+    let (mut left, mut right) = with_pair(async |left, right| (left, right));
+    tacket_std::run(async {
+        let mut buf = [0; 16];
+        let receiving = right.receive_some(&mut buf);
+        let (received, sent) = join(receiving, left.send_all(b"again")).await;
+        sent.expect("sends");
+        assert_eq!(received.expect("receives"), 5);
+    })
+    .expect("an event loop");
+}
+
+#[test]
+fn halves_receive_while_the_other_direction_is_clogged() {
+    with_pair(async |mut left, mut right| {
+        let clock = MonotonicClock::new();
+        let (mut left_tx, mut left_rx) = left.split();
+        let clogged = timeout(&clock, Duration::from_millis(200), async {
+            loop {
+                left_tx
+                    .send_all(&[0; 65536])
+                    .await
+                    .expect("sends until it clogs");
+            }
+        });
+        let other_way = async {
+            clock
+                .sleep_until(clock.now() + Duration::from_millis(100))
+                .await;
+            right.send_all(b"over here").await.expect("sends");
+            let mut buf = [0; 16];
+            assert_eq!(left_rx.receive_some(&mut buf).await.expect("receives"), 9);
+        };
+        let (clogged, ()) = join(clogged, other_way).await;
+        assert!(clogged.is_err(), "it clogs");
+    });
+}
