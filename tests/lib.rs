@@ -1,4 +1,6 @@
-//! What the tests share: an examination of a stream, recorded clause by clause.
+//! What the tests share: an examination of a stream, recorded clause by clause, and a ping-pong to count the costs of.
+
+mod pingpong;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -6,6 +8,8 @@ use std::time::Duration;
 
 use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;
+
+pub use pingpong::pingpong;
 
 /// Keeps the outcome of every clause.
 #[derive(Debug, Default)]

@@ -1,0 +1,30 @@
+//! Allocations of a round trip.
+
+use std::cell::Cell;
+
+use tacket_tests::pingpong;
+
+const WARM_UP: u32 = 100;
+const ROUNDS: u32 = 10_000;
+
+/// Allocations made while playing `rounds` rounds, everything included.
+fn allocations(rounds: u32) -> u64 {
+    let played = Cell::new(0);
+    let counted = allocation_counter::measure(|| {
+        pingpong(rounds, || played.set(played.get() + 1)).expect("a game on loopback");
+    });
+    assert_eq!(played.get(), rounds);
+    counted.count_total
+}
+
+#[test]
+fn a_round_trip_allocates_nothing_after_warm_up() {
+    pingpong(WARM_UP, || ()).expect("a game on loopback");
+    let (short, long) = (allocations(WARM_UP), allocations(WARM_UP + ROUNDS));
+    assert_eq!(
+        long,
+        short,
+        "{ROUNDS} more rounds made {} more allocations",
+        long.abs_diff(short)
+    );
+}

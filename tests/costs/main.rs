@@ -1,0 +1,7 @@
+//! What operations cost: counts that do not depend on the machine's speed.
+//!
+//! A target of its own, because counting allocations takes the allocator over.
+
+mod allocations;
+#[cfg(target_os = "linux")]
+mod system_calls;
