@@ -24,6 +24,12 @@ impl Report for &mut Recorder {
 }
 
 impl Recorder {
+    /// All clauses with their outcomes, in the order in which they ran.
+    #[must_use]
+    pub fn clauses(&self) -> &[(Clause, Outcome)] {
+        &self.clauses
+    }
+
     /// All clauses with their outcomes, one a line.
     #[must_use]
     pub fn text(&self) -> String {

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod broken_streams;
+mod coverage;
 mod doc_sections;
 mod foreign;
 mod house;
