@@ -9,6 +9,7 @@
 
 mod dropped;
 mod dropping;
+mod ending;
 mod examiner;
 mod memory;
 mod one_way;

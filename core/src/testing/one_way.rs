@@ -1,15 +1,13 @@
 //! The clauses of a stream that sends one way.
 
-use futures_util::future::{join, try_join};
+use futures_util::future::try_join;
 
-use super::dropped;
-use super::examiner::{Bench, Examiner, Maker, Stop, Verdict, fault, violated};
+use super::examiner::{Bench, Examiner, Maker, Verdict, fault, violated};
 use super::report::{Found, Report, Summary};
-use super::steps::{
-    Pace, breaks_for_good, drain, drain_exactly, fails_with, receive_exactly, succeeds, verifies,
-};
+use super::steps::{Pace, drain_exactly, fails_with, receive_exactly, succeeds, verifies};
+use super::{dropped, ending};
 use crate::stream::yield_now;
-use crate::{AsyncResource, Clock, Error as _, Fault, ReceiveStream, SendStream};
+use crate::{AsyncResource, Clock, Fault, ReceiveStream, SendStream};
 
 /// Checks a pair of connected streams against every clause for one direction.
 ///
@@ -95,45 +93,45 @@ where
     )
     .await;
     e.clause("STR-08", "a closed receiver breaks the sender", async |b| {
-        receiver_closed(maker, b, true).await
+        ending::receiver_closed(maker, b, true).await
     })
     .await;
     e.clause(
         "STR-14",
         "a dropped receiver breaks the sender",
-        async |b| receiver_closed(maker, b, false).await,
+        async |b| ending::receiver_closed(maker, b, false).await,
     )
     .await;
     e.clause("STR-09", "broken stays broken", async |b| {
-        broken_is_sticky(maker, b).await
+        ending::broken_is_sticky(maker, b).await
     })
     .await;
     e.clause("RES-01", "close succeeds on both ends", async |b| {
-        closes(maker, b).await
+        ending::closes(maker, b).await
     })
     .await;
     e.clause(
         "RES-06",
         "a peer that is gone is no failure of a close",
-        async |b| close_after_peer(maker, b).await,
+        async |b| ending::close_after_peer(maker, b).await,
     )
     .await;
     e.clause(
         "RES-07",
         "a forceful close never waits and never invents data",
-        async |b| forceful_close(maker, b).await,
+        async |b| ending::forceful_close(maker, b).await,
     )
     .await;
     e.clause(
         "STR-16",
         "waiting for room ends when the receiver makes some",
-        async |b| wait_for_room(maker, b).await,
+        async |b| ending::wait_for_room(maker, b).await,
     )
     .await;
     e.clause(
         "TKT-02",
         "a send that waits for room ends when the receiver goes",
-        async |b| blocked_send_breaks(maker, b).await,
+        async |b| ending::blocked_send_breaks(maker, b).await,
     )
     .await;
     dropped::one_way(e, maker).await;
@@ -375,186 +373,4 @@ where
     };
     let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
     try_join(sending, receiving).await.map(|_| ())
-}
-
-async fn receiver_closed<S, R, M, C>(
-    maker: &mut M,
-    b: &mut Bench<'_, C>,
-    gracefully: bool,
-) -> Verdict
-where
-    S: SendStream,
-    R: ReceiveStream + AsyncResource,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (mut tx, rx) = maker.make().await;
-    if gracefully {
-        succeeds("the receiver's close to succeed", rx.close().await)?;
-    } else {
-        rx.close_forcefully();
-    }
-    b.scratch.fill(b'x');
-    let (chunk, _) = b.scratch.split_at(b.scratch.len() / 4);
-    breaks_for_good(&mut tx, chunk).await
-}
-
-async fn broken_is_sticky<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
-where
-    S: SendStream,
-    R: ReceiveStream + AsyncResource,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (mut tx, rx) = maker.make().await;
-    drop(rx);
-    b.scratch.fill(b'x');
-    let (chunk, _) = b.scratch.split_at(b.scratch.len() / 4);
-    breaks_for_good(&mut tx, chunk).await?;
-    for _ in 0..3 {
-        let again = tx.send_all(chunk).await;
-        fails_with("`Broken` again for a send", Fault::Broken, again)?;
-        let again = tx.write(chunk).await;
-        fails_with("`Broken` again for a write", Fault::Broken, again)?;
-        let again = tx.send_all(b"").await;
-        fails_with("`Broken` again for an empty send", Fault::Broken, again)?;
-        if let Err(error) = tx.wait_send_all_might_not_block().await
-            && error.fault() != Fault::Broken
-        {
-            return violated("`Broken` or nothing from a wait", fault(&error));
-        }
-    }
-    Ok(())
-}
-
-async fn closes<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
-where
-    S: SendStream + AsyncResource,
-    R: ReceiveStream + AsyncResource,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (tx, mut rx) = maker.make().await;
-    let mut check = b.pattern();
-    let sending = async { succeeds("the sender's close to succeed", tx.close().await) };
-    let receiving = async {
-        drain_exactly(&mut rx, &mut check, b.scratch, Pace::Fast, || 0).await?;
-        succeeds("the receiver's close to succeed", rx.close().await)
-    };
-    try_join(sending, receiving).await.map(|_| ())
-}
-
-async fn close_after_peer<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
-where
-    S: SendStream + AsyncResource,
-    R: ReceiveStream + AsyncResource,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (tx, rx) = maker.make().await;
-    drop(rx);
-    succeeds(
-        "a close after the receiver is gone to succeed",
-        tx.close().await,
-    )?;
-
-    let (mut tx, rx) = maker.make().await;
-    drop(rx);
-    let (chunk, _) = b.scratch.split_at(b.scratch.len() / 4);
-    breaks_for_good(&mut tx, chunk).await?;
-    succeeds("a close of a broken sender to succeed", tx.close().await)?;
-
-    let (tx, rx) = maker.make().await;
-    drop(tx);
-    succeeds(
-        "a close after the sender is gone to succeed",
-        rx.close().await,
-    )
-}
-
-async fn forceful_close<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
-where
-    S: SendStream + AsyncResource,
-    R: ReceiveStream + AsyncResource,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (mut tx, mut rx) = maker.make().await;
-    let (mut pattern, mut check) = (b.pattern(), b.pattern());
-    let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
-    let (data, _) = out.split_at_mut(out.len() / 2);
-    let sent = data.len() as u64;
-    pattern.fill(data);
-    let sending = async {
-        succeeds("a send to succeed", tx.send_all(data).await)?;
-        tx.close_forcefully();
-        Ok(())
-    };
-    let receiving = drain(&mut rx, &mut check, buf, Pace::Hesitant);
-    let ((), _) = try_join(sending, receiving).await?;
-    if check.position() > sent {
-        return violated("no more than was sent", Found::ExtraAt(sent));
-    }
-    Ok(())
-}
-
-async fn wait_for_room<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
-where
-    S: SendStream + AsyncResource,
-    R: ReceiveStream,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (mut tx, mut rx) = dropped::clogging(maker).await?;
-    let (mut pattern, mut check) = (b.pattern(), b.pattern());
-    let total = b.clog(&mut tx, &mut pattern).await?;
-    if b.try_for_a_while(tx.wait_send_all_might_not_block())
-        .await
-        .is_some()
-    {
-        return Err(Stop::Skipped("here the wait returns early, which it may"));
-    }
-    let sending = async {
-        let waited = tx.wait_send_all_might_not_block().await;
-        succeeds("room once the receiver reads", waited)?;
-        succeeds("a close to succeed", tx.close().await)
-    };
-    let receiving = drain_exactly(&mut rx, &mut check, b.scratch, Pace::Hesitant, || total);
-    try_join(sending, receiving).await.map(|_| ())
-}
-
-async fn blocked_send_breaks<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
-where
-    S: SendStream,
-    R: ReceiveStream + AsyncResource,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    for wait in [false, true] {
-        let (mut tx, rx) = dropped::clogging(maker).await?;
-        let mut pattern = b.pattern();
-        b.clog(&mut tx, &mut pattern).await?;
-        let sending = async {
-            if wait {
-                match tx.wait_send_all_might_not_block().await {
-                    Err(error) if error.fault() != Fault::Broken => {
-                        violated("a wait to end with `Broken` or nothing", fault(&error))
-                    }
-                    _ => Ok(()),
-                }
-            } else {
-                // A few more bytes may fit, but not endlessly many.
-                breaks_for_good(&mut tx, b"more").await
-            }
-        };
-        let leaving = async {
-            for _ in 0..3 {
-                yield_now().await;
-            }
-            drop(rx);
-        };
-        let (sent, ()) = join(sending, leaving).await;
-        sent?;
-    }
-    Ok(())
 }
