@@ -3,6 +3,9 @@
 use rand_core::{Rng as _, SeedableRng as _};
 use rand_xoshiro::SplitMix64;
 
+/// The length of a word of the generator, in bytes.
+const WORD: usize = 8;
+
 /// An endless sequence of pseudo-random bytes, the same for the same seed on every machine.
 ///
 /// It is splitmix64, each 64-bit word in little-endian order, so that foreign test peers reproduce it in a few lines.
@@ -21,8 +24,10 @@ use rand_xoshiro::SplitMix64;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Pattern {
+    seed: u64,
     words: SplitMix64,
-    word: [u8; 8],
+    /// The word that the last piece ended in.
+    word: [u8; WORD],
     /// How many bytes of `word` are used up.
     used: usize,
     position: u64,
@@ -33,9 +38,10 @@ impl Pattern {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
+            seed,
             words: SplitMix64::seed_from_u64(seed),
-            word: [0; 8],
-            used: 8,
+            word: [0; WORD],
+            used: WORD,
             position: 0,
         }
     }
@@ -48,11 +54,13 @@ impl Pattern {
 
     /// Fills `buf` with the next bytes.
     pub fn fill(&mut self, buf: &mut [u8]) {
-        self.each_piece(buf.len(), |at, piece| {
-            if let Some(room) = buf.get_mut(at..at + piece.len()) {
-                room.copy_from_slice(piece);
-            }
-        });
+        let (head, rest) = buf.split_at_mut(self.left_of_word(buf.len()));
+        head.copy_from_slice(self.part_of_word(head.len()));
+        let (words, tail) = rest.as_chunks_mut();
+        for word in words {
+            *word = self.next_word();
+        }
+        tail.copy_from_slice(self.part_of_word(tail.len()));
     }
 
     /// Compares `data` with the next bytes, and moves past it.
@@ -62,41 +70,64 @@ impl Pattern {
     /// The position in the whole sequence of the first byte that differs.
     pub fn verify(&mut self, data: &[u8]) -> Result<(), u64> {
         let start = self.position;
-        let mut difference = None;
-        self.each_piece(data.len(), |at, piece| {
-            let found = data.get(at..at + piece.len()).unwrap_or_default();
-            if found != piece && difference.is_none() {
-                let same = piece.iter().zip(found).take_while(|(a, b)| a == b).count();
-                difference = Some(start + (at + same) as u64);
-            }
-        });
-        difference.map_or(Ok(()), Err)
+        let (head, rest) = data.split_at(self.left_of_word(data.len()));
+        let (words, tail) = rest.as_chunks();
+        let mut same = head == self.part_of_word(head.len());
+        for word in words {
+            same &= *word == self.next_word();
+        }
+        same &= tail == self.part_of_word(tail.len());
+        if same {
+            Ok(())
+        } else {
+            Err(start + self.first_difference(data) as u64)
+        }
     }
 
     /// Moves past the next `count` bytes.
     pub fn skip(&mut self, count: usize) {
-        self.each_piece(count, |_, _| {});
+        let head = self.left_of_word(count);
+        self.part_of_word(head);
+        for _ in 0..(count - head) / WORD {
+            self.next_word();
+        }
+        self.part_of_word((count - head) % WORD);
     }
 
-    /// Hands out the next `length` bytes in pieces of up to a word, each with its offset.
-    fn each_piece(&mut self, length: usize, mut piece: impl FnMut(usize, &[u8])) {
-        let mut at = 0;
-        while at < length {
-            if self.used == self.word.len() {
-                self.word = self.words.next_u64().to_le_bytes();
-                self.used = 0;
-            }
-            let count = (self.word.len() - self.used).min(length - at);
-            piece(
-                at,
-                self.word
-                    .get(self.used..self.used + count)
-                    .unwrap_or_default(),
-            );
-            self.used += count;
-            at += count;
+    /// How many of the next `length` bytes are left of a word begun before.
+    fn left_of_word(&self, length: usize) -> usize {
+        (WORD - self.used).min(length)
+    }
+
+    /// The next whole word, at the end of the last.
+    fn next_word(&mut self) -> [u8; WORD] {
+        self.position += WORD as u64;
+        self.words.next_u64().to_le_bytes()
+    }
+
+    /// The next `length` bytes, which are part of one word.
+    fn part_of_word(&mut self, length: usize) -> &[u8] {
+        if length > 0 && self.used == WORD {
+            self.word = self.words.next_u64().to_le_bytes();
+            self.used = 0;
         }
+        let start = self.used;
+        self.used += length;
         self.position += length as u64;
+        self.word.get(start..self.used).unwrap_or_default()
+    }
+
+    /// Where `data`, which was just compared and found different, first differs.
+    fn first_difference(&self, data: &[u8]) -> usize {
+        let mut again = Self::new(self.seed);
+        let start = self.position - data.len() as u64;
+        for _ in 0..start / WORD as u64 {
+            again.next_word();
+        }
+        again.skip(usize::try_from(start % WORD as u64).unwrap_or_default());
+        data.iter()
+            .take_while(|byte| again.part_of_word(1) == core::slice::from_ref(*byte))
+            .count()
     }
 }
 
@@ -122,6 +153,21 @@ mod tests {
                 pattern.fill(piece);
             }
             assert_eq!(pieces, whole);
+        }
+    }
+
+    #[test]
+    fn skipped_bytes_are_the_ones_not_seen() {
+        let mut whole = [0; 100];
+        Pattern::new(5).fill(&mut whole);
+        for skipped in 0..50 {
+            for before in 0..10 {
+                let mut pattern = Pattern::new(5);
+                pattern.fill(&mut [0; 10][..before]);
+                pattern.skip(skipped);
+                assert_eq!(pattern.position(), (before + skipped) as u64);
+                assert_eq!(pattern.verify(&whole[before + skipped..]), Ok(()));
+            }
         }
     }
 
