@@ -8,6 +8,8 @@
 #![no_std]
 
 #[cfg(test)]
+extern crate alloc;
+#[cfg(test)]
 extern crate std;
 
 #[cfg(test)]

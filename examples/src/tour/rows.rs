@@ -1,0 +1,119 @@
+//! The rows of the tour: one kind of stream each.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
+
+use clap::ValueEnum;
+use futures_util::future::try_join;
+use tacket::testing::{MemoryPair, MemoryPipe};
+use tacket::{Listener as _, StapledStream, Stream};
+use tacket_std::{IoError, TcpListener, TcpStream};
+
+use crate::visit::{Failure, Visit};
+
+/// A kind of stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Row {
+    /// A pair of streams in memory
+    Memory,
+    /// Two one-way pipes in memory for each direction, stapled
+    Stapled,
+    /// TCP on this machine
+    Tcp,
+    /// The pipes of a child process, stapled
+    Pipes,
+}
+
+impl Row {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Stapled => "stapled",
+            Self::Tcp => "tcp",
+            Self::Pipes => "pipes",
+        }
+    }
+
+    /// From the protocols down.
+    pub(crate) const fn layers(self) -> &'static [&'static str] {
+        match self {
+            Self::Memory => &["echo, telemetry", "memory pair"],
+            Self::Stapled => &["echo, telemetry", "StapledStream", "memory pipes"],
+            Self::Tcp => &["echo, telemetry", "TCP"],
+            Self::Pipes => &["echo, telemetry", "StapledStream", "pipes", "child process"],
+        }
+    }
+
+    /// Runs the protocols over this kind of stream. Returns the time that the echo took.
+    pub(crate) async fn take(self, visit: &Visit<'_>) -> Result<Duration, Failure> {
+        match self {
+            Self::Memory => memory(visit).await,
+            Self::Stapled => stapled(visit).await,
+            Self::Tcp => tcp(visit).await,
+            Self::Pipes => pipes(visit).await,
+        }
+    }
+}
+
+async fn memory(visit: &Visit<'_>) -> Result<Duration, Failure> {
+    let pair = MemoryPair::new(Visit::buffer(), Visit::buffer());
+    let (client, server) = pair.open().ok_or_else(still_open)?;
+    visit.telemetry(client, server).await?;
+    let (client, server) = pair.open().ok_or_else(still_open)?;
+    visit.echo(client, server).await
+}
+
+async fn stapled(visit: &Visit<'_>) -> Result<Duration, Failure> {
+    let (there, back) = (
+        MemoryPipe::new(Visit::buffer()),
+        MemoryPipe::new(Visit::buffer()),
+    );
+    let (client, server) = staple_crosswise(&there, &back)?;
+    visit.telemetry(client, server).await?;
+    let (client, server) = staple_crosswise(&there, &back)?;
+    visit.echo(client, server).await
+}
+
+fn staple_crosswise<'p>(
+    there: &'p MemoryPipe<Vec<u8>>,
+    back: &'p MemoryPipe<Vec<u8>>,
+) -> Result<(impl Stream + 'p, impl Stream + 'p), Failure> {
+    let (to_server, from_client) = there.open().ok_or_else(still_open)?;
+    let (to_client, from_server) = back.open().ok_or_else(still_open)?;
+    let client = StapledStream::new(to_server, from_server);
+    let server = StapledStream::new(to_client, from_client);
+    Ok((client, server))
+}
+
+fn still_open() -> Failure {
+    Failure::Failed("an end of the first connection was left behind".to_owned())
+}
+
+async fn tcp(visit: &Visit<'_>) -> Result<Duration, Failure> {
+    let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let (client, server) = connect(&mut listener).await?;
+    visit.telemetry(client, server).await?;
+    let (client, server) = connect(&mut listener).await?;
+    visit.echo(client, server).await
+}
+
+async fn connect(listener: &mut TcpListener) -> Result<(TcpStream, TcpStream), IoError> {
+    let address = listener.local_addr()?;
+    try_join(TcpStream::connect(address), listener.accept()).await
+}
+
+#[cfg(unix)]
+async fn pipes(visit: &Visit<'_>) -> Result<Duration, Failure> {
+    use crate::child::Child;
+    use crate::options::Protocol;
+
+    let (child, stream) = Child::start(visit, Protocol::Telemetry)?;
+    child.outlive(visit.telemetry_client(stream)).await?;
+    let (child, stream) = Child::start(visit, Protocol::Echo)?;
+    child.outlive(visit.echo_client(stream)).await
+}
+
+#[cfg(not(unix))]
+async fn pipes(_: &Visit<'_>) -> Result<Duration, Failure> {
+    Err(Failure::Unavailable("no pipes on this system yet"))
+}
