@@ -172,3 +172,9 @@ pub fn examine_in<const N: usize>(
     .expect("an event loop");
     recorder
 }
+
+/// The examples of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+#[derive(Debug)]
+pub struct Readme;
