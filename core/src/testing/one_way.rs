@@ -19,7 +19,7 @@ use crate::{AsyncResource, Clock, Fault, ReceiveStream, SendStream};
 ///
 /// # Cancel safety
 ///
-/// Safe for the caller. The pair at work is dropped.
+/// Safe. The pair at work is dropped.
 pub async fn check_one_way_stream<S, R, M, C, P>(
     examiner: &mut Examiner<'_, C, P>,
     mut maker: M,

@@ -17,7 +17,7 @@ use crate::{AsyncResource, Clock, Fault, HalfCloseable, ReceiveStream, SendStrea
 ///
 /// # Cancel safety
 ///
-/// Safe for the caller. The pair at work is dropped.
+/// Safe. The pair at work is dropped.
 pub async fn check_two_way_stream<A, B, M, C, P>(
     examiner: &mut Examiner<'_, C, P>,
     mut maker: M,
@@ -41,7 +41,7 @@ where
 ///
 /// # Cancel safety
 ///
-/// Safe for the caller. The pair at work is dropped.
+/// Safe. The pair at work is dropped.
 pub async fn check_half_closeable_stream<A, B, M, C, P>(
     examiner: &mut Examiner<'_, C, P>,
     mut maker: M,
