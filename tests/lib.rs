@@ -1,10 +1,12 @@
 //! What the tests share: an examination of a stream, recorded clause by clause, and a ping-pong to count the costs of.
 
+extern crate alloc;
+
 mod pingpong;
 
-use std::collections::BTreeSet;
-use std::fmt::Write as _;
-use std::time::Duration;
+use alloc::collections::BTreeSet;
+use core::fmt::Write as _;
+use core::time::Duration;
 
 use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;

@@ -48,7 +48,8 @@ pub fn pingpong(rounds: u32, mut after_round: impl FnMut()) -> Result<(), IoErro
 async fn receive_ball(stream: &mut TcpStream, ball: &mut [u8]) -> Result<bool, IoError> {
     let mut filled = 0;
     while filled < BALL {
-        match stream.receive_some(&mut ball[filled..]).await? {
+        let (_, room) = ball.split_at_mut(filled);
+        match stream.receive_some(room).await? {
             0 => return Ok(false),
             count => filled += count,
         }

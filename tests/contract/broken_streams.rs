@@ -249,7 +249,7 @@ impl ReceiveStream for Receiving<'_> {
                 .await;
                 Ok(count)
             }
-            Flaw::ReceiveRepeatsAByte if self.receives % 50 == 0 && buf.len() > 1 => {
+            Flaw::ReceiveRepeatsAByte if self.receives.is_multiple_of(50) && buf.len() > 1 => {
                 let count = self.inner.receive_some(&mut buf[1..]).await?;
                 buf[0] = buf[1];
                 Ok(if count == 0 { 0 } else { count + 1 })

@@ -1,5 +1,13 @@
 //! What Tacket promises: of its streams, on every backend, and of its own source tree.
 
+#![allow(
+    clippy::large_futures,
+    clippy::indexing_slicing,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    reason = "these tests run on a desktop, and a panic is how they fail"
+)]
+
 mod architecture;
 mod broken_streams;
 mod coverage;

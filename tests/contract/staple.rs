@@ -269,10 +269,11 @@ fn an_error_names_its_half_and_keeps_its_fault() {
 fn borrowed_halves_do_what_the_stream_does_and_close_nothing() {
     let log = Log::default();
     let mut stream = staple(&log, Closing::Works, Closing::Works);
-    let (mut tx, mut rx) = stream.split();
-    now(tx.send_all(b"data")).expect("sends");
-    now(rx.receive_some(&mut [0; 7])).expect("receives");
-    drop((tx, rx));
+    {
+        let (mut tx, mut rx) = stream.split();
+        now(tx.send_all(b"data")).expect("sends");
+        now(rx.receive_some(&mut [0; 7])).expect("receives");
+    }
     assert_eq!(*log.borrow(), ["write data", "flush", "receive 7"]);
 }
 

@@ -1,6 +1,6 @@
 //! The contract on TCP, and what TCP adds to it.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
@@ -19,21 +19,28 @@ fn bind() -> TcpListener {
     TcpListener::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port")
 }
 
-/// A connected pair through `listener`.
-async fn connect(listener: &RefCell<TcpListener>) -> (TcpStream, TcpStream) {
-    let mut listener = listener.borrow_mut();
-    let address = listener.local_addr().expect("an address");
-    let connecting = TcpStream::connect(address);
-    try_join(connecting, listener.accept())
-        .await
-        .expect("a connection on loopback")
+/// A listener that connects pairs, one at a time.
+struct Loopback(Cell<Option<TcpListener>>);
+
+impl Loopback {
+    fn new() -> Self {
+        Self(Cell::new(Some(bind())))
+    }
+
+    async fn connect(&self) -> (TcpStream, TcpStream) {
+        let mut listener = self.0.take().expect("one pair at a time");
+        let address = listener.local_addr().expect("an address");
+        let connecting = TcpStream::connect(address);
+        let pair = try_join(connecting, listener.accept()).await;
+        self.0.set(Some(listener));
+        pair.expect("a connection on loopback")
+    }
 }
 
 /// Runs `body` on a connected pair.
 fn with_pair<T>(body: impl AsyncFnOnce(TcpStream, TcpStream) -> T) -> T {
     tacket_std::run(async {
-        let listener = RefCell::new(bind());
-        let (left, right) = connect(&listener).await;
+        let (left, right) = Loopback::new().connect().await;
         body(left, right).await
     })
     .expect("an event loop")
@@ -41,8 +48,8 @@ fn with_pair<T>(body: impl AsyncFnOnce(TcpStream, TcpStream) -> T) -> T {
 
 #[test]
 fn tcp_streams_keep_the_contract_of_one_way_streams() {
-    let listener = RefCell::new(bind());
-    let make = async || connect(&listener).await;
+    let loopback = Loopback::new();
+    let make = async || loopback.connect().await;
     examine(Patience::system(), async |e| {
         check_one_way_stream(e, Makers::new(make, make)).await;
     })
@@ -51,8 +58,8 @@ fn tcp_streams_keep_the_contract_of_one_way_streams() {
 
 #[test]
 fn tcp_streams_keep_the_contract_of_two_way_streams() {
-    let listener = RefCell::new(bind());
-    let make = async || connect(&listener).await;
+    let loopback = Loopback::new();
+    let make = async || loopback.connect().await;
     examine(Patience::system(), async |e| {
         check_two_way_stream(e, Makers::new(make, make)).await;
     })
@@ -61,8 +68,8 @@ fn tcp_streams_keep_the_contract_of_two_way_streams() {
 
 #[test]
 fn tcp_streams_keep_the_contract_of_half_closeable_streams() {
-    let listener = RefCell::new(bind());
-    let make = async || connect(&listener).await;
+    let loopback = Loopback::new();
+    let make = async || loopback.connect().await;
     examine(Patience::system(), async |e| {
         check_half_closeable_stream(e, Makers::new(make, make)).await;
     })

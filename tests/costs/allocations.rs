@@ -1,6 +1,6 @@
 //! Allocations of a round trip.
 
-use std::cell::Cell;
+use core::cell::Cell;
 
 use tacket_tests::pingpong;
 

@@ -2,6 +2,8 @@
 //!
 //! A target of its own, because counting allocations takes the allocator over.
 
+extern crate alloc;
+
 mod allocations;
 #[cfg(target_os = "linux")]
 mod system_calls;

@@ -1,6 +1,6 @@
 //! System calls of a round trip, counted by strace.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 use std::process::Command;
 
 /// How many rounds are counted; 100,000 with `tests/run --long`.
