@@ -7,6 +7,7 @@
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use core::cell::{Cell, RefCell};
+use core::fmt;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
@@ -117,11 +118,10 @@ impl Reactor {
     }
 
     fn dispatch(&self, events: &Events) {
-        let slots = self.slots.borrow();
         for event in events {
-            let Some(slot) = slots.get(event.token().0) else {
-                continue;
-            };
+            // No borrow stays over a wake: a waker may run anybody's code.
+            let slot = self.slots.borrow().get(event.token().0).cloned();
+            let Some(slot) = slot else { continue };
             let failed = event.is_error();
             if event.is_readable() || event.is_read_closed() || failed {
                 slot.read.make_ready(event.is_read_closed() || failed);
@@ -150,13 +150,12 @@ struct Slot {
 }
 
 /// The readiness of one direction.
-#[derive(Debug)]
 struct Readiness {
     /// Not known to be drained.
     ready: Cell<bool>,
     /// The direction ended or failed: no further event will come, so it stays ready.
     ended: Cell<bool>,
-    waker: RefCell<Option<Waker>>,
+    waker: Cell<Option<Waker>>,
     /// The turn in which `spent` was spent.
     turn: Cell<u64>,
     spent: Cell<usize>,
@@ -167,7 +166,7 @@ impl Readiness {
         Self {
             ready: Cell::new(ready),
             ended: Cell::new(false),
-            waker: RefCell::new(None),
+            waker: Cell::new(None),
             turn: Cell::new(0),
             spent: Cell::new(0),
         }
@@ -191,13 +190,12 @@ impl Readiness {
     }
 
     fn wait<T>(&self, cx: &Context<'_>) -> Poll<T> {
-        let mut waker = self.waker.borrow_mut();
-        if !waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
-            *waker = Some(cx.waker().clone());
-        }
+        let current = self.waker.take();
+        let current = match current {
+            Some(waker) if waker.will_wake(cx.waker()) => waker,
+            _ => cx.waker().clone(),
+        };
+        self.waker.set(Some(current));
         Poll::Pending
     }
 
@@ -212,6 +210,15 @@ impl Readiness {
     fn spend(&self, cost: usize) {
         self.spent
             .set(self.spent.get().saturating_add(cost.max(LEAST_COST)));
+    }
+}
+
+impl fmt::Debug for Readiness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Readiness")
+            .field("ready", &self.ready)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
     }
 }
 

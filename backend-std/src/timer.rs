@@ -43,14 +43,19 @@ impl Timers {
 
     /// Points an earlier `insert` at another waker.
     pub(crate) fn update(&self, key: TimerKey, cx: &Context<'_>) {
-        if let Some(Some(waker)) = self.sleepers.borrow_mut().get_mut(&key) {
-            waker.clone_from(cx.waker());
+        let mut sleepers = self.sleepers.borrow_mut();
+        if let Some(Some(waker)) = sleepers.get_mut(&key)
+            && !waker.will_wake(cx.waker())
+        {
+            let old = core::mem::replace(waker, cx.waker().clone());
+            drop(sleepers);
+            drop(old); // it may be the last handle to a task that holds timers
         }
     }
 
     pub(crate) fn remove(&self, key: TimerKey) {
         let removed = self.sleepers.borrow_mut().remove(&key);
-        drop(removed);
+        drop(removed); // no longer borrowed: it may be the last handle to a task that holds timers
     }
 
     /// How long until the next sleeper is due; `None` when nobody sleeps.

@@ -122,7 +122,9 @@ fn a_stream_that_is_always_ready_starves_nobody() {
         let stop = Rc::new(Cell::new(false));
         let flood = async {
             let mut buf = vec![0; 1 << 16];
+            let late = Instant::now() + Duration::from_secs(10);
             while !stop.get() {
+                assert!(Instant::now() < late, "the flood never gives way");
                 busy.send_all(&[1; 1024]).await.expect("sends");
                 busy_peer.receive_some(&mut buf).await.expect("receives");
             }

@@ -109,7 +109,9 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
             return Poll::Ready(Err(MemoryError::Capacity));
         }
         if state.filled == capacity {
-            register(&mut state.send_waker, cx);
+            let replaced = register(&mut state.send_waker, cx);
+            drop(state);
+            drop(replaced);
             return Poll::Pending;
         }
         let count = state.put(data);
@@ -124,7 +126,9 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
         let capacity = state.buffer.as_mut().len();
         state.check_sending()?;
         if capacity > 0 && state.filled == capacity {
-            register(&mut state.send_waker, cx);
+            let replaced = register(&mut state.send_waker, cx);
+            drop(state);
+            drop(replaced);
             return Poll::Pending;
         }
         Poll::Ready(Ok(()))
@@ -135,7 +139,9 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
         if state.filled == 0 {
             return match state.sender {
                 Sender::Open => {
-                    register(&mut state.receive_waker, cx);
+                    let replaced = register(&mut state.receive_waker, cx);
+                    drop(state);
+                    drop(replaced);
                     Poll::Pending
                 }
                 Sender::Ended | Sender::Closed => Poll::Ready(Ok(0)),
@@ -230,12 +236,12 @@ impl<B: AsMut<[u8]>> State<B> {
     }
 }
 
-fn register(slot: &mut Option<Waker>, cx: &Context<'_>) {
-    if !slot
-        .as_ref()
-        .is_some_and(|waker| waker.will_wake(cx.waker()))
-    {
-        *slot = Some(cx.waker().clone());
+/// Puts the task's waker into `slot`, and hands back the one that was there, to drop outside of any borrow.
+#[must_use]
+fn register(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        _ => slot.replace(cx.waker().clone()),
     }
 }
 
