@@ -29,13 +29,27 @@ where
     })
     .await;
     e.clause("TKT-04", "a dropped write has taken nothing", async |b| {
-        at_every_poll(b, async |point, b| write_dropped(maker, b, point).await).await
+        at_every_poll(b, async |point, b| {
+            sending_round(maker, b, async |tx, data| {
+                write_dropped(tx, data, point).await
+            })
+            .await
+        })
+        .await
     })
     .await;
     e.clause(
         "TKT-05",
         "a dropped send_rest leaves exactly the rest",
-        async |b| at_every_poll(b, async |point, b| send_rest_dropped(maker, b, point).await).await,
+        async |b| {
+            at_every_poll(b, async |point, b| {
+                sending_round(maker, b, async |tx, data| {
+                    send_rest_dropped(tx, data, point).await
+                })
+                .await
+            })
+            .await
+        },
     )
     .await;
     e.clause(
@@ -45,13 +59,24 @@ where
     )
     .await;
     e.clause("TKT-06", "a dropped flush can be repeated", async |b| {
-        at_every_poll(b, async |point, b| flush_dropped(maker, b, point).await).await
+        at_every_poll(b, async |point, b| {
+            sending_round(maker, b, async |tx, data| {
+                flush_dropped(tx, data, point).await
+            })
+            .await
+        })
+        .await
     })
     .await;
     e.clause(
         "TKT-07",
         "a dropped wait for room changes nothing",
-        async |b| at_every_poll(b, async |point, b| wait_dropped(maker, b, point).await).await,
+        async |b| {
+            at_every_poll(b, async |point, b| {
+                sending_round(maker, b, async |tx, _| wait_dropped(tx, point).await).await
+            })
+            .await
+        },
     )
     .await;
     e.clause(
@@ -114,16 +139,83 @@ where
     }
 }
 
-/// Sends `data` from `taken` on, and closes.
-async fn send_the_rest<S>(mut tx: S, data: &[u8], taken: usize) -> Verdict
+/// One round of a sending operation on a loaded pair.
+///
+/// `operation` says whether it completed, and how much of the data it has sent for certain. The rest is sent after it, and
+/// everything has to arrive.
+async fn sending_round<S, R, C>(
+    maker: &mut impl Maker<S, R>,
+    b: &mut Bench<'_, C>,
+    operation: impl AsyncFnOnce(&mut S, &[u8]) -> Result<(bool, usize), Stop>,
+) -> Result<bool, Stop>
 where
     S: SendStream + AsyncResource,
+    R: ReceiveStream,
+    C: Clock,
 {
-    let Some(rest) = data.get(taken..) else {
-        return violated("a write of 1 byte up to all of them", Found::Count(taken));
+    let (mut tx, mut rx, mut pattern) = loaded(maker, b).await?;
+    let mut check = b.pattern();
+    let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
+    pattern.fill(out);
+    let sending = async {
+        let (completed, taken) = operation(&mut tx, out).await?;
+        let Some(rest) = out.get(taken..) else {
+            return violated("no more bytes taken than there were", Found::Count(taken));
+        };
+        succeeds("a send of the rest to succeed", tx.send_all(rest).await)?;
+        succeeds("a close to succeed", tx.close().await)?;
+        Ok(completed)
     };
-    succeeds("a send after the drop to succeed", tx.send_all(rest).await)?;
-    succeeds("a close after the drop to succeed", tx.close().await)
+    let total = pattern.position();
+    let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
+    let (completed, ()) = try_join(sending, receiving).await?;
+    Ok(completed)
+}
+
+async fn write_dropped<S: SendStream>(
+    tx: &mut S,
+    data: &[u8],
+    point: DropPoint,
+) -> Result<(bool, usize), Stop> {
+    match point.cut(tx.write(data)).await {
+        Some(written) => Ok((true, succeeds("a write to succeed", written)?)),
+        None => Ok((false, 0)),
+    }
+}
+
+async fn send_rest_dropped<S: SendStream>(
+    tx: &mut S,
+    data: &[u8],
+    point: DropPoint,
+) -> Result<(bool, usize), Stop> {
+    let mut rest = data;
+    let sent = point.cut(tx.send_rest(&mut rest)).await;
+    let completed = sent.is_some();
+    succeeds("a `send_rest` to succeed", sent.unwrap_or(Ok(())))?;
+    if completed && !rest.is_empty() {
+        return violated("nothing left after a `send_rest`", Found::Count(rest.len()));
+    }
+    Ok((completed, data.len().saturating_sub(rest.len())))
+}
+
+async fn flush_dropped<S: SendStream>(
+    tx: &mut S,
+    data: &[u8],
+    point: DropPoint,
+) -> Result<(bool, usize), Stop> {
+    let taken = succeeds("a write to succeed", tx.write(data).await)?;
+    let flushed = point.cut(tx.flush()).await;
+    let completed = flushed.is_some();
+    succeeds("a flush to succeed", flushed.unwrap_or(Ok(())))?;
+    succeeds("a repeated flush to succeed", tx.flush().await)?;
+    Ok((completed, taken))
+}
+
+async fn wait_dropped<S: SendStream>(tx: &mut S, point: DropPoint) -> Result<(bool, usize), Stop> {
+    let waited = point.cut(tx.wait_send_all_might_not_block()).await;
+    let completed = waited.is_some();
+    succeeds("a wait for room to succeed", waited.unwrap_or(Ok(())))?;
+    Ok((completed, 0))
 }
 
 async fn receive_dropped<S, R, M, C>(
@@ -163,75 +255,6 @@ where
         drain_exactly(&mut rx, &mut check, buf, Pace::Fast, || total).await
     };
     try_join(receiving, sending).await?;
-    Ok(completed)
-}
-
-async fn write_dropped<S, R, M, C>(
-    maker: &mut M,
-    b: &mut Bench<'_, C>,
-    point: DropPoint,
-) -> Result<bool, Stop>
-where
-    S: SendStream + AsyncResource,
-    R: ReceiveStream,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (mut tx, mut rx, mut pattern) = loaded(maker, b).await?;
-    let mut check = b.pattern();
-    let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
-    pattern.fill(out);
-    let mut completed = false;
-    let sending = async {
-        let taken = match point.cut(tx.write(out)).await {
-            Some(written) => {
-                completed = true;
-                succeeds("a write to succeed", written)?
-            }
-            None => 0,
-        };
-        send_the_rest(tx, out, taken).await
-    };
-    let total = pattern.position();
-    let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
-    try_join(sending, receiving).await?;
-    Ok(completed)
-}
-
-async fn send_rest_dropped<S, R, M, C>(
-    maker: &mut M,
-    b: &mut Bench<'_, C>,
-    point: DropPoint,
-) -> Result<bool, Stop>
-where
-    S: SendStream + AsyncResource,
-    R: ReceiveStream,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (mut tx, mut rx, mut pattern) = loaded(maker, b).await?;
-    let mut check = b.pattern();
-    let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
-    pattern.fill(out);
-    let mut completed = false;
-    let sending = async {
-        let mut rest: &[u8] = out;
-        if let Some(sent) = point.cut(tx.send_rest(&mut rest)).await {
-            completed = true;
-            succeeds("a `send_rest` to succeed", sent)?;
-            if !rest.is_empty() {
-                return violated("nothing left after a `send_rest`", Found::Count(rest.len()));
-            }
-        }
-        succeeds(
-            "a repeated `send_rest` to succeed",
-            tx.send_rest(&mut rest).await,
-        )?;
-        succeeds("a close to succeed", tx.close().await)
-    };
-    let total = pattern.position();
-    let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
-    try_join(sending, receiving).await?;
     Ok(completed)
 }
 
@@ -281,66 +304,6 @@ where
             Found::ExtraAt(pattern.position()),
         );
     }
-    Ok(completed)
-}
-
-async fn flush_dropped<S, R, M, C>(
-    maker: &mut M,
-    b: &mut Bench<'_, C>,
-    point: DropPoint,
-) -> Result<bool, Stop>
-where
-    S: SendStream + AsyncResource,
-    R: ReceiveStream,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (mut tx, mut rx, mut pattern) = loaded(maker, b).await?;
-    let mut check = b.pattern();
-    let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
-    pattern.fill(out);
-    let mut completed = false;
-    let sending = async {
-        let taken = succeeds("a write to succeed", tx.write(out).await)?;
-        if let Some(flushed) = point.cut(tx.flush()).await {
-            completed = true;
-            succeeds("a flush to succeed", flushed)?;
-        }
-        succeeds("a repeated flush to succeed", tx.flush().await)?;
-        send_the_rest(tx, out, taken).await
-    };
-    let total = pattern.position();
-    let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
-    try_join(sending, receiving).await?;
-    Ok(completed)
-}
-
-async fn wait_dropped<S, R, M, C>(
-    maker: &mut M,
-    b: &mut Bench<'_, C>,
-    point: DropPoint,
-) -> Result<bool, Stop>
-where
-    S: SendStream + AsyncResource,
-    R: ReceiveStream,
-    M: Maker<S, R>,
-    C: Clock,
-{
-    let (mut tx, mut rx, mut pattern) = loaded(maker, b).await?;
-    let mut check = b.pattern();
-    let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
-    pattern.fill(out);
-    let mut completed = false;
-    let sending = async {
-        if let Some(waited) = point.cut(tx.wait_send_all_might_not_block()).await {
-            completed = true;
-            succeeds("a wait for room to succeed", waited)?;
-        }
-        send_the_rest(tx, out, 0).await
-    };
-    let total = pattern.position();
-    let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
-    try_join(sending, receiving).await?;
     Ok(completed)
 }
 
