@@ -33,6 +33,7 @@ pub(crate) enum Operation {
     Bind(SocketAddr),
     Address,
     Accept,
+    #[cfg(unix)]
     Open(&'static str),
     Send,
     Receive,
@@ -73,6 +74,7 @@ impl fmt::Display for Operation {
             Self::Bind(address) => write!(f, "listening on {address}"),
             Self::Address => f.write_str("asking for the address"),
             Self::Accept => f.write_str("accepting"),
+            #[cfg(unix)]
             Self::Open(what) => write!(f, "opening {what}"),
             Self::Send => f.write_str("sending"),
             Self::Receive => f.write_str("receiving"),

@@ -8,17 +8,11 @@
 )]
 
 #[cfg(unix)]
-#[path = "tour/child.rs"]
 mod child;
-#[path = "tour/options.rs"]
 mod options;
-#[path = "tour/progress.rs"]
 mod progress;
-#[path = "tour/report.rs"]
 mod report;
-#[path = "tour/rows.rs"]
 mod rows;
-#[path = "tour/visit.rs"]
 mod visit;
 
 use core::time::Duration;
