@@ -21,14 +21,19 @@ where
     C: Clock,
 {
     let (mut tx, rx) = maker.make().await;
-    if gracefully {
-        succeeds("the receiver's close to succeed", rx.close().await)?;
-    } else {
-        rx.close_forcefully();
-    }
     b.scratch.fill(b'x');
     let (chunk, _) = b.scratch.split_at(b.scratch.len() / 4);
-    breaks_for_good(&mut tx, chunk).await
+    // At the same time, because a graceful close may need the other end to make progress.
+    let leaving = async {
+        if gracefully {
+            return succeeds("the receiver's close to succeed", rx.close().await);
+        }
+        rx.close_forcefully();
+        Ok(())
+    };
+    try_join(leaving, breaks_for_good(&mut tx, chunk))
+        .await
+        .map(|_| ())
 }
 
 pub(super) async fn broken_is_sticky<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict

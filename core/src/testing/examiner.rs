@@ -38,7 +38,8 @@ impl<S, R, F: AsyncFnMut() -> (S, R)> Maker<S, R> for F {
 /// A maker of ordinary pairs and a maker of pairs that clog.
 ///
 /// A pair clogs when sending waits until the other end receives: small buffers, and an end that does not read by itself.
-/// The check fills it with data of its own, all of which it verifies.
+/// The check fills it with data of its own, all of which it verifies. A layer with a handshake has to be past it, because nobody
+/// receives while the pair is filled.
 #[derive(Clone, Copy, Debug)]
 pub struct Makers<M, N> {
     make: M,

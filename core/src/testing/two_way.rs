@@ -388,8 +388,9 @@ where
     let receiving = drain_exactly(&mut rx, &mut check, b.scratch, Pace::Fast, || 0);
     try_join(sending, receiving).await?;
     succeeds("`send_eof` to succeed behind the end", tx.send_eof().await)?;
-    succeeds("a close after `send_eof` to succeed", tx.close().await)?;
-    succeeds("the receiver's close to succeed", rx.close().await)
+    let (sender, receiver) = join(tx.close(), rx.close()).await;
+    succeeds("a close after `send_eof` to succeed", sender)?;
+    succeeds("the receiver's close to succeed", receiver)
 }
 
 async fn other_direction<A, B, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
