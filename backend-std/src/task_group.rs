@@ -75,12 +75,8 @@ impl<'env, E> TaskGroup<'env, E> {
         let mut body = pin!(body(Self { shared }));
         let mut value = None;
         poll_fn(|cx| {
-            ending
-                .0
-                .waker
-                .borrow_mut()
-                .get_or_insert_with(|| cx.waker().clone())
-                .clone_from(cx.waker());
+            let replaced = ending.0.waker.replace(Some(cx.waker().clone()));
+            drop(replaced); // no longer borrowed: it may be the last handle to a task
             if value.is_none()
                 && let Poll::Ready(result) = body.as_mut().poll(cx)
             {
