@@ -1,7 +1,9 @@
-//! What the tests share: an examination of a stream, recorded clause by clause, and a ping-pong to count the costs of.
+//! What the tests share: an examination of a stream, recorded clause by clause, certificates, and a ping-pong to count the costs
+//! of.
 
 extern crate alloc;
 
+mod authority;
 mod pingpong;
 
 use alloc::collections::BTreeSet;
@@ -11,6 +13,7 @@ use core::time::Duration;
 use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;
 
+pub use authority::{Authority, NAME};
 pub use pingpong::pingpong;
 
 /// Keeps the outcome of every clause.

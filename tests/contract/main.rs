@@ -21,3 +21,4 @@ mod sources;
 mod staple;
 mod task_group;
 mod tcp;
+mod tls;

@@ -1,0 +1,133 @@
+//! The contract on TLS, over memory, over TCP and over itself.
+
+use futures_util::future::try_join;
+use tacket::testing::{
+    Makers, MemoryPair, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
+};
+use tacket::{Listener as _, Split, Stream};
+use tacket_std::{TcpListener, TcpStream};
+use tacket_tests::{Authority, NAME, Patience, examine};
+use tacket_tls::{ClientConfig, ServerConfig, TlsStream};
+
+/// What both ends of a test need to make TLS of their transports.
+struct Parties {
+    client: ClientConfig,
+    server: ServerConfig,
+}
+
+impl Parties {
+    fn new() -> Self {
+        let authority = Authority::new();
+        Self {
+            client: authority.client_config(),
+            server: authority.server_config(),
+        }
+    }
+
+    /// A client and a server that have not spoken yet.
+    fn pair<L, R>(&self, (left, right): (L, R)) -> (TlsStream<L>, TlsStream<R>) {
+        (
+            TlsStream::client(left, &self.client, NAME).expect("a name"),
+            TlsStream::server(right, &self.server).expect("a configuration"),
+        )
+    }
+
+    /// A client and a server that know each other.
+    async fn acquainted<L: Split, R: Split>(
+        &self,
+        transports: (L, R),
+    ) -> (TlsStream<L>, TlsStream<R>) {
+        let (mut client, mut server) = self.pair(transports);
+        shake_hands(&mut client, &mut server).await;
+        (client, server)
+    }
+}
+
+async fn shake_hands<L: Split, R: Split>(client: &mut TlsStream<L>, server: &mut TlsStream<R>) {
+    let handshakes = async {
+        let client = async { client.do_handshake().await.map_err(drop) };
+        let server = async { server.do_handshake().await.map_err(drop) };
+        try_join(client, server).await
+    };
+    handshakes.await.expect("they trust each other");
+}
+
+/// All three checks, on pairs that `make` makes and that are `acquainted` where they have to clog.
+fn examine_all<S: Stream, R: Stream>(
+    patience: Patience,
+    make: impl AsyncFn() -> (S, R),
+    acquainted: impl AsyncFn() -> (S, R),
+) {
+    examine(patience, async |e| {
+        check_one_way_stream(e, Makers::new(&make, &acquainted)).await;
+    })
+    .assert_clean(&[]);
+    examine(patience, async |e| {
+        check_two_way_stream(e, Makers::new(&make, &acquainted)).await;
+    })
+    .assert_clean(&[]);
+    examine(patience, async |e| {
+        check_half_closeable_stream(e, Makers::new(&make, &acquainted)).await;
+    })
+    .assert_clean(&[]);
+}
+
+/// Covers SSL-13.
+#[test]
+fn tls_over_memory_keeps_the_contract() {
+    let parties = Parties::new();
+    let pair = MemoryPair::new([0; 2000], [0; 2000]);
+    let open = || pair.open().expect("the last pair is gone");
+    examine_all(
+        Patience::memory(),
+        async || parties.pair(open()),
+        async || parties.acquainted(open()).await,
+    );
+}
+
+#[test]
+fn https_compatible_tls_over_memory_keeps_the_contract() {
+    let parties = Parties::new();
+    let pair = MemoryPair::new([0; 2000], [0; 2000]);
+    let open = || pair.open().expect("the last pair is gone");
+    let relax = |(client, server): (TlsStream<_>, TlsStream<_>)| {
+        (client.https_compatible(), server.https_compatible())
+    };
+    examine_all(
+        Patience::memory(),
+        // A close before the handshake leaves nobody to shake hands with.
+        async || relax(parties.acquainted(open()).await),
+        async || relax(parties.acquainted(open()).await),
+    );
+}
+
+#[test]
+fn tls_over_tcp_keeps_the_contract() {
+    let parties = Parties::new();
+    examine_all(
+        Patience::system(),
+        async || parties.pair(connect().await),
+        async || parties.acquainted(connect().await).await,
+    );
+}
+
+/// Covers SSL-30.
+#[test]
+fn tls_over_itself_keeps_the_contract() {
+    let (outer, inner) = (Parties::new(), Parties::new());
+    let pair = MemoryPair::new([0; 2000], [0; 2000]);
+    let open = || pair.open().expect("the last pair is gone");
+    examine_all(
+        Patience::memory(),
+        async || inner.pair(outer.pair(open())),
+        async || inner.acquainted(outer.pair(open())).await,
+    );
+}
+
+async fn connect() -> (TcpStream, TcpStream) {
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let mut listener = TcpListener::bind(address).expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let pair = try_join(TcpStream::connect(address), listener.accept()).await;
+    pair.expect("a connection on loopback")
+}

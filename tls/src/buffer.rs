@@ -1,0 +1,204 @@
+//! A queue of bytes that always lies in one piece.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+/// Bytes come in behind, leave in front, and can be changed in between.
+///
+/// It grows when more room is asked for than it has; how far is up to whoever asks.
+#[expect(unnameable_types, reason = "engines are sealed")]
+#[derive(Default)]
+pub struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Buffer {
+    pub(crate) const fn new() -> Self {
+        Self {
+            bytes: Vec::new(),
+            start: 0,
+            end: 0,
+        }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    pub(crate) fn filled(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub(crate) fn filled_mut(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Takes `count` bytes away in front.
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.start = self.end.min(self.start + count);
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// All the room behind, at least `count` bytes; what is put there counts once it is committed.
+    pub(crate) fn room(&mut self, count: usize) -> &mut [u8] {
+        if self.bytes.len() - self.end < count {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+            if self.bytes.len() - self.end < count {
+                self.bytes.resize(self.end + count, 0);
+            }
+        }
+        self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Adds the first `count` bytes of the room.
+    pub(crate) fn commit(&mut self, count: usize) {
+        self.end = self.bytes.len().min(self.end + count);
+    }
+
+    pub(crate) fn append(&mut self, data: &[u8]) {
+        if let Some(room) = self.room(data.len()).get_mut(..data.len()) {
+            room.copy_from_slice(data);
+            self.commit(data.len());
+        }
+    }
+
+    /// Moves everything from the front of `other` behind what is here.
+    pub(crate) fn append_all(&mut self, other: &mut Self) {
+        self.append(other.filled());
+        other.consume(other.len());
+    }
+
+    /// Moves as much as fits to `buf`, and returns how much.
+    pub(crate) fn take_into(&mut self, buf: &mut [u8]) -> usize {
+        let count = buf.len().min(self.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..count), self.filled().get(..count)) {
+            to.copy_from_slice(from);
+        }
+        self.consume(count);
+        count
+    }
+}
+
+impl fmt::Debug for Buffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the bytes: some are secret.
+        f.debug_struct("Buffer")
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where received data goes: to the caller as far as it fits, the rest of a record to the stash.
+#[expect(unnameable_types, reason = "engines are sealed")]
+#[derive(Debug)]
+pub struct Sink<'b> {
+    buf: &'b mut [u8],
+    taken: usize,
+    stash: &'b mut Buffer,
+}
+
+impl<'b> Sink<'b> {
+    /// For a caller that waits for data. `stash` is empty then.
+    pub(crate) const fn to_caller(buf: &'b mut [u8], stash: &'b mut Buffer) -> Self {
+        Self {
+            buf,
+            taken: 0,
+            stash,
+        }
+    }
+
+    /// For a caller that is after something else: everything is kept for later.
+    pub(crate) const fn to_stash(stash: &'b mut Buffer) -> Self {
+        Self::to_caller(&mut [], stash)
+    }
+
+    /// How many bytes the caller has got.
+    pub(crate) const fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Whether a record of `len` bytes should be put here now.
+    pub(crate) const fn wants(&self, len: usize) -> bool {
+        self.buf.is_empty() || self.taken == 0 || len <= self.buf.len() - self.taken
+    }
+
+    pub(crate) fn put(&mut self, data: &[u8]) {
+        let free = self.buf.get_mut(self.taken..).unwrap_or_default();
+        let (now, later) = data.split_at(data.len().min(free.len()));
+        if let Some(free) = free.get_mut(..now.len()) {
+            free.copy_from_slice(now);
+        }
+        self.taken += now.len();
+        if !later.is_empty() {
+            self.stash.append(later);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_leave_in_the_order_in_which_they_came() {
+        let mut buffer = Buffer::new();
+        buffer.append(b"one");
+        buffer.append(b"two");
+        buffer.consume(2);
+        buffer.append(b"three");
+        assert_eq!(buffer.filled(), b"etwothree");
+        let mut out = [0; 4];
+        assert_eq!(buffer.take_into(&mut out), 4);
+        assert_eq!((&out, buffer.filled()), (b"etwo", &b"three"[..]));
+    }
+
+    #[test]
+    fn what_was_consumed_makes_room_before_it_grows() {
+        let mut buffer = Buffer::new();
+        buffer.append(&[1; 100]);
+        buffer.consume(90);
+        assert!(buffer.room(90).len() >= 90);
+        assert_eq!(buffer.filled(), [1; 10]);
+        assert_eq!(buffer.bytes.len(), 100);
+    }
+
+    #[test]
+    fn only_what_is_committed_counts() {
+        let mut buffer = Buffer::new();
+        buffer.room(8).fill(7);
+        buffer.commit(3);
+        assert_eq!(buffer.filled(), [7; 3]);
+    }
+
+    #[test]
+    fn a_sink_gives_the_caller_all_it_can_and_keeps_the_rest_of_a_record() {
+        let (mut stash, mut buf) = (Buffer::new(), [0; 4]);
+        let mut sink = Sink::to_caller(&mut buf, &mut stash);
+        assert!(sink.wants(6));
+        sink.put(b"abcdef");
+        assert!(!sink.wants(1));
+        assert_eq!(sink.taken(), 4);
+        assert_eq!((&buf, stash.filled()), (b"abcd", &b"ef"[..]));
+    }
+
+    #[test]
+    fn a_sink_takes_whole_records_while_they_fit() {
+        let (mut stash, mut buf) = (Buffer::new(), [0; 8]);
+        let mut sink = Sink::to_caller(&mut buf, &mut stash);
+        sink.put(b"abc");
+        assert!(sink.wants(5) && !sink.wants(6));
+        sink.put(b"defgh");
+        assert!(stash.is_empty());
+    }
+}

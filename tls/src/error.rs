@@ -1,0 +1,187 @@
+//! What can go wrong with TLS.
+
+use core::fmt;
+
+use embedded_io_async::ErrorKind;
+use tacket::{Error, Fault};
+
+/// The error of a [`TlsStream`](crate::TlsStream), over a transport whose own error is `E`.
+///
+/// The first failure carries its cause. What failed for good stays failed, and later calls say so without the transport's
+/// error, which is given away once.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TlsError<E> {
+    /// The transport failed.
+    Transport(E),
+    /// The transport failed earlier, or ended without the peer's authenticated end while something had to be sent.
+    Broken,
+    /// TLS failed: this side refused a certificate, a message or a record of the peer, or the peer refused one of ours.
+    Engine(EngineError),
+    /// The transport ended without the peer's authenticated end. What came before it may not be all.
+    Truncated,
+    /// The end was sent earlier.
+    Closed,
+    /// A receive was given an empty buffer.
+    EmptyBuffer,
+}
+
+impl<E: fmt::Display> fmt::Display for TlsError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport(error) => write!(f, "below TLS: {error}"),
+            Self::Broken => f.write_str("the transport below TLS has failed or ended"),
+            Self::Engine(error) => error.fmt(f),
+            Self::Truncated => {
+                f.write_str("unexpected end: the transport ended without the peer's close_notify")
+            }
+            Self::Closed => f.write_str("the end of the stream was sent earlier"),
+            Self::EmptyBuffer => f.write_str("cannot receive into an empty buffer"),
+        }
+    }
+}
+
+impl<E: core::error::Error> core::error::Error for TlsError<E> {
+    /// The engine's error. The transport's is in the variant's field: it need not be `'static`.
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Engine(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl<E: Error> embedded_io_async::Error for TlsError<E> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Transport(error) => error.kind(),
+            Self::Engine(_) => ErrorKind::InvalidData,
+            other => other.fault().kind(),
+        }
+    }
+}
+
+impl<E: Error> Error for TlsError<E> {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Transport(error) => error.fault(),
+            Self::Broken | Self::Engine(_) => Fault::Broken,
+            Self::Truncated => Fault::Truncated,
+            Self::Closed => Fault::Closed,
+            Self::EmptyBuffer => Fault::InvalidInput,
+        }
+    }
+}
+
+/// What the TLS implementation objected to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// In the words of rustls.
+    Rustls(rustls::Error),
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rustls(error) => write!(f, "TLS: {error}"),
+        }
+    }
+}
+
+impl core::error::Error for EngineError {
+    #[cfg(feature = "std")]
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Rustls(error) => Some(error),
+        }
+    }
+}
+
+impl From<rustls::Error> for EngineError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Rustls(error)
+    }
+}
+
+/// Why no [`TlsStream`](crate::TlsStream) or configuration could be made. Nothing was sent.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The server's name is neither a DNS name nor an IP address.
+    InvalidName,
+    /// Without a trusted root, no server could ever be trusted.
+    NoRoots,
+    /// Early data can be replayed by anyone; a configuration that accepts it is not taken.
+    EarlyData,
+    /// The engine does not take these certificates, this key or this combination of settings.
+    Engine(EngineError),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InvalidName => {
+                f.write_str("the server's name is neither a DNS name nor an IP address")
+            }
+            Self::NoRoots => f.write_str("no trusted root was given"),
+            Self::EarlyData => f.write_str("TLS early data is not supported"),
+            Self::Engine(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Engine(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl embedded_io_async::Error for ConfigError {
+    fn kind(&self) -> ErrorKind {
+        self.fault().kind()
+    }
+}
+
+impl Error for ConfigError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::InvalidName | Self::NoRoots | Self::Engine(_) => Fault::InvalidInput,
+            Self::EarlyData => Fault::Unsupported,
+        }
+    }
+}
+
+impl From<rustls::Error> for ConfigError {
+    fn from(error: rustls::Error) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+/// The answer to a question about the session, before the handshake is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "there is no more to say")]
+pub struct NeedHandshake;
+
+impl fmt::Display for NeedHandshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault().fmt(f)
+    }
+}
+
+impl core::error::Error for NeedHandshake {}
+
+impl embedded_io_async::Error for NeedHandshake {
+    fn kind(&self) -> ErrorKind {
+        self.fault().kind()
+    }
+}
+
+impl Error for NeedHandshake {
+    fn fault(&self) -> Fault {
+        Fault::NeedHandshake
+    }
+}

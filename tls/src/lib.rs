@@ -1,0 +1,49 @@
+//! TLS around any Tacket stream.
+//!
+//! A [`TlsStream`] takes a stream and is one: what runs over a socket runs over TLS over that socket, over TLS in TLS, or over TLS
+//! on the pipes of a child process, unchanged. Its handshake, sends and receives survive being dropped at any await.
+//!
+//! From the top down: a [`TlsStream`] moves bytes between its transport and an [`Engine`], which only computes. The engine is
+//! [rustls]; a [`ClientConfig`] says whom a client trusts and a [`ServerConfig`] how a server proves who it is. rustls'
+//! own configurations make one of these too, so what it can do can be had here. No setting here turns verification off.
+//!
+//! The crate is `no_std` and needs an allocator. Features:
+//!
+//! * `ring`: the provider of algorithms for desktops, and what stands on it: [`ClientConfig::with_roots`],
+//!   [`ServerConfig::with_certificate`]. Brings `rustls` and `std`.
+//! * `rustls`: the engine without a provider; yours comes in a configuration of rustls.
+//! * `std`: the system's clock, which says whether a certificate has expired.
+//!
+//! Without an engine the crate is empty.
+#![no_std]
+#![cfg_attr(
+    not(feature = "ring"),
+    allow(rustdoc::broken_intra_doc_links, reason = "links into features")
+)]
+#![cfg(feature = "rustls")]
+
+extern crate alloc;
+#[cfg(any(test, doctest, feature = "std"))]
+extern crate std;
+
+mod buffer;
+mod config;
+mod engine;
+mod error;
+mod lock;
+mod negotiated;
+mod pump;
+mod rustls_engine;
+mod session;
+mod split;
+mod stream;
+
+pub use config::{ClientConfig, ServerConfig};
+pub use engine::Engine;
+pub use error::{ConfigError, EngineError, NeedHandshake, TlsError};
+pub use negotiated::{CipherSuite, Negotiated, TlsVersion};
+pub use rustls;
+pub use rustls_engine::RustlsEngine;
+pub use rustls_pki_types as pki_types;
+pub use split::{TlsReceiving, TlsSending};
+pub use stream::{DefaultEngine, TlsStream};

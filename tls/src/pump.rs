@@ -1,0 +1,285 @@
+//! The awaits of a session: what moves bytes between it and the transport.
+//!
+//! Each await is in an operation of the transport that a drop leaves without effect, or in a lock. What an await brings is
+//! put away before the next. So a future can be dropped anywhere, and the next one goes on from there.
+
+use alloc::vec;
+use core::fmt;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+
+use embedded_io_async::{ErrorType, Read as _, Write as _};
+use tacket::{SendStream as _, Split};
+
+use crate::engine::Engine;
+use crate::error::TlsError;
+use crate::lock::Lock;
+use crate::session::{Failure, Outgoing, Session, Taken};
+
+/// A session and both directions of its transport, for as long as they are borrowed.
+///
+/// During the handshake whoever needs it first drives both directions, and others wait for their turn. After it, receiving
+/// uses only the receiving half, and never waits for a sender.
+pub(crate) struct Pump<'p, S: Split + 'p, E> {
+    session: &'p Session<E>,
+    tx: Lock<S::Sending<'p>>,
+    rx: Lock<S::Receiving<'p>>,
+}
+
+type Error<S> = TlsError<<S as ErrorType>::Error>;
+
+impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
+    pub(crate) fn new(session: &'p Session<E>, transport: &'p mut S) -> Self {
+        let (tx, rx) = transport.split();
+        Self {
+            session,
+            tx: Lock::new(tx),
+            rx: Lock::new(rx),
+        }
+    }
+
+    pub(crate) const fn session(&self) -> &'p Session<E> {
+        self.session
+    }
+
+    /// Completes the handshake, unless that was done.
+    pub(crate) async fn handshake(&self) -> Result<(), Error<S>> {
+        if self.session.is_established()? {
+            return Ok(());
+        }
+        let _turn = self.session.turn.lock().await;
+        // Whoever had the turn before may have completed it.
+        if self.session.is_established()? {
+            return Ok(());
+        }
+        let mut tx = self.tx.lock().await;
+        let mut outgoing = self.session.outgoing.lock().await;
+        let shaken = self.shake_hands(&mut tx, &mut outgoing).await;
+        if shaken.is_err() {
+            self.say_last_words(&mut tx, &mut outgoing).await;
+        }
+        shaken
+    }
+
+    async fn shake_hands(
+        &self,
+        tx: &mut S::Sending<'p>,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Error<S>> {
+        loop {
+            let mut incoming = self.session.incoming.lock().await;
+            let done = self.session.shake_hands(&mut incoming, outgoing)?;
+            drop(incoming);
+            self.flush_staged(tx, outgoing).await?;
+            if done {
+                self.session.establish();
+                return Ok(());
+            }
+            self.fetch().await?;
+        }
+    }
+
+    /// Receives some bytes; `Ok(0)` is the end.
+    pub(crate) async fn receive(&self, buf: &mut [u8]) -> Result<usize, Error<S>> {
+        if buf.is_empty() {
+            return Err(TlsError::EmptyBuffer);
+        }
+        if matches!(self.session.is_established(), Ok(false))
+            && let Err(error) = self.handshake().await
+            && !self.session.has_received_end()
+        {
+            return Err(error);
+        }
+        loop {
+            let mut incoming = self.session.incoming.lock().await;
+            let taken = self.session.take(&mut incoming, buf);
+            drop(incoming);
+            match taken {
+                Ok(Taken::Data(count)) => return Ok(count),
+                Ok(Taken::End) => return Ok(0),
+                Ok(Taken::NeedInput) => self.fetch().await?,
+                Err(failure) => return Err(self.part_with(failure).await),
+            }
+        }
+    }
+
+    /// Reads what the transport has next into the incoming buffer.
+    async fn fetch(&self) -> Result<(), Error<S>> {
+        let mut rx = self.rx.lock().await;
+        let mut incoming = self.session.incoming.lock().await;
+        let Some(room) = incoming.room() else {
+            return Err(self.session.overflowed().into());
+        };
+        let read = if self.session.is_joining() {
+            // A sender must be able to see the parts of a message while this waits for the rest.
+            let mut landing = vec![0; room.len()];
+            drop(incoming);
+            let read = rx.read(&mut landing).await;
+            incoming = self.session.incoming.lock().await;
+            if let Ok(count) = read {
+                incoming.append(landing.get(..count).unwrap_or_default());
+            }
+            read
+        } else {
+            let read = rx.read(room).await;
+            if let Ok(count) = read {
+                incoming.commit(count);
+            }
+            read
+        };
+        match read {
+            Ok(0) => self.session.transport_ended(),
+            Ok(_) => {}
+            Err(error) => return Err(self.session.transport_failed(error)),
+        }
+        Ok(())
+    }
+
+    /// Takes a prefix of `data` to be sent.
+    pub(crate) async fn write(&self, data: &[u8]) -> Result<usize, Error<S>> {
+        self.check_sending()?;
+        if data.is_empty() {
+            return Ok(0);
+        }
+        self.handshake_to_send().await?;
+        let mut tx = self.tx.lock().await;
+        let mut outgoing = self.session.outgoing.lock().await;
+        loop {
+            match self.session.seal(&mut outgoing, data) {
+                Ok(0) => self.send_staged(&mut tx, &mut outgoing).await?,
+                Ok(count) => return Ok(count),
+                Err(failure) => {
+                    self.say_last_words(&mut tx, &mut outgoing).await;
+                    return Err(failure_to_send(failure.into()));
+                }
+            }
+        }
+    }
+
+    /// Takes all of `data`, moving its start along, and flushes. Without data it still needs the handshake.
+    pub(crate) async fn send_rest(&self, data: &mut &[u8]) -> Result<(), Error<S>> {
+        self.check_sending()?;
+        self.handshake_to_send().await?;
+        while !data.is_empty() {
+            let count = self.write(data).await?;
+            *data = data.get(count..).unwrap_or_default();
+        }
+        self.flush().await
+    }
+
+    /// Hands everything that was taken to the transport, and flushes that.
+    pub(crate) async fn flush(&self) -> Result<(), Error<S>> {
+        let mut outgoing = self.session.outgoing.lock().await;
+        if outgoing.is_dirty()
+            && let Err(failure) = self.session.is_established()
+        {
+            return Err(failure_to_send(failure.into()));
+        }
+        let mut tx = self.tx.lock().await;
+        self.flush_staged(&mut tx, &mut outgoing).await
+    }
+
+    /// Sends the authenticated end, and everything before it.
+    pub(crate) async fn send_eof(&self) -> Result<(), Error<S>> {
+        if !self.session.has_sent_end() {
+            self.handshake_to_send().await?;
+            let mut outgoing = self.session.outgoing.lock().await;
+            if let Err(failure) = self.session.end(&mut outgoing) {
+                drop(outgoing);
+                return Err(failure_to_send(self.part_with(failure).await));
+            }
+        }
+        self.flush().await
+    }
+
+    /// Waits until the transport might take what a send brings.
+    pub(crate) async fn wait_send_all_might_not_block(&self) -> Result<(), Error<S>> {
+        self.check_sending()?;
+        self.handshake_to_send().await?;
+        let mut tx = self.tx.lock().await;
+        let mut outgoing = self.session.outgoing.lock().await;
+        self.send_staged(&mut tx, &mut outgoing).await?;
+        let waited = tx.wait_send_all_might_not_block().await;
+        waited.map_err(|error| self.session.transport_failed(error))
+    }
+
+    fn check_sending(&self) -> Result<(), Error<S>> {
+        if self.session.has_sent_end() {
+            return Err(TlsError::Closed);
+        }
+        let state = self.session.is_established().map(drop);
+        state.map_err(|failure| failure_to_send(failure.into()))
+    }
+
+    async fn handshake_to_send(&self) -> Result<(), Error<S>> {
+        self.handshake().await.map_err(failure_to_send)
+    }
+
+    async fn send_staged(
+        &self,
+        tx: &mut S::Sending<'p>,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Error<S>> {
+        while !outgoing.rest().is_empty() {
+            match tx.write(outgoing.rest()).await {
+                Ok(0) => return Err(self.session.transport_stuck().into()),
+                Ok(count) => outgoing.consume(count),
+                Err(error) => return Err(self.session.transport_failed(error)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush_staged(
+        &self,
+        tx: &mut S::Sending<'p>,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Error<S>> {
+        if outgoing.is_dirty() {
+            self.send_staged(tx, outgoing).await?;
+            let flushed = tx.flush().await;
+            flushed.map_err(|error| self.session.transport_failed(error))?;
+            outgoing.flushed();
+        }
+        Ok(())
+    }
+
+    /// Ends with `failure`. Tells the peer if nobody is sending.
+    async fn part_with(&self, failure: Failure) -> Error<S> {
+        if let (Some(mut tx), Some(mut outgoing)) =
+            (self.tx.try_lock(), self.session.outgoing.try_lock())
+        {
+            self.say_last_words(&mut tx, &mut outgoing).await;
+        }
+        failure.into()
+    }
+
+    /// Sends the alert that belongs to a failure, if there is one and the transport takes it at once.
+    async fn say_last_words(&self, tx: &mut S::Sending<'p>, outgoing: &mut Outgoing) {
+        if self.session.last_words(outgoing) {
+            let mut sending = pin!(self.flush_staged(tx, outgoing));
+            poll_fn(|cx| {
+                let _ = sending.as_mut().poll(cx);
+                Poll::Ready(())
+            })
+            .await;
+        }
+    }
+}
+
+/// A sender does not care how much of the other direction arrived.
+fn failure_to_send<T>(error: TlsError<T>) -> TlsError<T> {
+    match error {
+        TlsError::Truncated => TlsError::Broken,
+        other => other,
+    }
+}
+
+impl<S: Split, E: fmt::Debug> fmt::Debug for Pump<'_, S, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pump")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,342 @@
+//! The engine over rustls 0.23, by its unbuffered interface: the buffers are ours, so what follows the end is too.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncryptError, UnbufferedConnectionCommon, UnbufferedStatus,
+};
+use rustls::{CommonState, ProtocolVersion};
+use rustls_pki_types::ServerName;
+
+use crate::buffer::{Buffer, Sink};
+use crate::engine::SansIo;
+use crate::error::{ConfigError, EngineError};
+use crate::negotiated::{CipherSuite, Negotiated, TlsVersion};
+
+/// The length of the header of a record (RFC 8446, 5.1).
+const HEADER: usize = 5;
+
+/// What a record adds to its data, at most, in the suites of rustls: header, explicit nonce, content type and tag.
+pub(crate) const RECORD_OVERHEAD: usize = HEADER + 8 + 1 + 16;
+
+/// Room for a message of the handshake. A longer one says how much it needs.
+const MESSAGE_ROOM: usize = 512;
+
+/// TLS by [rustls](crate::rustls): client and server, TLS 1.2 (with the provider) and 1.3.
+pub struct RustlsEngine {
+    connection: Connection,
+    has_ended: bool,
+    is_joining: bool,
+}
+
+/// In boxes: they are large, and streams are moved around.
+enum Connection {
+    Client(Box<UnbufferedClientConnection>),
+    Server(Box<UnbufferedServerConnection>),
+}
+
+impl RustlsEngine {
+    pub(crate) fn client(
+        config: Arc<rustls::ClientConfig>,
+        name: ServerName<'static>,
+    ) -> Result<Self, ConfigError> {
+        let connection = UnbufferedClientConnection::new(config, name)?;
+        Ok(Self::new(Connection::Client(connection.into())))
+    }
+
+    pub(crate) fn server(config: Arc<rustls::ServerConfig>) -> Result<Self, ConfigError> {
+        if config.max_early_data_size > 0 {
+            return Err(ConfigError::EarlyData);
+        }
+        let connection = UnbufferedServerConnection::new(config)?;
+        Ok(Self::new(Connection::Server(connection.into())))
+    }
+
+    const fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            has_ended: false,
+            is_joining: false,
+        }
+    }
+
+    fn facts(&self) -> &CommonState {
+        match &self.connection {
+            Connection::Client(connection) => connection,
+            Connection::Server(connection) => connection,
+        }
+    }
+
+    fn advance(
+        &mut self,
+        incoming: &mut Buffer,
+        output: &mut Buffer,
+        sink: Option<&mut Sink<'_>>,
+        goal: Goal<'_>,
+    ) -> Result<(), EngineError> {
+        let has_ended = &mut self.has_ended;
+        match &mut self.connection {
+            Connection::Client(connection) => {
+                advance(connection, incoming, output, sink, goal, has_ended)
+            }
+            Connection::Server(connection) => {
+                advance(connection, incoming, output, sink, goal, has_ended)
+            }
+        }
+        .map_err(EngineError::from)
+    }
+}
+
+/// What is to be reached.
+#[derive(Clone, Copy)]
+enum Goal<'d> {
+    /// To go as far as the input allows.
+    Progress,
+    /// To protect this data.
+    Seal(&'d [u8]),
+    /// To end the sending direction.
+    End,
+}
+
+/// Processes `incoming` until the goal is reached, or more input is needed.
+fn advance<D: Side>(
+    connection: &mut UnbufferedConnectionCommon<D>,
+    incoming: &mut Buffer,
+    output: &mut Buffer,
+    mut sink: Option<&mut Sink<'_>>,
+    goal: Goal<'_>,
+    has_ended: &mut bool,
+) -> Result<(), rustls::Error> {
+    loop {
+        let UnbufferedStatus { discard, state } = D::process(connection, incoming.filled_mut());
+        let outcome = match state {
+            Ok(ConnectionState::ReadTraffic(mut traffic)) => loop {
+                let wanted = match (traffic.peek_len(), sink.as_deref_mut()) {
+                    (None, _) => break Ok(false),
+                    (Some(len), Some(sink)) if sink.wants(len.get()) => sink,
+                    _ => break Ok(true),
+                };
+                match traffic.next_record() {
+                    Some(Ok(record)) => wanted.put(record.payload),
+                    Some(Err(error)) => break Err(error),
+                    None => break Ok(false),
+                }
+            },
+            Ok(ConnectionState::EncodeTlsData(mut message)) => fit(output, MESSAGE_ROOM, |room| {
+                message.encode(room).map_err(|error| match error {
+                    EncodeError::InsufficientSize(size) => Unfit::Needs(size.required_size),
+                    EncodeError::AlreadyEncoded => Unfit::Never,
+                })
+            })
+            .map(|()| false),
+            Ok(ConnectionState::TransmitTlsData(flight)) => {
+                // It is in the output, which is sent before anything else.
+                flight.done();
+                Ok(false)
+            }
+            Ok(ConnectionState::PeerClosed) => {
+                *has_ended = true;
+                Ok(false)
+            }
+            Ok(ConnectionState::WriteTraffic(mut traffic)) => match goal {
+                Goal::Progress => Ok(true),
+                Goal::Seal(data) => fit(output, sealed_len(data.len()), |room| {
+                    traffic.encrypt(data, room).map_err(Unfit::from)
+                })
+                .map(|()| true),
+                Goal::End => fit(output, MESSAGE_ROOM, |room| {
+                    traffic.queue_close_notify(room).map_err(Unfit::from)
+                })
+                .map(|()| true),
+            },
+            Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => match goal {
+                Goal::Progress => Ok(true),
+                Goal::Seal(_) | Goal::End => Err(rustls::Error::HandshakeNotComplete),
+            },
+            // Early data, which no configuration of ours accepts, or a state of a later rustls.
+            Ok(_) => Err(rustls::Error::General("unexpected state".into())),
+            Err(error) => Err(error),
+        };
+        incoming.consume(discard);
+        if outcome? {
+            return Ok(());
+        }
+    }
+}
+
+/// How long the records for `len` bytes of data are, at most.
+pub(crate) const fn sealed_len(len: usize) -> usize {
+    len + (len.div_ceil(MAX_RECORD)) * RECORD_OVERHEAD
+}
+
+/// The most data in a record (RFC 8446, 5.1).
+pub(crate) const MAX_RECORD: usize = 1 << 14;
+
+/// Why something did not fit.
+enum Unfit {
+    Needs(usize),
+    Never,
+}
+
+impl From<EncryptError> for Unfit {
+    fn from(error: EncryptError) -> Self {
+        match error {
+            EncryptError::InsufficientSize(size) => Self::Needs(size.required_size),
+            EncryptError::EncryptExhausted => Self::Never,
+        }
+    }
+}
+
+/// Lets `write` write into `output`, with as much room as it turns out to need.
+fn fit(
+    output: &mut Buffer,
+    mut room: usize,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, Unfit>,
+) -> Result<(), rustls::Error> {
+    loop {
+        match write(output.room(room)) {
+            Ok(count) => {
+                output.commit(count);
+                return Ok(());
+            }
+            Err(Unfit::Needs(size)) if size > room => room = size,
+            Err(Unfit::Needs(_) | Unfit::Never) => return Err(rustls::Error::EncryptError),
+        }
+    }
+}
+
+/// What rustls does alike on both sides under two names.
+trait Side: Sized {
+    fn process<'c, 'i>(
+        connection: &'c mut UnbufferedConnectionCommon<Self>,
+        incoming: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self>;
+}
+
+impl Side for ClientConnectionData {
+    fn process<'c, 'i>(
+        connection: &'c mut UnbufferedConnectionCommon<Self>,
+        incoming: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self> {
+        connection.process_tls_records(incoming)
+    }
+}
+
+impl Side for ServerConnectionData {
+    fn process<'c, 'i>(
+        connection: &'c mut UnbufferedConnectionCommon<Self>,
+        incoming: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self> {
+        connection.process_tls_records(incoming)
+    }
+}
+
+impl SansIo for RustlsEngine {
+    fn step(
+        &mut self,
+        incoming: &mut Buffer,
+        output: &mut Buffer,
+        sink: Option<&mut Sink<'_>>,
+    ) -> Result<(), EngineError> {
+        self.advance(incoming, output, sink, Goal::Progress)?;
+        // rustls discards what it is done with. A whole record that it leaves is part of a longer message, unless it is
+        // data that nobody took yet; then it will be done with next time.
+        self.is_joining = starts_with_record(incoming.filled());
+        Ok(())
+    }
+
+    fn seal(
+        &mut self,
+        incoming: &mut Buffer,
+        output: &mut Buffer,
+        sink: &mut Sink<'_>,
+        data: &[u8],
+    ) -> Result<(), EngineError> {
+        self.advance(incoming, output, Some(sink), Goal::Seal(data))
+    }
+
+    fn end(
+        &mut self,
+        incoming: &mut Buffer,
+        output: &mut Buffer,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), EngineError> {
+        self.advance(incoming, output, Some(sink), Goal::End)
+    }
+
+    fn alert(&mut self, output: &mut Buffer) {
+        // What rustls still has to send comes out before it looks at any input; then it repeats its error.
+        let _ = self.advance(&mut Buffer::new(), output, None, Goal::Progress);
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.facts().is_handshaking()
+    }
+
+    fn output_can_wait(&self) -> bool {
+        // After the client's last message a server of TLS 1.3 has only tickets to send. A peer that sends and does not
+        // receive would never take them.
+        let is_server = matches!(self.connection, Connection::Server(_));
+        let is_tls13 = self.facts().protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        is_server && is_tls13 && !self.is_handshaking()
+    }
+
+    fn is_joining(&self) -> bool {
+        self.is_joining
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    fn negotiated(&self) -> Option<Negotiated> {
+        let facts = self.facts();
+        if facts.is_handshaking() {
+            return None;
+        }
+        let suite = facts.negotiated_cipher_suite()?.suite();
+        let certificates = facts.peer_certificates().unwrap_or_default();
+        Some(Negotiated {
+            version: match facts.protocol_version()? {
+                ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+                _ => TlsVersion::Tls13,
+            },
+            cipher_suite: CipherSuite {
+                id: suite.into(),
+                name: suite.as_str(),
+            },
+            alpn_protocol: facts.alpn_protocol().map(Into::into),
+            peer_certificates: certificates.to_vec(),
+        })
+    }
+
+    fn too_long(&self) -> EngineError {
+        let reason = rustls::InvalidMessage::HandshakePayloadTooLarge;
+        rustls::Error::InvalidMessage(reason).into()
+    }
+}
+
+fn starts_with_record(data: &[u8]) -> bool {
+    let Some(&[_, _, _, high, low]) = data.first_chunk::<HEADER>() else {
+        return false;
+    };
+    data.len() >= HEADER + usize::from(u16::from_be_bytes([high, low]))
+}
+
+impl fmt::Debug for RustlsEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = match self.connection {
+            Connection::Client(_) => "client",
+            Connection::Server(_) => "server",
+        };
+        f.debug_struct("RustlsEngine")
+            .field("side", &side)
+            .field("is_handshaking", &self.is_handshaking())
+            .field("has_ended", &self.has_ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,374 @@
+//! A session between the awaits: the engine, what it has received and has to send, and how it ended.
+//!
+//! Everything here is synchronous. The state is borrowed within a call, never across two.
+
+use core::cell::RefCell;
+
+use tacket::{Error, Fault};
+
+use crate::buffer::{Buffer, Sink};
+use crate::engine::Engine;
+use crate::error::{EngineError, TlsError};
+use crate::lock::Lock;
+use crate::negotiated::Negotiated;
+use crate::rustls_engine::{MAX_RECORD, sealed_len};
+
+/// How many full records are prepared for one write to the transport.
+const RECORDS_AT_ONCE: usize = 4;
+
+/// How much ciphertext a read asks for at first. It doubles when the transport fills it.
+const FIRST_READ: usize = 4 * 1024;
+
+/// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
+/// that the engine accepts.
+const MOST_READ: usize = 80 * 1024;
+
+/// What the operations of a stream share.
+///
+/// Who waits for the transport holds the buffer that belongs to that direction, so no state is borrowed across an await.
+#[derive(Debug)]
+pub(crate) struct Session<E> {
+    state: RefCell<State<E>>,
+    /// Held by who performs the handshake.
+    pub(crate) turn: Lock<()>,
+    /// Ciphertext that has arrived.
+    pub(crate) incoming: Lock<Incoming>,
+    /// Ciphertext to be sent.
+    pub(crate) outgoing: Lock<Outgoing>,
+}
+
+#[derive(Debug)]
+struct State<E> {
+    engine: E,
+    /// Data that came while something else was done, or more of it than the caller had room for.
+    stash: Buffer,
+    /// Messages of the engine that have not gone to `outgoing` yet.
+    flight: Buffer,
+    https_compatible: bool,
+    established: bool,
+    sent_end: bool,
+    received_end: bool,
+    failure: Option<Failure>,
+}
+
+/// Why nothing works any more.
+#[derive(Clone, Debug)]
+pub(crate) enum Failure {
+    Broken,
+    Truncated,
+    Engine(EngineError),
+}
+
+impl<E> From<Failure> for TlsError<E> {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Broken => Self::Broken,
+            Failure::Truncated => Self::Truncated,
+            Failure::Engine(error) => Self::Engine(error),
+        }
+    }
+}
+
+/// Ciphertext that has arrived and is not understood yet.
+#[derive(Debug)]
+pub(crate) struct Incoming {
+    buffer: Buffer,
+    read: usize,
+}
+
+impl Incoming {
+    /// Where to read to. `None`: what is there should have been enough.
+    pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
+        let free = MOST_READ.checked_sub(self.buffer.len())?;
+        let count = self.read.saturating_sub(self.buffer.len());
+        let count = count.max(FIRST_READ).min(free);
+        let room = self.buffer.room(count).get_mut(..count)?;
+        (!room.is_empty()).then_some(room)
+    }
+
+    /// `count` bytes were read into the room.
+    pub(crate) fn commit(&mut self, count: usize) {
+        self.buffer.commit(count);
+        if self.buffer.len() >= self.read {
+            self.read = MOST_READ.min(self.read * 2);
+        }
+    }
+
+    pub(crate) fn append(&mut self, data: &[u8]) {
+        self.buffer.append(data);
+    }
+}
+
+/// Ciphertext to be sent.
+#[derive(Debug, Default)]
+pub(crate) struct Outgoing {
+    buffer: Buffer,
+    /// The transport was given something since its last flush, or will be.
+    dirty: bool,
+}
+
+impl Outgoing {
+    /// What the transport has not taken yet.
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.buffer.filled()
+    }
+
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.buffer.consume(count);
+    }
+
+    pub(crate) const fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+
+    pub(crate) const fn flushed(&mut self) {
+        self.dirty = false;
+    }
+
+    /// How many bytes of `wanted` can be protected now, without parting a record for want of room.
+    fn capacity_for(&self, wanted: usize) -> usize {
+        let free = sealed_len(RECORDS_AT_ONCE * MAX_RECORD).saturating_sub(self.buffer.len());
+        if sealed_len(wanted) <= free {
+            wanted
+        } else {
+            free / sealed_len(MAX_RECORD) * MAX_RECORD
+        }
+    }
+}
+
+/// What an attempt to receive came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Data(usize),
+    End,
+    NeedInput,
+}
+
+impl<E: Engine> Session<E> {
+    pub(crate) const fn new(engine: E) -> Self {
+        Self {
+            state: RefCell::new(State {
+                engine,
+                stash: Buffer::new(),
+                flight: Buffer::new(),
+                https_compatible: false,
+                established: false,
+                sent_end: false,
+                received_end: false,
+                failure: None,
+            }),
+            turn: Lock::new(()),
+            incoming: Lock::new(Incoming {
+                buffer: Buffer::new(),
+                read: FIRST_READ,
+            }),
+            outgoing: Lock::new(Outgoing {
+                buffer: Buffer::new(),
+                dirty: false,
+            }),
+        }
+    }
+
+    pub(crate) fn set_https_compatible(&mut self) {
+        self.state.get_mut().https_compatible = true;
+    }
+
+    pub(crate) fn is_https_compatible(&self) -> bool {
+        self.state.borrow().https_compatible
+    }
+
+    pub(crate) fn negotiated(&self) -> Option<Negotiated> {
+        let state = self.state.borrow();
+        state.established.then(|| state.engine.negotiated())?
+    }
+
+    /// Whether the handshake is done, if nothing has failed.
+    pub(crate) fn is_established(&self) -> Result<bool, Failure> {
+        let state = self.state.borrow();
+        state.check()?;
+        Ok(state.established)
+    }
+
+    pub(crate) fn has_sent_end(&self) -> bool {
+        self.state.borrow().sent_end
+    }
+
+    pub(crate) fn has_received_end(&self) -> bool {
+        self.state.borrow().received_end
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state.borrow().failure.is_some()
+    }
+
+    /// Takes the handshake as far as the input allows. Returns whether it needs no more of that.
+    pub(crate) fn shake_hands(
+        &self,
+        incoming: &mut Incoming,
+        outgoing: &mut Outgoing,
+    ) -> Result<bool, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        state.check()?;
+        let State { engine, flight, .. } = state;
+        if let Err(error) = engine.step(&mut incoming.buffer, flight, None) {
+            return Err(state.fail(error));
+        }
+        if !engine.output_can_wait() {
+            outgoing.dirty |= !flight.is_empty();
+            outgoing.buffer.append_all(flight);
+        }
+        Ok(!engine.is_handshaking())
+    }
+
+    pub(crate) fn establish(&self) {
+        self.state.borrow_mut().established = true;
+    }
+
+    /// Takes data, or finds out why there is none. Data goes before an end, and both before a failure.
+    pub(crate) fn take(&self, incoming: &mut Incoming, buf: &mut [u8]) -> Result<Taken, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        if !state.stash.is_empty() {
+            return Ok(Taken::Data(state.stash.take_into(buf)));
+        }
+        if state.received_end {
+            return Ok(Taken::End);
+        }
+        state.check()?;
+        let State {
+            engine,
+            stash,
+            flight,
+            ..
+        } = state;
+        let mut sink = Sink::to_caller(buf, stash);
+        let stepped = engine.step(&mut incoming.buffer, flight, Some(&mut sink));
+        let taken = sink.taken();
+        let failure = stepped.map_err(|error| state.fail(error));
+        match (taken, failure) {
+            (1.., _) => Ok(Taken::Data(taken)),
+            (0, Err(failure)) => Err(failure),
+            (0, Ok(())) if state.engine.has_ended() => {
+                state.received_end = true;
+                Ok(Taken::End)
+            }
+            (0, Ok(())) => Ok(Taken::NeedInput),
+        }
+    }
+
+    /// Whether what is in the incoming buffer must stay in its place while more is read.
+    pub(crate) fn is_joining(&self) -> bool {
+        self.state.borrow().engine.is_joining()
+    }
+
+    /// Protects as much of `data` as there is room for. `Ok(0)`: there is none.
+    pub(crate) fn seal(&self, outgoing: &mut Outgoing, data: &[u8]) -> Result<usize, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        state.check()?;
+        let count = outgoing.capacity_for(data.len());
+        let Some(data) = data.get(..count).filter(|data| !data.is_empty()) else {
+            return Ok(0);
+        };
+        self.produce(state, outgoing, |engine, incoming, output, sink| {
+            engine.seal(incoming, output, sink, data)
+        })?;
+        Ok(count)
+    }
+
+    /// Ends the sending direction, once.
+    pub(crate) fn end(&self, outgoing: &mut Outgoing) -> Result<(), Failure> {
+        let state = &mut *self.state.borrow_mut();
+        state.check()?;
+        if state.sent_end {
+            return Ok(());
+        }
+        self.produce(state, outgoing, E::end)?;
+        state.sent_end = true;
+        Ok(())
+    }
+
+    fn produce(
+        &self,
+        state: &mut State<E>,
+        outgoing: &mut Outgoing,
+        produce: impl FnOnce(&mut E, &mut Buffer, &mut Buffer, &mut Sink<'_>) -> Result<(), EngineError>,
+    ) -> Result<(), Failure> {
+        let State {
+            engine,
+            stash,
+            flight,
+            ..
+        } = state;
+        outgoing.dirty = true;
+        outgoing.buffer.append_all(flight);
+        let mut sink = Sink::to_stash(stash);
+        // The engine looks at the input first. While the receiver waits in a read with it, it has nothing whole to see.
+        let produced = match self.incoming.try_lock() {
+            Some(mut incoming) => produce(
+                engine,
+                &mut incoming.buffer,
+                &mut outgoing.buffer,
+                &mut sink,
+            ),
+            None => produce(engine, &mut Buffer::new(), &mut outgoing.buffer, &mut sink),
+        };
+        produced.map_err(|error| state.fail(error))
+    }
+
+    /// The transport has ended.
+    pub(crate) fn transport_ended(&self) {
+        let mut state = self.state.borrow_mut();
+        state.received_end = state.https_compatible;
+        if !(state.https_compatible && state.established) {
+            state.failure.get_or_insert(Failure::Truncated);
+        }
+    }
+
+    /// The transport has failed with `error`.
+    pub(crate) fn transport_failed<T: Error>(&self, error: T) -> TlsError<T> {
+        let may_pass = matches!(
+            error.fault(),
+            Fault::Busy | Fault::Capacity | Fault::TimedOut
+        );
+        if !may_pass {
+            let mut state = self.state.borrow_mut();
+            state.failure.get_or_insert(Failure::Broken);
+        }
+        TlsError::Transport(error)
+    }
+
+    /// The transport takes no bytes, against its contract.
+    pub(crate) fn transport_stuck(&self) -> Failure {
+        let mut state = self.state.borrow_mut();
+        state.failure.get_or_insert(Failure::Broken).clone()
+    }
+
+    /// More has arrived than belongs to any message.
+    pub(crate) fn overflowed(&self) -> Failure {
+        let state = &mut *self.state.borrow_mut();
+        let error = state.engine.too_long();
+        state.fail(error)
+    }
+
+    /// After a failure: whether there is an alert to send, which is then in `outgoing`.
+    pub(crate) fn last_words(&self, outgoing: &mut Outgoing) -> bool {
+        let state = &mut *self.state.borrow_mut();
+        let any = matches!(state.failure, Some(Failure::Engine(_))) && !state.flight.is_empty();
+        if any {
+            outgoing.dirty = true;
+            outgoing.buffer.append_all(&mut state.flight);
+        }
+        any
+    }
+}
+
+impl<E: Engine> State<E> {
+    fn check(&self) -> Result<(), Failure> {
+        self.failure.clone().map_or(Ok(()), Err)
+    }
+
+    fn fail(&mut self, error: EngineError) -> Failure {
+        self.engine.alert(&mut self.flight);
+        let failure = Failure::Engine(error);
+        self.failure.get_or_insert(failure).clone()
+    }
+}

@@ -1,0 +1,260 @@
+//! TLS as a stream.
+
+use alloc::rc::Rc;
+
+use embedded_io_async::{ErrorType, Read, Write};
+use rustls_pki_types::ServerName;
+use tacket::{
+    AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream, Split, Stream,
+};
+
+use crate::config::{ClientConfig, ServerConfig};
+use crate::engine::Engine;
+use crate::error::{ConfigError, NeedHandshake, TlsError};
+use crate::negotiated::Negotiated;
+use crate::pump::Pump;
+use crate::rustls_engine::RustlsEngine;
+use crate::session::Session;
+use crate::split::{TlsReceiving, TlsSending};
+
+/// The engine of a [`TlsStream`] that names none.
+pub type DefaultEngine = RustlsEngine;
+
+/// A TLS connection over any stream: a socket, stapled pipes, another `TlsStream`.
+///
+/// * The handshake runs on first use, or by [`do_handshake`](Self::do_handshake).
+/// * `send_eof` sends TLS's own end (close_notify), and receiving goes on. In TLS 1.2 the peer may answer it by dropping
+///   what it still had to send (RFC 5246, 7.2.1).
+/// * The peer's end is the end. The transport's end without it is [`Fault::Truncated`]: somebody may have
+///   cut the connection. [`https_compatible`](Self::https_compatible) is for protocols that tell their ends apart themselves.
+/// * `close` completes the handshake if that was not done, sends the end, and closes the transport. It does not wait for the
+///   peer's. Dropped instead, the transport is dropped, and the peer learns that this was no proper end.
+/// * What a peer sends against the rules, or a certificate that is not trusted, is [`TlsError::Engine`]: [`Fault::Broken`], with the
+///   reason. The peer is told by an alert if the transport takes that at once.
+/// * Failures are sticky. Only a transport's error that can pass ([`Fault::Busy`], [`Fault::Capacity`],
+///   [`Fault::TimedOut`]) is handed on without breaking the stream.
+///
+/// # Cancel safety
+///
+/// Any operation can be dropped at any point, the handshake too, and the stream stays usable: what arrived is kept, and what
+/// was protected is sent by the next operation that sends, so no record is lost, doubled or torn. Of a dropped
+/// [`send_all`](SendStream::send_all) a prefix may have been sent; [`send_rest`](SendStream::send_rest) tells which.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(not(feature = "ring"))]
+/// # fn main() {}
+/// # #[cfg(feature = "ring")]
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use futures_util::future::try_join;
+/// use tacket::testing::MemoryPair;
+/// use tacket::{AsyncResource, ReceiveStream, SendStream};
+/// use tacket_tls::{ClientConfig, ServerConfig, TlsStream};
+///
+/// let made = rcgen::generate_simple_self_signed(["example.org".to_owned()])?;
+/// let trusting = ClientConfig::with_roots([made.cert.der().clone()])?;
+/// let key = made.signing_key.serialize_der().try_into()?;
+/// let proving = ServerConfig::with_certificate(vec![made.cert.der().clone()], key)?;
+///
+/// let pair = MemoryPair::new([0; 4096], [0; 4096]);
+/// let (left, right) = pair.open().expect("a new pair");
+/// let mut client = TlsStream::client(left, &trusting, "example.org")?;
+/// let mut server = TlsStream::server(right, &proving)?;
+///
+/// let talk = async {
+///     client.send_all(b"hello").await?;
+///     client.close().await
+/// };
+/// let listen = async {
+///     let mut buf = [0; 16];
+///     assert_eq!(server.receive_some(&mut buf).await?, 5);
+///     assert_eq!(server.receive_some(&mut buf).await?, 0); // the end
+///     server.close().await
+/// };
+/// futures_executor::block_on(try_join(talk, listen))?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct TlsStream<S, E = DefaultEngine> {
+    transport: S,
+    session: Session<E>,
+}
+
+impl<S> TlsStream<S> {
+    /// A client over `transport`. Nothing is sent yet.
+    ///
+    /// `server_name` is text, bytes, an IP address or a [`ServerName`]. It is sent to the server if it is a DNS name, and the
+    /// server's certificate is checked against it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidName`]: it is neither a DNS name nor an IP address.
+    pub fn client<'n>(
+        transport: S,
+        config: &ClientConfig,
+        server_name: impl TryInto<ServerName<'n>>,
+    ) -> Result<Self, ConfigError> {
+        let name = server_name
+            .try_into()
+            .map_err(|_| ConfigError::InvalidName)?;
+        let engine = RustlsEngine::client(config.inner.clone(), name.to_owned())?;
+        Ok(Self::with_engine(transport, engine))
+    }
+
+    /// A server over `transport`. Nothing is awaited yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::EarlyData`]: the configuration accepts it.
+    pub fn server(transport: S, config: &ServerConfig) -> Result<Self, ConfigError> {
+        let engine = RustlsEngine::server(config.inner.clone())?;
+        Ok(Self::with_engine(transport, engine))
+    }
+}
+
+impl<S, E: Engine> TlsStream<S, E> {
+    const fn with_engine(transport: S, engine: E) -> Self {
+        Self {
+            transport,
+            session: Session::new(engine),
+        }
+    }
+
+    /// Takes the transport's end for the peer's, and sends none of TLS's own on `close`, as HTTP servers and clients do.
+    ///
+    /// Only for protocols that can tell a whole message from a cut one, as HTTP can by its lengths.
+    #[must_use]
+    pub fn https_compatible(mut self) -> Self {
+        self.session.set_https_compatible();
+        self
+    }
+
+    /// The stream below. What is sent or received there by other means breaks the session.
+    pub const fn transport(&self) -> &S {
+        &self.transport
+    }
+
+    /// What was agreed in the handshake.
+    ///
+    /// # Errors
+    ///
+    /// [`NeedHandshake`]: it is not done.
+    pub fn negotiated(&self) -> Result<Negotiated, NeedHandshake> {
+        self.session.negotiated().ok_or(NeedHandshake)
+    }
+}
+
+impl<S: Split, E: Engine> TlsStream<S, E> {
+    /// Completes the handshake. Done already, it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Engine`]: one side refused the other. [`TlsError::Truncated`]: the transport ended, whatever the kind of
+    /// close. [`TlsError::Transport`]: it failed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. After a drop, the next operation continues the handshake where it stood.
+    pub async fn do_handshake(&mut self) -> Result<(), TlsError<S::Error>> {
+        self.pump().handshake().await
+    }
+
+    fn pump(&mut self) -> Pump<'_, S, E> {
+        Pump::new(&self.session, &mut self.transport)
+    }
+}
+
+impl<S: ErrorType<Error: tacket::Error>, E> ErrorType for TlsStream<S, E> {
+    type Error = TlsError<S::Error>;
+}
+
+impl<S: Split, E: Engine> Read for TlsStream<S, E> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        if buf.is_empty() {
+            Ok(0)
+        } else {
+            self.pump().receive(buf).await
+        }
+    }
+}
+
+impl<S: Split, E: Engine> ReceiveStream for TlsStream<S, E> {
+    async fn receive_some(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
+        self.pump().receive(buf).await
+    }
+}
+
+impl<S: Split, E: Engine> Write for TlsStream<S, E> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
+        self.pump().write(buf).await
+    }
+
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        self.pump().flush().await
+    }
+
+    async fn write_all(&mut self, buf: &[u8]) -> Result<(), Self::Error> {
+        self.send_all(buf).await
+    }
+}
+
+impl<S: Split, E: Engine> SendStream for TlsStream<S, E> {
+    async fn send_rest(&mut self, data: &mut &[u8]) -> Result<(), Self::Error> {
+        self.pump().send_rest(data).await
+    }
+
+    async fn wait_send_all_might_not_block(&mut self) -> Result<(), Self::Error> {
+        self.pump().wait_send_all_might_not_block().await
+    }
+}
+
+impl<S: Split, E: Engine> HalfCloseable for TlsStream<S, E> {
+    async fn send_eof(&mut self) -> Result<(), Self::Error> {
+        self.pump().send_eof().await
+    }
+}
+
+impl<S: Split, E: Engine> Split for TlsStream<S, E> {
+    type Sending<'a>
+        = TlsSending<'a, S, E>
+    where
+        Self: 'a;
+    type Receiving<'a>
+        = TlsReceiving<'a, S, E>
+    where
+        Self: 'a;
+
+    fn split(&mut self) -> (Self::Sending<'_>, Self::Receiving<'_>) {
+        let pump = Rc::new(self.pump());
+        (TlsSending::new(Rc::clone(&pump)), TlsReceiving::new(pump))
+    }
+}
+
+impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
+    /// Sends the end, unless that was done or the stream is [`https_compatible`](Self::https_compatible), and closes the
+    /// transport.
+    ///
+    /// # Errors
+    ///
+    /// The transport's own close failed. That the end could not be delivered to a peer that is gone is no error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. Dropped before it completes, it has closed the transport forcefully.
+    async fn close(mut self) -> Result<(), Self::Error> {
+        let farewell = if self.session.has_failed() {
+            Ok(())
+        } else if self.session.is_https_compatible() {
+            self.flush().await
+        } else {
+            self.send_eof().await
+        };
+        let closed = self.transport.close().await.map_err(TlsError::Transport);
+        match farewell {
+            Err(error) if !matches!(error.fault(), Fault::Broken | Fault::Truncated) => Err(error),
+            _ => closed,
+        }
+    }
+}
