@@ -1,9 +1,10 @@
-//! What the tests share: an examination of a stream, recorded clause by clause, certificates, and a ping-pong to count the costs
-//! of.
+//! What the tests share: an examination of a stream, recorded clause by clause, certificates, streams without
+//! a buffer, and a ping-pong to count the costs of.
 
 extern crate alloc;
 
 mod authority;
+mod lockstep;
 mod pingpong;
 
 use alloc::collections::BTreeSet;
@@ -14,6 +15,7 @@ use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;
 
 pub use authority::{Authority, NAME};
+pub use lockstep::{LockstepPair, LockstepReceiving, LockstepSending, LockstepStream};
 pub use pingpong::pingpong;
 
 /// Keeps the outcome of every clause.

@@ -1,5 +1,7 @@
 //! The contract on TLS, over memory, over TCP and over itself.
 
+mod drops;
+
 use futures_util::future::try_join;
 use tacket::testing::{
     Makers, MemoryPair, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,

@@ -71,13 +71,34 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
             let mut incoming = self.session.incoming.lock().await;
             let done = self.session.shake_hands(&mut incoming, outgoing)?;
             drop(incoming);
-            self.flush_staged(tx, outgoing).await?;
             if done {
+                self.flush_staged(tx, outgoing).await?;
                 self.session.establish();
                 return Ok(());
             }
-            self.fetch().await?;
+            self.exchange(tx, outgoing).await?;
         }
+    }
+
+    /// Sends what is staged and reads what comes, until something has come.
+    ///
+    /// Both at once: where the transport holds little, each end may have to send before the other's message is complete.
+    async fn exchange(
+        &self,
+        tx: &mut S::Sending<'p>,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Error<S>> {
+        let mut sending = pin!(self.flush_staged(tx, outgoing));
+        let mut sent = false;
+        let mut fetching = pin!(self.fetch());
+        poll_fn(|cx| {
+            if !sent && let Poll::Ready(outcome) = sending.as_mut().poll(cx) {
+                outcome?;
+                sent = true;
+            }
+            fetching.as_mut().poll(cx)
+        })
+        .await
     }
 
     /// Receives some bytes; `Ok(0)` is the end.
