@@ -1,13 +1,17 @@
 //! The contract on TLS, over memory, over TCP and over itself.
 
 mod drops;
+mod refusals;
+mod session;
+
+use std::time::Duration;
 
 use futures_util::future::try_join;
 use tacket::testing::{
     Makers, MemoryPair, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
 };
-use tacket::{Listener as _, Split, Stream};
-use tacket_std::{TcpListener, TcpStream};
+use tacket::{Listener as _, Split, Stream, timeout};
+use tacket_std::{MonotonicClock, TcpListener, TcpStream};
 use tacket_tests::{Authority, NAME, Patience, examine};
 use tacket_tls::{ClientConfig, ServerConfig, TlsStream};
 
@@ -43,6 +47,14 @@ impl Parties {
         shake_hands(&mut client, &mut server).await;
         (client, server)
     }
+}
+
+/// Runs `test`, which must not hang.
+fn run<T>(test: impl Future<Output = T>) -> T {
+    let clock = MonotonicClock::new();
+    let limit = Duration::from_secs(60);
+    let bounded = async { timeout(&clock, limit, test).await.expect("it hangs") };
+    tacket_std::run(bounded).expect("an event loop")
 }
 
 async fn shake_hands<L: Split, R: Split>(client: &mut TlsStream<L>, server: &mut TlsStream<R>) {

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
+#[cfg(all(feature = "std", debug_assertions))]
+use core::panic::AssertUnwindSafe;
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -29,8 +31,15 @@ const MESSAGE_ROOM: usize = 512;
 /// TLS by [rustls](crate::rustls): client and server, TLS 1.2 (with the provider) and 1.3.
 pub struct RustlsEngine {
     connection: Connection,
-    has_ended: bool,
+    ends: Ends,
     is_joining: bool,
+}
+
+/// Which directions are over.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    sent: bool,
+    received: bool,
 }
 
 /// In boxes: they are large, and streams are moved around.
@@ -59,7 +68,10 @@ impl RustlsEngine {
     const fn new(connection: Connection) -> Self {
         Self {
             connection,
-            has_ended: false,
+            ends: Ends {
+                sent: false,
+                received: false,
+            },
             is_joining: false,
         }
     }
@@ -78,13 +90,13 @@ impl RustlsEngine {
         sink: Option<&mut Sink<'_>>,
         goal: Goal<'_>,
     ) -> Result<(), EngineError> {
-        let has_ended = &mut self.has_ended;
+        let ends = &mut self.ends;
         match &mut self.connection {
             Connection::Client(connection) => {
-                advance(connection, incoming, output, sink, goal, has_ended)
+                advance(connection, incoming, output, sink, goal, ends)
             }
             Connection::Server(connection) => {
-                advance(connection, incoming, output, sink, goal, has_ended)
+                advance(connection, incoming, output, sink, goal, ends)
             }
         }
         .map_err(EngineError::from)
@@ -96,6 +108,8 @@ impl RustlsEngine {
 enum Goal<'d> {
     /// To go as far as the input allows.
     Progress,
+    /// To get one message that waits to be sent.
+    Message,
     /// To protect this data.
     Seal(&'d [u8]),
     /// To end the sending direction.
@@ -109,10 +123,11 @@ fn advance<D: Side>(
     output: &mut Buffer,
     mut sink: Option<&mut Sink<'_>>,
     goal: Goal<'_>,
-    has_ended: &mut bool,
+    ends: &mut Ends,
 ) -> Result<(), rustls::Error> {
     loop {
-        let UnbufferedStatus { discard, state } = D::process(connection, incoming.filled_mut());
+        let UnbufferedStatus { discard, state } =
+            process(connection, incoming.filled_mut(), ends.sent)?;
         let outcome = match state {
             Ok(ConnectionState::ReadTraffic(mut traffic)) => loop {
                 let wanted = match (traffic.peek_len(), sink.as_deref_mut()) {
@@ -139,22 +154,25 @@ fn advance<D: Side>(
                 Ok(false)
             }
             Ok(ConnectionState::PeerClosed) => {
-                *has_ended = true;
+                ends.received = true;
                 Ok(false)
             }
             Ok(ConnectionState::WriteTraffic(mut traffic)) => match goal {
-                Goal::Progress => Ok(true),
+                Goal::Progress | Goal::Message => Ok(true),
                 Goal::Seal(data) => fit(output, sealed_len(data.len()), |room| {
                     traffic.encrypt(data, room).map_err(Unfit::from)
                 })
                 .map(|()| true),
-                Goal::End => fit(output, MESSAGE_ROOM, |room| {
-                    traffic.queue_close_notify(room).map_err(Unfit::from)
-                })
-                .map(|()| true),
+                Goal::End => {
+                    ends.sent = true;
+                    fit(output, MESSAGE_ROOM, |room| {
+                        traffic.queue_close_notify(room).map_err(Unfit::from)
+                    })
+                    .map(|()| true)
+                }
             },
             Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => match goal {
-                Goal::Progress => Ok(true),
+                Goal::Progress | Goal::Message => Ok(true),
                 Goal::Seal(_) | Goal::End => Err(rustls::Error::HandshakeNotComplete),
             },
             // Early data, which no configuration of ours accepts, or a state of a later rustls.
@@ -166,6 +184,25 @@ fn advance<D: Side>(
             return Ok(());
         }
     }
+}
+
+/// Lets rustls look at its input.
+///
+/// Before rustls 0.24, a debug build asserts that no alert follows another, and takes close_notify for one. After our end, a
+/// record that it has to refuse would so be a panic.
+fn process<'c, 'i, D: Side>(
+    connection: &'c mut UnbufferedConnectionCommon<D>,
+    incoming: &'i mut [u8],
+    has_sent_end: bool,
+) -> Result<UnbufferedStatus<'c, 'i, D>, rustls::Error> {
+    #[cfg(all(feature = "std", debug_assertions))]
+    if has_sent_end {
+        let processed =
+            std::panic::catch_unwind(AssertUnwindSafe(move || D::process(connection, incoming)));
+        return processed.map_err(|_| rustls::Error::General("bad data after our end".into()));
+    }
+    let _ = has_sent_end;
+    Ok(D::process(connection, incoming))
 }
 
 /// How long the records for `len` bytes of data are, at most.
@@ -269,8 +306,13 @@ impl SansIo for RustlsEngine {
     }
 
     fn alert(&mut self, output: &mut Buffer) {
-        // What rustls still has to send comes out before it looks at any input; then it repeats its error.
-        let _ = self.advance(&mut Buffer::new(), output, None, Goal::Progress);
+        // As long as rustls has something to send it does not look at the input, which it might no longer understand.
+        while self.facts().wants_write() {
+            let told = self.advance(&mut Buffer::new(), output, None, Goal::Message);
+            if told.is_err() {
+                return;
+            }
+        }
     }
 
     fn is_handshaking(&self) -> bool {
@@ -290,7 +332,7 @@ impl SansIo for RustlsEngine {
     }
 
     fn has_ended(&self) -> bool {
-        self.has_ended
+        self.ends.received
     }
 
     fn negotiated(&self) -> Option<Negotiated> {
@@ -336,7 +378,7 @@ impl fmt::Debug for RustlsEngine {
         f.debug_struct("RustlsEngine")
             .field("side", &side)
             .field("is_handshaking", &self.is_handshaking())
-            .field("has_ended", &self.has_ended)
+            .field("ends", &self.ends)
             .finish_non_exhaustive()
     }
 }

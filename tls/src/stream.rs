@@ -236,6 +236,9 @@ impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
     /// Sends the end, unless that was done or the stream is [`https_compatible`](Self::https_compatible), and closes the
     /// transport.
     ///
+    /// It waits until the transport has taken what there is to send, which a peer that reads nothing can delay for ever. A
+    /// [`timeout`](tacket::timeout) around it makes it forceful then.
+    ///
     /// # Errors
     ///
     /// The transport's own close failed. That the end could not be delivered to a peer that is gone is no error.
