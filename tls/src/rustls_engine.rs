@@ -197,8 +197,11 @@ fn process<'c, 'i, D: Side>(
 ) -> Result<UnbufferedStatus<'c, 'i, D>, rustls::Error> {
     #[cfg(all(feature = "std", debug_assertions))]
     if has_sent_end {
-        let processed =
-            std::panic::catch_unwind(AssertUnwindSafe(move || D::process(connection, incoming)));
+        let once = (connection, incoming);
+        let processed = std::panic::catch_unwind(AssertUnwindSafe(move || {
+            let (connection, incoming) = once;
+            D::process(connection, incoming)
+        }));
         return processed.map_err(|_| rustls::Error::General("bad data after our end".into()));
     }
     let _ = has_sent_end;
