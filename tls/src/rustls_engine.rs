@@ -147,7 +147,7 @@ fn advance<D: Side>(
                     EncodeError::AlreadyEncoded => Unfit::Never,
                 })
             })
-            .map(|()| false),
+            .map(|()| matches!(goal, Goal::Message)),
             Ok(ConnectionState::TransmitTlsData(flight)) => {
                 // It is in the output, which is sent before anything else.
                 flight.done();
