@@ -1,8 +1,10 @@
 //! Certificates for tests, made on the spot.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
 };
 use tacket_tls::pki_types::{CertificateDer, PrivateKeyDer};
 use tacket_tls::{ClientConfig, ServerConfig};
@@ -34,7 +36,11 @@ impl Authority {
     /// Without a source of randomness.
     #[must_use]
     pub fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let mut params = CertificateParams::new([]).expect("no names");
+        let name = format!("test authority {number}");
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let key = KeyPair::generate().expect("a key");
