@@ -71,8 +71,9 @@ impl Crossing {
         change(&mut state);
         let wakers = (state.sender.take(), state.receiver.take());
         drop(state);
-        wakers.0.map(Waker::wake);
-        wakers.1.map(Waker::wake);
+        for waker in [wakers.0, wakers.1].into_iter().flatten() {
+            waker.wake();
+        }
     }
 
     /// Waits as a sender until `ready` says so.
@@ -200,7 +201,9 @@ impl ReceiveStream for LockstepReceiving<'_> {
             }
             let sender = state.sender.take();
             drop(state);
-            sender.map(Waker::wake);
+            if let Some(sender) = sender {
+                sender.wake();
+            }
             outcome
         })
         .await

@@ -1,6 +1,7 @@
 //! The contract on TLS, over memory, over TCP and over itself.
 
 mod drops;
+mod ends;
 mod refusals;
 mod session;
 
@@ -8,11 +9,13 @@ use std::time::Duration;
 
 use futures_util::future::try_join;
 use tacket::testing::{
-    Makers, MemoryPair, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
+    Makers, MemoryPair, MemoryStream, check_half_closeable_stream, check_one_way_stream,
+    check_two_way_stream,
 };
-use tacket::{Listener as _, Split, Stream, timeout};
+use tacket::{Listener as _, SendStream as _, Split, Stream, timeout};
 use tacket_std::{MonotonicClock, TcpListener, TcpStream};
 use tacket_tests::{Authority, NAME, Patience, examine};
+use tacket_tls::rustls::{self, SupportedProtocolVersion};
 use tacket_tls::{ClientConfig, ServerConfig, TlsStream};
 
 /// What both ends of a test need to make TLS of their transports.
@@ -27,6 +30,30 @@ impl Parties {
         Self {
             client: authority.client_config(),
             server: authority.server_config(),
+        }
+    }
+
+    /// Both sides speak this version of TLS only.
+    fn speaking(version: &'static SupportedProtocolVersion) -> Self {
+        let authority = Authority::new();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(authority.root()).expect("a root");
+        let provider = || rustls::crypto::ring::default_provider().into();
+        let client = rustls::ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .expect("a version")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (certificate, key) = authority.certify(&[NAME], |_| {});
+        let server = rustls::ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .expect("a version")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("they belong together");
+        Self {
+            client: client.into(),
+            server: server.into(),
         }
     }
 
@@ -144,4 +171,37 @@ async fn connect() -> (TcpStream, TcpStream) {
     let address = listener.local_addr().expect("an address");
     let pair = try_join(TcpStream::connect(address), listener.accept()).await;
     pair.expect("a connection on loopback")
+}
+
+/// Room for whatever a test sends.
+fn memory() -> MemoryPair<Vec<u8>> {
+    MemoryPair::new(vec![0; 100_000], vec![0; 100_000])
+}
+
+/// Runs `test` on a client and a server over memory that know each other.
+fn with_session<T>(
+    test: impl for<'p> AsyncFnOnce(
+        TlsStream<MemoryStream<'p, Vec<u8>>>,
+        TlsStream<MemoryStream<'p, Vec<u8>>>,
+    ) -> T,
+) -> T {
+    let (parties, memory) = (Parties::new(), memory());
+    run(async {
+        let (client, server) = parties.acquainted(memory.open().expect("a new pair")).await;
+        test(client, server).await
+    })
+}
+
+/// Runs `test` on a client that knows its server, and on the transport of a server that stopped speaking TLS.
+fn with_silenced_server<T>(
+    test: impl for<'p> AsyncFnOnce(TlsStream<MemoryStream<'p, Vec<u8>>>, MemoryStream<'p, Vec<u8>>) -> T,
+) -> T {
+    let (parties, memory) = (Parties::new(), memory());
+    let (left, mut right) = memory.open().expect("a new pair");
+    run(async {
+        let (client, mut server) = parties.acquainted((left, &mut right)).await;
+        server.send_all(b"before").await.expect("sends");
+        drop(server);
+        test(client, right).await
+    })
 }
