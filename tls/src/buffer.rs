@@ -67,10 +67,8 @@ impl Buffer {
     }
 
     pub(crate) fn append(&mut self, data: &[u8]) {
-        if let Some(room) = self.room(data.len()).get_mut(..data.len()) {
-            room.copy_from_slice(data);
-            self.commit(data.len());
-        }
+        copy(self.room(data.len()), data);
+        self.commit(data.len());
     }
 
     /// Moves everything from the front of `other` behind what is here.
@@ -81,10 +79,7 @@ impl Buffer {
 
     /// Moves as much as fits to `buf`, and returns how much.
     pub(crate) fn take_into(&mut self, buf: &mut [u8]) -> usize {
-        let count = buf.len().min(self.len());
-        if let (Some(to), Some(from)) = (buf.get_mut(..count), self.filled().get(..count)) {
-            to.copy_from_slice(from);
-        }
+        let count = copy(buf, self.filled());
         self.consume(count);
         count
     }
@@ -135,15 +130,29 @@ impl<'b> Sink<'b> {
 
     pub(crate) fn put(&mut self, data: &[u8]) {
         let free = self.buf.get_mut(self.taken..).unwrap_or_default();
-        let (now, later) = data.split_at(data.len().min(free.len()));
-        if let Some(free) = free.get_mut(..now.len()) {
-            free.copy_from_slice(now);
-        }
-        self.taken += now.len();
-        if !later.is_empty() {
-            self.stash.append(later);
+        let count = copy(free, data);
+        self.taken += count;
+        match data.get(count..) {
+            Some(later) if !later.is_empty() => self.stash.append(later),
+            _ => {}
         }
     }
+}
+
+/// Copies as much of `from` as fits to `to`, and returns how much.
+///
+/// In small pieces: on some processors the C library's copy of a long piece, a string instruction, is 25 times slower when it
+/// goes 1 to 16 bytes further within a page, which is where the header of a record puts it.
+fn copy(to: &mut [u8], from: &[u8]) -> usize {
+    const PIECE: usize = 1024;
+    let count = to.len().min(from.len());
+    let (to, from) = (to.get_mut(..count), from.get(..count));
+    let pieces = to.into_iter().flat_map(|to| to.chunks_mut(PIECE));
+    let copied = from.into_iter().flat_map(|from| from.chunks(PIECE));
+    for (to, from) in pieces.zip(copied) {
+        to.copy_from_slice(from);
+    }
+    count
 }
 
 #[cfg(test)]
