@@ -3,6 +3,9 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+/// The unit in which copies can get in each other's way, see [`copy`].
+const PAGE: usize = 4096;
+
 /// Bytes come in behind, leave in front, and can be changed in between.
 ///
 /// It grows when more room is asked for than it has; how far is up to whoever asks.
@@ -12,6 +15,8 @@ pub struct Buffer {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
+    /// Where the front is when there is a choice.
+    margin: usize,
 }
 
 impl Buffer {
@@ -20,6 +25,7 @@ impl Buffer {
             bytes: Vec::new(),
             start: 0,
             end: 0,
+            margin: 0,
         }
     }
 
@@ -43,17 +49,32 @@ impl Buffer {
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.end.min(self.start + count);
         if self.is_empty() {
-            self.start = 0;
-            self.end = 0;
+            self.to_margin();
+        }
+    }
+
+    /// Moves what is here to the margin.
+    fn to_margin(&mut self) {
+        let end = self.margin + self.len();
+        if self.bytes.len() < end {
+            self.bytes.resize(end, 0);
+        }
+        self.bytes.copy_within(self.start..self.end, self.margin);
+        (self.start, self.end) = (self.margin, end);
+    }
+
+    /// From now on, lets the front begin at the same distance from the start of a page as `address`, where possible.
+    pub(crate) fn align_with(&mut self, address: usize) {
+        self.margin = address.wrapping_sub(self.bytes.as_ptr().addr()) % PAGE;
+        if self.is_empty() {
+            self.to_margin();
         }
     }
 
     /// All the room behind, at least `count` bytes; what is put there counts once it is committed.
     pub(crate) fn room(&mut self, count: usize) -> &mut [u8] {
         if self.bytes.len() - self.end < count {
-            self.bytes.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
+            self.to_margin();
             if self.bytes.len() - self.end < count {
                 self.bytes.resize(self.end + count, 0);
             }
@@ -101,6 +122,7 @@ pub struct Sink<'b> {
     buf: &'b mut [u8],
     taken: usize,
     stash: &'b mut Buffer,
+    source: Option<usize>,
 }
 
 impl<'b> Sink<'b> {
@@ -110,6 +132,7 @@ impl<'b> Sink<'b> {
             buf,
             taken: 0,
             stash,
+            source: None,
         }
     }
 
@@ -123,12 +146,18 @@ impl<'b> Sink<'b> {
         self.taken
     }
 
+    /// The address of the last data that was put here.
+    pub(crate) const fn source(&self) -> Option<usize> {
+        self.source
+    }
+
     /// Whether a record of `len` bytes should be put here now.
     pub(crate) const fn wants(&self, len: usize) -> bool {
         self.buf.is_empty() || self.taken == 0 || len <= self.buf.len() - self.taken
     }
 
     pub(crate) fn put(&mut self, data: &[u8]) {
+        self.source = Some(data.as_ptr().addr());
         let free = self.buf.get_mut(self.taken..).unwrap_or_default();
         let count = copy(free, data);
         self.taken += count;
@@ -180,6 +209,22 @@ mod tests {
         assert!(buffer.room(90).len() >= 90);
         assert_eq!(buffer.filled(), [1; 10]);
         assert_eq!(buffer.bytes.len(), 100);
+    }
+
+    #[test]
+    fn the_front_moves_to_the_place_in_a_page_that_is_asked_for() {
+        let mut buffer = Buffer::new();
+        buffer.append(&[1; 100]);
+        buffer.consume(90);
+        buffer.align_with(0x1234_5678);
+        assert_eq!(buffer.filled(), [1; 10]);
+        let _ = buffer.room(buffer.bytes.len());
+        assert_eq!(buffer.filled(), [1; 10]);
+        buffer.align_with(0x1234_5678);
+        buffer.consume(10);
+        buffer.append(&[2; 10]);
+        assert_eq!(buffer.filled().as_ptr().addr() % PAGE, 0x678);
+        assert_eq!(buffer.filled(), [2; 10]);
     }
 
     #[test]

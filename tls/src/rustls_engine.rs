@@ -20,7 +20,7 @@ use crate::error::{ConfigError, EngineError};
 use crate::negotiated::{CipherSuite, Negotiated, TlsVersion};
 
 /// The length of the header of a record (RFC 8446, 5.1).
-const HEADER: usize = 5;
+pub(crate) const HEADER: usize = 5;
 
 /// What a record adds to its data, at most, in the suites of rustls: header, explicit nonce, content type and tag.
 pub(crate) const RECORD_OVERHEAD: usize = HEADER + 8 + 1 + 16;

@@ -11,7 +11,7 @@ use crate::engine::Engine;
 use crate::error::{EngineError, TlsError};
 use crate::lock::Lock;
 use crate::negotiated::Negotiated;
-use crate::rustls_engine::{MAX_RECORD, sealed_len};
+use crate::rustls_engine::{HEADER as RECORD_HEADER, MAX_RECORD, sealed_len};
 
 /// How many full records are prepared for one write to the transport.
 const RECORDS_AT_ONCE: usize = 4;
@@ -96,6 +96,15 @@ impl Incoming {
 
     pub(crate) fn append(&mut self, data: &[u8]) {
         self.buffer.append(data);
+    }
+
+    /// The engine puts the data of records at `address`. The next record is to lie so that this copy is not a slow one: its
+    /// data as far into a page as the copy, and those of the records behind it further. See [`Buffer`]'s copy.
+    fn align_with(&mut self, address: usize) {
+        // A page is much where there is no operating system.
+        if cfg!(feature = "std") {
+            self.buffer.align_with(address.wrapping_sub(RECORD_HEADER));
+        }
     }
 }
 
@@ -242,7 +251,10 @@ impl<E: Engine> Session<E> {
         } = state;
         let mut sink = Sink::to_caller(buf, stash);
         let stepped = engine.step(&mut incoming.buffer, flight, Some(&mut sink));
-        let taken = sink.taken();
+        let (taken, source) = (sink.taken(), sink.source());
+        if let Some(address) = source {
+            incoming.align_with(address);
+        }
         let failure = stepped.map_err(|error| state.fail(error));
         match (taken, failure) {
             (1.., _) => Ok(Taken::Data(taken)),

@@ -51,8 +51,11 @@ impl Contender for Cipher {
     fn open(&mut self, pieces: usize) -> Duration {
         time(|| {
             for _ in 0..pieces * PIECE / RECORD {
-                // In place, so it needs a new copy each time, as a connection reads one each time.
-                self.opened.copy_from_slice(&self.sealed);
+                // In place, so it needs a new copy each time, as a connection reads one each time. In pieces, which no processor is
+                // slow at.
+                for (to, from) in self.opened.chunks_mut(1024).zip(self.sealed.chunks(1024)) {
+                    to.copy_from_slice(from);
+                }
                 self.key
                     .open_in_place(nonce(), Aad::from([0; 5]), &mut self.opened)
                     .unwrap();
