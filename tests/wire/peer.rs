@@ -1,5 +1,6 @@
 //! Starting the foreign peers and our own side, both with a bound on their time: a hang is a failure.
 
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
+use tacket::Listener as _;
+use tacket_std::{TcpListener, TcpStream};
 
 /// The bound on each wait. A peer that is left alone ends itself a little earlier.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -122,6 +125,22 @@ impl Ours {
             side();
         });
         Self { ended, thread }
+    }
+
+    /// Starts `side` with the next connection to a port, and returns that port.
+    pub(crate) fn serve(side: impl AsyncFnOnce(TcpStream) + Send + 'static) -> (Self, u16) {
+        let (tell, told) = mpsc::channel();
+        let ours = Self::start(move || {
+            let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let served = tacket_std::run(async {
+                let mut listener = TcpListener::bind(any_port).expect("a free port");
+                let address = listener.local_addr().expect("its address");
+                tell.send(address.port()).expect("somebody listens");
+                side(listener.accept().await.expect("a connection")).await;
+            });
+            served.expect("an event loop");
+        });
+        (ours, told.recv().expect("our side listens"))
     }
 
     /// Waits for its end, and fails as it failed.

@@ -1,13 +1,11 @@
 //! Our TCP listener accepts; a foreign client is at the other end.
 
-use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::sync::mpsc;
 
 use futures_util::future::join;
 use serde_json::Value;
-use tacket::{AsyncResource, Clock, HalfCloseable, Listener, SendStream, Split};
-use tacket_std::{MonotonicClock, TcpListener, TcpStream};
+use tacket::{AsyncResource, Clock, HalfCloseable, SendStream, Split};
+use tacket_std::{MonotonicClock, TcpStream};
 
 use crate::data::{
     CLIENTS, MIB, SERVERS, receive, receive_end, receive_pattern, send_pattern, sha256,
@@ -20,18 +18,7 @@ fn against(
     options: &[&str],
     ours: impl AsyncFnOnce(TcpStream) + Send + 'static,
 ) -> Value {
-    let (tell, told) = mpsc::channel();
-    let ours = Ours::start(move || {
-        let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let served = tacket_std::run(async {
-            let mut listener = TcpListener::bind(any_port).expect("a free port");
-            let address = listener.local_addr().expect("its address");
-            tell.send(address.port()).expect("somebody listens");
-            ours(listener.accept().await.expect("a connection")).await;
-        });
-        served.expect("an event loop");
-    });
-    let port = told.recv().expect("our side listens");
+    let (ours, port) = Ours::serve(ours);
     let (mode, port) = (format!("--mode={mode}"), format!("--port={port}"));
     let peer = Peer::start(
         "tcp_peer.py",
