@@ -3,14 +3,16 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use tacket_tls::pki_types::{CertificateDer, PrivateKeyDer};
 use tacket_tls::{ClientConfig, ServerConfig};
 
 /// The name in the certificates of [`Authority::server_config`].
 pub const NAME: &str = "server.example";
+
+const NAMES: [&str; 3] = [NAME, "localhost", "127.0.0.1"];
 
 /// An authority that a client can trust, and that signs for servers.
 #[derive(Debug)]
@@ -54,6 +56,12 @@ impl Authority {
         self.issuer.der().clone()
     }
 
+    /// The same for a file, as PEM.
+    #[must_use]
+    pub fn root_pem(&self) -> String {
+        self.issuer.pem()
+    }
+
     /// A client that trusts this authority alone.
     ///
     /// # Panics
@@ -67,8 +75,7 @@ impl Authority {
     /// A server that proves to be `server.example`, `localhost` and 127.0.0.1.
     #[must_use]
     pub fn server_config(&self) -> ServerConfig {
-        let names = [NAME, "localhost", "127.0.0.1"];
-        self.server_config_for(&names, |_| {})
+        self.server_config_for(&NAMES, |_| {})
     }
 
     /// A server that proves to be one of `names`, with a certificate that `change` has changed.
@@ -86,6 +93,13 @@ impl Authority {
         ServerConfig::with_certificate(vec![certificate], key).expect("they belong together")
     }
 
+    /// A certificate for the names of [`server_config`](Self::server_config) and its key, for the file of a foreign server: PEM.
+    #[must_use]
+    pub fn server_pem(&self) -> String {
+        let (certificate, key) = self.sign(&NAMES, |_| {});
+        key.serialize_pem() + &certificate.pem()
+    }
+
     /// Signs a certificate for `names`. Returns it with its key.
     ///
     /// # Panics
@@ -96,14 +110,23 @@ impl Authority {
         names: &[&str],
         change: impl FnOnce(&mut CertificateParams),
     ) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let (certificate, key) = self.sign(names, change);
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        (certificate.der().clone(), key)
+    }
+
+    fn sign(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (Certificate, KeyPair) {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("names");
         change(&mut params);
         let key = KeyPair::generate().expect("a key");
         let issuer: &Issuer<'_, KeyPair> = &self.issuer;
         let certificate = params.signed_by(&key, issuer).expect("a certificate");
-        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
-        (certificate.der().clone(), key)
+        (certificate, key)
     }
 
     /// Makes a certificate that has expired long ago.
