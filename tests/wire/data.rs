@@ -50,6 +50,21 @@ pub(crate) async fn receive_pattern<R: ReceiveStream>(rx: &mut R, seed: u64, len
     }
 }
 
+/// Receives exactly these bytes.
+pub(crate) async fn receive_exactly<R: ReceiveStream>(rx: &mut R, expected: &[u8]) {
+    let mut received = vec![0; expected.len()];
+    let mut missing = received.as_mut_slice();
+    while !missing.is_empty() {
+        let count = receive(rx, missing).await;
+        assert_ne!(count, 0, "an end with {} bytes to come", missing.len());
+        missing = missing.split_at_mut(count).1;
+    }
+    assert_eq!(
+        received.escape_ascii().to_string(),
+        expected.escape_ascii().to_string()
+    );
+}
+
 /// Receives the end, twice: it is sticky.
 pub(crate) async fn receive_end<R: ReceiveStream>(rx: &mut R) {
     for _ in 0..2 {

@@ -2,7 +2,16 @@
 //!
 //! The peers are Python scripts in `peers/`. Each checks its own end too and reports what it found in a last line.
 
+#![expect(
+    clippy::large_futures,
+    reason = "the futures of TLS are large, and here is room on the stack"
+)]
+
 mod data;
+mod folder;
 mod peer;
 mod tcp_client;
 mod tcp_server;
+mod tls;
+mod tls_client;
+mod tls_server;
