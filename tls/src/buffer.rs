@@ -49,12 +49,12 @@ impl Buffer {
     pub(crate) fn consume(&mut self, count: usize) {
         self.start = self.end.min(self.start + count);
         if self.is_empty() {
-            self.to_margin();
+            self.move_to_margin();
         }
     }
 
     /// Moves what is here to the margin.
-    fn to_margin(&mut self) {
+    fn move_to_margin(&mut self) {
         let end = self.margin + self.len();
         if self.bytes.len() < end {
             self.bytes.resize(end, 0);
@@ -67,14 +67,14 @@ impl Buffer {
     pub(crate) fn align_with(&mut self, address: usize) {
         self.margin = address.wrapping_sub(self.bytes.as_ptr().addr()) % PAGE;
         if self.is_empty() {
-            self.to_margin();
+            self.move_to_margin();
         }
     }
 
     /// All the room behind, at least `count` bytes; what is put there counts once it is committed.
     pub(crate) fn room(&mut self, count: usize) -> &mut [u8] {
         if self.bytes.len() - self.end < count {
-            self.to_margin();
+            self.move_to_margin();
             if self.bytes.len() - self.end < count {
                 self.bytes.resize(self.end + count, 0);
             }

@@ -6,6 +6,8 @@
 #![allow(
     clippy::indexing_slicing,
     clippy::unwrap_used,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
     clippy::expect_used,
     reason = "a measurement that goes wrong may as well stop"
 )]
