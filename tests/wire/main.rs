@@ -1,6 +1,7 @@
 //! The streams against foreign peers: programs that share no code with Tacket, at the other end of a real connection.
 //!
-//! The peers are Python scripts in `peers/`. Each checks its own end too and reports what it found in a last line.
+//! Most peers are Python scripts in `peers/`. Each checks its own end too and reports what it found in a last line. The others
+//! are programs that many people trust: `openssl` and nginx.
 
 #![expect(
     clippy::large_futures,
@@ -9,7 +10,9 @@
 
 mod data;
 mod folder;
+mod openssl;
 mod peer;
+mod process;
 mod tcp_client;
 mod tcp_server;
 mod tls;

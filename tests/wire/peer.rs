@@ -13,7 +13,7 @@ use tacket::Listener as _;
 use tacket_std::{TcpListener, TcpStream};
 
 /// The bound on each wait. A peer that is left alone ends itself a little earlier.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 const LIMIT_OF_PEERS: &str = "--timeout=50";
 
 /// A peer script at work. Dropping it kills it.
