@@ -10,6 +10,8 @@
 
 mod data;
 mod folder;
+mod https;
+mod nginx;
 mod openssl;
 mod peer;
 mod process;
