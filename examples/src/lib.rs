@@ -5,6 +5,7 @@
 //!
 //! * [`echo`] sends bytes back, and checks a peer that does.
 //! * [`telemetry`] asks a device for its readings: framing, requests, replies and a running subscription.
+//! * [`http`] asks a proxy for a tunnel, and [`relay`](relay()) is what the proxy then does.
 #![no_std]
 
 #[cfg(test)]
@@ -15,4 +16,8 @@ extern crate std;
 #[cfg(test)]
 mod drive;
 pub mod echo;
+pub mod http;
+mod relay;
 pub mod telemetry;
+
+pub use relay::{RelayError, relay};
