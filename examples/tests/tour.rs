@@ -5,7 +5,18 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
-const ROWS: [&str; 4] = ["memory", "stapled", "tcp", "pipes"];
+const ROWS: [&str; 7] = [
+    "memory",
+    "stapled",
+    "tcp",
+    "pipes",
+    "tls",
+    "tls-in-tls",
+    "tls-pipes",
+];
+
+/// Those with a child process.
+const CHILD_ROWS: [&str; 2] = ["pipes", "tls-pipes"];
 
 fn tour(arguments: &[&str]) -> Output {
     command(arguments).output().expect("the tour starts")
@@ -34,7 +45,7 @@ fn program(name: &str) -> String {
 fn line<'a>(output: &'a Output, row: &str) -> &'a str {
     let mut lines = stdout(output).lines();
     lines
-        .find(|line| line.starts_with(row))
+        .find(|line| line.split(' ').next() == Some(row))
         .unwrap_or_else(|| panic!("no row {row} in {output:?}"))
 }
 
@@ -127,21 +138,25 @@ fn a_child_that_does_not_exist_is_named_and_the_other_rows_go_on() {
     let program = "/nowhere/to/be/found";
     let output = tour(&["--child-program", program, "--bytes", "1KiB"]);
     assert_eq!(output.status.code(), Some(1));
-    let failed = failure(&output, "pipes");
-    assert!(failed.contains("cannot start the child process"));
-    assert!(failed.contains(program));
-    assert!(line(&output, "tcp").ends_with(" verified"));
-    assert!(stderr(&output).contains("1 of 4 rows failed"));
+    for row in CHILD_ROWS {
+        let failed = failure(&output, row);
+        assert!(failed.contains("cannot start the child process"));
+        assert!(failed.contains(program));
+    }
+    assert!(line(&output, "tls").ends_with(" verified"));
+    assert!(stderr(&output).contains("2 of 7 rows failed"));
 }
 
 #[test]
 fn a_child_that_leaves_at_once_is_reported_with_its_exit_status() {
     for (program, status) in [("false", "exit status: 1"), ("true", "exit status: 0")] {
-        let output = tour(&["--rows", "pipes", "--child-program", program]);
+        let output = tour(&["--rows", "pipes,tls-pipes", "--child-program", program]);
         assert_eq!(output.status.code(), Some(1));
-        let failed = failure(&output, "pipes");
-        assert!(failed.contains("the child process ended"), "{failed}");
-        assert!(failed.contains(status), "{failed}");
+        for row in CHILD_ROWS {
+            let failed = failure(&output, row);
+            assert!(failed.contains("the child process ended"), "{failed}");
+            assert!(failed.contains(status), "{failed}");
+        }
     }
 }
 
@@ -154,22 +169,72 @@ fn a_child_that_serves_something_else_is_a_broken_protocol() {
     assert!(failed.contains("breaks the protocol"), "{failed}");
 }
 
+#[test]
+fn a_child_that_does_not_speak_tls_is_refused_in_the_handshake() {
+    let output = tour(&["--rows", "tls-pipes", "--child-program", &program("mirror")]);
+    assert_eq!(output.status.code(), Some(1));
+    let failed = failure(&output, "tls-pipes");
+    assert!(failed.starts_with("telemetry client: TLS: "), "{failed}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_that_leaves_tls_out_is_noticed() {
+    let output = tour(&[
+        "--rows",
+        "tls-pipes",
+        "--child-program",
+        &program("careless"),
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    failure(&output, "tls-pipes");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_child_that_proves_to_be_somebody_else_is_not_trusted() {
+    let stranger = rcgen::generate_simple_self_signed(["tour.example".to_owned()]);
+    let stranger = stranger.expect("a certificate");
+    let pem = stranger.cert.pem() + &stranger.signing_key.serialize_pem();
+    let output = command(&[
+        "--rows",
+        "tls-pipes",
+        "--child-program",
+        &program("stranger"),
+    ])
+    .env("STRANGER", pem)
+    .output()
+    .expect("the tour starts");
+    assert_eq!(output.status.code(), Some(1));
+    let failed = failure(&output, "tls-pipes");
+    assert!(
+        failed.starts_with("telemetry client: TLS: invalid peer certificate"),
+        "{failed}"
+    );
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_child_that_serves_well_but_fails_is_a_failure() {
-    let output = tour(&["--rows", "pipes", "--child-program", &program("grudging")]);
+    let program = program("grudging");
+    let output = tour(&["--rows", "pipes,tls-pipes", "--child-program", &program]);
     assert_eq!(output.status.code(), Some(1));
-    let failed = failure(&output, "pipes");
-    assert!(failed.ends_with("the child process ended with exit status: 3"));
+    for row in CHILD_ROWS {
+        let failed = failure(&output, row);
+        assert!(failed.ends_with("the child process ended with exit status: 3"));
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_child_that_would_stay_is_taken_away() {
-    let output = tour(&["--rows", "pipes", "--child-program", &program("deaf")]);
+    let program = program("deaf");
+    let output = tour(&["--rows", "pipes,tls-pipes", "--child-program", &program]);
     assert_eq!(output.status.code(), Some(1));
     let failed = failure(&output, "pipes");
     assert!(failed.contains("breaks the protocol"), "{failed}");
+    let failed = failure(&output, "tls-pipes");
+    assert!(failed.contains("TLS: "), "{failed}");
     assert!(!processes::any_with_argument("31415926"));
 }
 
@@ -187,45 +252,49 @@ fn json_tells_the_reason_of_a_failure() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_child_killed_in_the_midst_is_a_clear_failure_and_leaves_nobody_behind() {
-    let tour = command(&["--rows", "pipes", "--bytes", "100GiB"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the tour starts");
-    let child = loop {
-        assert!(processes::is_there(tour.id()), "the tour left early");
-        if let Some(child) = processes::echo_child_of(tour.id()) {
-            break child;
-        }
-        std::thread::yield_now();
-    };
-    processes::kill(child);
-    let output = tour.wait_with_output().expect("the tour ends");
-    assert_eq!(output.status.code(), Some(1));
-    let failed = failure(&output, "pipes");
-    assert!(failed.contains("the child process ended"), "{failed}");
-    assert!(failed.contains("SIGKILL"), "{failed}");
-    assert!(!processes::is_there(child));
+    for row in CHILD_ROWS {
+        let tour = command(&["--rows", row, "--bytes", "100GiB"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the tour starts");
+        let child = loop {
+            assert!(processes::is_there(tour.id()), "the tour left early");
+            if let Some(child) = processes::echo_child_of(tour.id()) {
+                break child;
+            }
+            std::thread::yield_now();
+        };
+        processes::kill(child);
+        let output = tour.wait_with_output().expect("the tour ends");
+        assert_eq!(output.status.code(), Some(1));
+        let failed = failure(&output, row);
+        assert!(failed.contains("the child process ended"), "{failed}");
+        assert!(failed.contains("SIGKILL"), "{failed}");
+        assert!(!processes::is_there(child));
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_child_leaves_when_the_tour_is_killed() {
-    let mut tour = command(&["--rows", "pipes", "--bytes", "100GiB"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the tour starts");
-    let child = loop {
-        if let Some(child) = processes::echo_child_of(tour.id()) {
-            break child;
+    for row in CHILD_ROWS {
+        let mut tour = command(&["--rows", row, "--bytes", "100GiB"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the tour starts");
+        let child = loop {
+            if let Some(child) = processes::echo_child_of(tour.id()) {
+                break child;
+            }
+            std::thread::yield_now();
+        };
+        tour.kill().expect("it runs");
+        tour.wait().expect("it ends");
+        while processes::is_there(child) {
+            std::thread::yield_now();
         }
-        std::thread::yield_now();
-    };
-    tour.kill().expect("it runs");
-    tour.wait().expect("it ends");
-    while processes::is_there(child) {
-        std::thread::yield_now();
     }
 }
 

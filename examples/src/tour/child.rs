@@ -1,20 +1,25 @@
 //! A server in a process of its own, at the other end of two pipes.
 
 use core::time::Duration;
+use std::env;
 use std::path::Path;
 use std::process::{self, Command, ExitCode, ExitStatus, Stdio};
 
 use clap::ValueEnum as _;
-use tacket::{Clock as _, CloseOnEof, StapledStream, timeout};
+use tacket::{Clock as _, CloseOnEof, StapledStream, Stream, timeout};
 use tacket_examples::echo;
 use tacket_examples::telemetry::{self, Thermostat};
 use tacket_std::{MonotonicClock, PipeReceiveStream, PipeSendStream};
 
+use crate::identity::Identity;
 use crate::options::Protocol;
 use crate::visit::{Failure, Visit};
 
 /// How long to look for the exit of a process before it is said to be alive.
 const DEATH: Duration = Duration::from_millis(500);
+
+/// Where a child that speaks TLS finds its certificate and key. Other users cannot see it, unlike a command line.
+const IDENTITY: &str = "TACKET_TOUR_IDENTITY";
 
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -27,9 +32,13 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts the server of `protocol`, and staples its pipes.
-    pub(crate) fn start(visit: &Visit<'_>, protocol: Protocol) -> Result<(Self, Pipes), Failure> {
-        let this = std::env::current_exe();
+    /// Starts the server of `protocol`, and staples its pipes. With an `identity` it speaks TLS there.
+    pub(crate) fn start(
+        visit: &Visit<'_>,
+        protocol: Protocol,
+        identity: Option<&Identity>,
+    ) -> Result<(Self, Pipes), Failure> {
+        let this = env::current_exe();
         let program = match (visit.child_program, &this) {
             (Some(program), _) => program,
             (None, Ok(program)) => program,
@@ -39,6 +48,7 @@ impl Child {
         let process = Command::new(program)
             .arg("--child")
             .args(name.as_ref().map(|name| name.get_name()))
+            .envs(identity.map(|identity| (IDENTITY, identity.pem())))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -114,7 +124,17 @@ pub(crate) fn serve(protocol: Protocol) -> ExitCode {
 
 async fn serve_pipes(protocol: Protocol) -> Result<(), Failure> {
     let sending = CloseOnEof::new(PipeSendStream::from_stdout()?);
-    let stream = StapledStream::new(sending, PipeReceiveStream::from_stdin()?);
+    let pipes = StapledStream::new(sending, PipeReceiveStream::from_stdin()?);
+    match env::var(IDENTITY) {
+        Ok(pem) => {
+            let tls = Identity::from_pem(pem).server(pipes)?;
+            serve_stream(protocol, tls).await
+        }
+        Err(_) => serve_stream(protocol, pipes).await,
+    }
+}
+
+async fn serve_stream(protocol: Protocol, stream: impl Stream) -> Result<(), Failure> {
     match protocol {
         Protocol::Echo => echo::serve(stream, &mut Visit::buffer())
             .await

@@ -9,10 +9,13 @@
 
 #[cfg(unix)]
 mod child;
+mod identity;
 mod options;
 mod progress;
+mod proxy;
 mod report;
 mod rows;
+mod tls_rows;
 mod visit;
 
 use core::time::Duration;

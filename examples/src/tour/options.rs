@@ -24,12 +24,12 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Be the server of the row `pipes`, on standard input and output
+    /// Be the server of a row with pipes, on standard input and output
     #[cfg(unix)]
     #[arg(long, hide = true, value_name = "PROTOCOL")]
     pub(crate) child: Option<Protocol>,
 
-    /// Run this program as the server of the row `pipes`
+    /// Run this program as the server of the rows with pipes
     #[arg(long, hide = true, value_name = "PATH")]
     pub(crate) child_program: Option<PathBuf>,
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-const BAR: &str = "{prefix:<9} {bar:32} {binary_bytes:>10} of {binary_total_bytes}, {binary_bytes_per_sec} each way";
+const BAR: &str = "{prefix:<10} {bar:32} {binary_bytes:>10} of {binary_total_bytes}, {binary_bytes_per_sec} each way";
 
 /// A bar on a terminal, lines anywhere else; on standard error.
 pub(crate) struct Progress {

@@ -9,6 +9,7 @@ use tacket::testing::{MemoryPair, MemoryPipe};
 use tacket::{Listener as _, StapledStream, Stream};
 use tacket_std::{IoError, TcpListener, TcpStream};
 
+use crate::tls_rows;
 use crate::visit::{Failure, Visit};
 
 /// A kind of stream.
@@ -22,6 +23,12 @@ pub(crate) enum Row {
     Tcp,
     /// The pipes of a child process, stapled
     Pipes,
+    /// TLS over TCP
+    Tls,
+    /// TLS through a proxy that is spoken to in TLS
+    TlsInTls,
+    /// TLS over the pipes of a child process
+    TlsPipes,
 }
 
 impl Row {
@@ -31,6 +38,9 @@ impl Row {
             Self::Stapled => "stapled",
             Self::Tcp => "tcp",
             Self::Pipes => "pipes",
+            Self::Tls => "tls",
+            Self::TlsInTls => "tls-in-tls",
+            Self::TlsPipes => "tls-pipes",
         }
     }
 
@@ -40,7 +50,10 @@ impl Row {
             Self::Memory => &["echo, telemetry", "memory pair"],
             Self::Stapled => &["echo, telemetry", "StapledStream", "memory pipes"],
             Self::Tcp => &["echo, telemetry", "TCP"],
-            Self::Pipes => &["echo, telemetry", "StapledStream", "pipes", "child process"],
+            Self::Pipes => &["echo, telemetry", "StapledStream", "child's pipes"],
+            Self::Tls => &["echo, telemetry", "TLS", "TCP"],
+            Self::TlsInTls => &["echo, telemetry", "TLS", "tunnel", "TLS", "TCP"],
+            Self::TlsPipes => &["echo, telemetry", "TLS", "StapledStream", "child's pipes"],
         }
     }
 
@@ -51,6 +64,9 @@ impl Row {
             Self::Stapled => stapled(visit).await,
             Self::Tcp => tcp(visit).await,
             Self::Pipes => pipes(visit).await,
+            Self::Tls => tls_rows::tls(visit).await,
+            Self::TlsInTls => tls_rows::tls_in_tls(visit).await,
+            Self::TlsPipes => tls_rows::tls_pipes(visit).await,
         }
     }
 }
@@ -90,14 +106,19 @@ fn still_open() -> Failure {
 }
 
 async fn tcp(visit: &Visit<'_>) -> Result<Duration, Failure> {
-    let mut listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let mut listener = listen()?;
     let (client, server) = connect(&mut listener).await?;
     visit.telemetry(client, server).await?;
     let (client, server) = connect(&mut listener).await?;
     visit.echo(client, server).await
 }
 
-async fn connect(listener: &mut TcpListener) -> Result<(TcpStream, TcpStream), IoError> {
+/// On this machine, wherever there is room.
+pub(crate) fn listen() -> Result<TcpListener, IoError> {
+    TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+}
+
+pub(crate) async fn connect(listener: &mut TcpListener) -> Result<(TcpStream, TcpStream), IoError> {
     let address = listener.local_addr()?;
     try_join(TcpStream::connect(address), listener.accept()).await
 }
@@ -107,9 +128,9 @@ async fn pipes(visit: &Visit<'_>) -> Result<Duration, Failure> {
     use crate::child::Child;
     use crate::options::Protocol;
 
-    let (child, stream) = Child::start(visit, Protocol::Telemetry)?;
+    let (child, stream) = Child::start(visit, Protocol::Telemetry, None)?;
     child.outlive(visit.telemetry_client(stream)).await?;
-    let (child, stream) = Child::start(visit, Protocol::Echo)?;
+    let (child, stream) = Child::start(visit, Protocol::Echo, None)?;
     child.outlive(visit.echo_client(stream)).await
 }
 
