@@ -91,14 +91,14 @@ fn a_page_of_nginx_is_whole_and_ends_with_close_notify() {
 }
 
 /// A proxy for one connection, and the certificates that its users need.
-struct Proxy {
+pub(crate) struct Proxy {
     peer: Peer,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     folder: Folder,
 }
 
 impl Proxy {
-    fn start(options: &[&str]) -> Self {
+    pub(crate) fn start(options: &[&str]) -> Self {
         let folder = Folder::new();
         let certificates = format!("--certs={}", folder.file(""));
         let peer = Peer::start(
@@ -113,8 +113,13 @@ impl Proxy {
         }
     }
 
+    /// The certificate of its authority.
+    pub(crate) fn root_pem(&self) -> String {
+        String::from_utf8(self.folder.read("ca.pem")).expect("PEM is text")
+    }
+
     /// Waits for its end. The whole page has gone through it.
-    fn assert_carried(self, page: usize) {
+    pub(crate) fn assert_carried(self, page: usize) {
         let done = self.peer.finish();
         let down = field(connection(&done), "down").as_u64();
         assert!(down > Some(page as u64), "{done}");

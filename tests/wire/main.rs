@@ -11,6 +11,7 @@
 mod data;
 mod folder;
 mod https;
+mod https_get;
 mod nginx;
 mod openssl;
 mod peer;

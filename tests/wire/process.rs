@@ -49,6 +49,16 @@ impl Process {
         self.read(OUTPUT)
     }
 
+    /// The same, byte by byte.
+    pub(crate) fn output_bytes(&self) -> Vec<u8> {
+        self.folder.read(OUTPUT)
+    }
+
+    /// What it has complained about so far.
+    pub(crate) fn errors(&self) -> String {
+        self.read(ERRORS)
+    }
+
     /// What a file of its folder has so far.
     pub(crate) fn read(&self, name: &str) -> String {
         String::from_utf8_lossy(&self.folder.read(name)).into_owned()
@@ -109,7 +119,7 @@ impl Process {
 /// The command and its complaints.
 impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.command, self.read(ERRORS))
+        write!(f, "{}: {}", self.command, self.errors())
     }
 }
 
