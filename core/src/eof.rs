@@ -27,6 +27,8 @@ use crate::{AsyncResource, Error, Fault, HalfCloseable, SendStream};
 #[derive(Debug)]
 pub struct CloseOnEof<S> {
     stream: Option<S>,
+    /// The close that was to be the end did not complete.
+    cut: bool,
 }
 
 impl<S> CloseOnEof<S> {
@@ -34,6 +36,7 @@ impl<S> CloseOnEof<S> {
     pub const fn new(stream: S) -> Self {
         Self {
             stream: Some(stream),
+            cut: false,
         }
     }
 
@@ -59,6 +62,8 @@ impl<S> CloseOnEof<S> {
 pub enum CloseOnEofError<E> {
     /// The end was sent earlier.
     Closed,
+    /// The close that was to be the end was dropped or failed earlier. The peer may never see an end.
+    Cut,
     /// The stream inside failed.
     Stream(E),
 }
@@ -67,6 +72,7 @@ impl<E: fmt::Display> fmt::Display for CloseOnEofError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the end of the stream was sent earlier"),
+            Self::Cut => f.write_str("the end of the stream was not completed"),
             Self::Stream(error) => error.fmt(f),
         }
     }
@@ -78,6 +84,7 @@ impl<E: Error> embedded_io_async::Error for CloseOnEofError<E> {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Closed => Fault::Closed.kind(),
+            Self::Cut => Fault::Broken.kind(),
             Self::Stream(error) => error.kind(),
         }
     }
@@ -87,6 +94,7 @@ impl<E: Error> Error for CloseOnEofError<E> {
     fn fault(&self) -> Fault {
         match self {
             Self::Closed => Fault::Closed,
+            Self::Cut => Fault::Broken,
             Self::Stream(error) => error.fault(),
         }
     }
@@ -99,6 +107,14 @@ impl<S: ErrorType<Error: Error>> ErrorType for CloseOnEof<S> {
 impl<S: SendStream> CloseOnEof<S> {
     fn open_stream(&mut self) -> Result<&mut S, CloseOnEofError<S::Error>> {
         self.stream.as_mut().ok_or(CloseOnEofError::Closed)
+    }
+
+    const fn check_end(&self) -> Result<(), CloseOnEofError<S::Error>> {
+        if self.cut {
+            Err(CloseOnEofError::Cut)
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -158,21 +174,39 @@ impl<S: SendStream + AsyncResource> HalfCloseable for CloseOnEof<S> {
     /// # Cancel safety
     ///
     /// Safe while it flushes. Dropped later, it has closed the stream inside forcefully: the peer may see a broken
-    /// stream instead of its end.
+    /// stream instead of its end, and a further `send_eof` or `close` is [`Cut`](CloseOnEofError::Cut). This end
+    /// cannot be completed by calling again, as others can.
     async fn send_eof(&mut self) -> Result<(), Self::Error> {
         self.flush().await?;
-        match self.stream.take() {
-            Some(stream) => stream.close().await.map_err(CloseOnEofError::Stream),
-            None => Ok(()),
+        if let Some(stream) = self.stream.take() {
+            self.cut = true;
+            stream.close().await.map_err(CloseOnEofError::Stream)?;
+            self.cut = false;
         }
+        self.check_end()
     }
 }
 
-impl<S: AsyncResource<Error: Error>> AsyncResource for CloseOnEof<S> {
-    async fn close(self) -> Result<(), Self::Error> {
-        match self.stream {
+impl<S: SendStream + AsyncResource> AsyncResource for CloseOnEof<S> {
+    /// Flushes and closes the stream inside, and closes it even if the flush fails.
+    ///
+    /// # Errors
+    ///
+    /// The first one, of the flush or of the close; [`Cut`](CloseOnEofError::Cut) after an end that was not completed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. Dropped before it completes, it has closed the stream inside forcefully.
+    async fn close(mut self) -> Result<(), Self::Error> {
+        let flushed = match self.flush().await {
+            // A peer that has gone is no failure of a close.
+            Err(error) if error.fault() == Fault::Broken => Ok(()),
+            flushed => flushed,
+        };
+        let closed = match self.stream.take() {
             Some(stream) => stream.close().await.map_err(CloseOnEofError::Stream),
-            None => Ok(()),
-        }
+            None => self.check_end(),
+        };
+        flushed.and(closed)
     }
 }

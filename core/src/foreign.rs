@@ -8,13 +8,14 @@ use crate::{AsyncResource, Error, Fault, HalfCloseable, ReceiveStream, SendStrea
 
 /// A foreign [`Read`], [`Write`] or both, as a tacket stream.
 ///
-/// What the wrapper adds: an end of stream that stays the end, empty buffers told from it, an error that stays an error, a
+/// What the wrapper adds: an end of stream that stays the end, empty buffers told from it, a broken stream that stays broken, a
 /// `write` that cannot spin on `Ok(0)`, close, and [`Fault`]s from the ecosystem's error kinds. What it cannot add, because the
 /// foreign traits do not promise it:
 ///
 /// * Dropped futures are as safe as the foreign type's own.
 /// * `send_eof` is `Unsupported`. [`CloseOnEof`](crate::CloseOnEof) around it makes closing the end.
-/// * `close` is a drop: a `Read` has nothing to flush, and every completed `send_all` ended with a flush.
+/// * `close` is a drop, and a drop does not flush: what a `write` staged is lost. A completed `send_all` has flushed, and a
+///   [`CloseOnEof`](crate::CloseOnEof) around it flushes when it closes.
 /// * `wait_send_all_might_not_block` returns at once, which the contract allows.
 /// * One value cannot be [`Split`](crate::Split): nothing in the foreign traits lets two tasks use it. Split it in its own way,
 ///   wrap both parts, and make them a [`Stream`](crate::Stream) with [`StapledStream`](crate::StapledStream).

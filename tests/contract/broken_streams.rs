@@ -39,6 +39,8 @@ enum Flaw {
     EndIsNotSticky,
     /// Only the first send after the receiver left says so.
     BrokenIsNotSticky,
+    /// Only the first receive after the sender was cut off says so; then it looks like an end.
+    CutOffLooksLikeAnEndLater,
     /// Nobody tells the sender that the receiver left.
     BrokenIsNeverReported,
     /// Who waits for room is not woken when there is some.
@@ -235,6 +237,12 @@ impl ReceiveStream for Receiving<'_> {
         match self.flaw {
             Flaw::EmptyBufferLooksLikeTheEnd if buf.is_empty() => Ok(0),
             Flaw::EndIsNotSticky if self.ended => std::future::pending().await,
+            Flaw::CutOffLooksLikeAnEndLater if self.ended => Ok(0),
+            Flaw::CutOffLooksLikeAnEndLater => {
+                let result = self.inner.receive_some(buf).await;
+                self.ended |= result == Err(MemoryError::Broken);
+                result
+            }
             Flaw::ReceiveKeepsBytesInItsFuture => {
                 let count = self.inner.receive_some(buf).await?;
                 let mut waited = false;
@@ -325,6 +333,8 @@ flaws! { assert_caught_only_by:
     the_same_stream_without_a_flaw_passes: None => [],
     a_receive_that_keeps_bytes_in_its_future_is_caught:
         ReceiveKeepsBytesInItsFuture => ["TKT-03", "TKT-08", "TKT-10"],
+    a_cut_off_that_looks_like_an_end_later_is_caught:
+        CutOffLooksLikeAnEndLater => ["RES-07"],
     a_write_that_takes_before_it_waits_is_caught:
         WriteTakesBeforeItWaits => ["TKT-04", "TKT-05", "TKT-08", "TKT-10"],
     a_send_rest_that_forgets_its_progress_is_caught:

@@ -9,8 +9,8 @@ use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use futures_util::FutureExt as _;
 use tacket::testing::MemoryPipe;
 use tacket::{
-    AsyncResource, CloseOnEof, Error, Fault, HalfCloseable, ReceiveStream, SendStream, Split,
-    StapledError, StapledStream,
+    AsyncResource, CloseOnEof, CloseOnEofError, Error, Fault, HalfCloseable, ReceiveStream,
+    SendStream, Split, StapledError, StapledStream,
 };
 
 /// What happened to the halves, in order.
@@ -205,6 +205,39 @@ fn the_end_of_a_send_half_without_an_end_is_its_close() {
         now(stream.send_all(b"x")).expect_err("closed").fault(),
         Fault::Closed
     );
+}
+
+#[test]
+fn an_end_that_was_cut_or_failed_is_not_taken_for_one() {
+    for closing in [Closing::Hangs, Closing::Fails] {
+        let log = Log::default();
+        let half = || Half {
+            name: "gone",
+            log: &log,
+            closing,
+        };
+        let mut tx = CloseOnEof::new(half());
+        assert_ne!(tx.send_eof().now_or_never(), Some(Ok(())));
+        for _ in 0..2 {
+            assert_eq!(now(tx.send_eof()), Err(CloseOnEofError::Cut));
+        }
+        let refused = now(tx.send_all(b"x")).expect_err("closed");
+        assert_eq!(refused.fault(), Fault::Closed);
+        let error = now(tx.close()).expect_err("no end");
+        assert_eq!(error.fault(), Fault::Broken);
+    }
+}
+
+#[test]
+fn a_close_flushes_what_was_taken_before_it_closes() {
+    let log = Log::default();
+    let half = Half {
+        name: "gone",
+        log: &log,
+        closing: Closing::Works,
+    };
+    now(CloseOnEof::new(half).close()).expect("closes");
+    assert_eq!(*log.borrow(), ["flush", "close", "gone"]);
 }
 
 /// Covers STA-05.

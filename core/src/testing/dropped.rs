@@ -401,23 +401,57 @@ where
             send_in_storm(&mut tx, pattern, out, point).await?;
             succeeds("a close to succeed", tx.close().await)
         };
-        try_join(sending, receive_in_storm(&mut rx, check, buf, point, total)).await?;
+        try_join(
+            sending,
+            receive_in_storm(&mut rx, check, buf, point, Until::EndAfter(total)),
+        )
+        .await?;
     }
     Ok(())
 }
 
-/// Sends pieces of the pattern; every operation is dropped at `point` and begun anew.
+/// Where the next of many attempts is dropped: at the point of the storm, but every so often nowhere.
+///
+/// A stream promises that a drop loses nothing, not that a poll achieves something: two ends that always leave after their first
+/// poll need never meet. So each end stays now and then, the two at different times.
+struct Attempts {
+    point: DropPoint,
+    patient: usize,
+    count: usize,
+}
+
+impl Attempts {
+    const fn new(point: DropPoint, patient: usize) -> Self {
+        Self {
+            point,
+            patient,
+            count: 0,
+        }
+    }
+
+    const fn next(&mut self) -> DropPoint {
+        self.count += 1;
+        if self.count.is_multiple_of(self.patient) {
+            DropPoint::after_poll(usize::MAX)
+        } else {
+            self.point
+        }
+    }
+}
+
+/// Sends pieces of the pattern; operations are dropped at `point` and begun anew.
 pub(super) async fn send_in_storm<S: SendStream>(
     tx: &mut S,
     mut pattern: Pattern,
     out: &mut [u8],
     point: DropPoint,
 ) -> Verdict {
+    let mut attempts = Attempts::new(point, 5);
     for _ in 0..PIECES {
         pattern.fill(out);
         let mut rest: &[u8] = out;
         loop {
-            match point.cut(tx.send_rest(&mut rest)).await {
+            match attempts.next().cut(tx.send_rest(&mut rest)).await {
                 Some(sent) => break succeeds("a `send_rest` to succeed", sent)?,
                 None => yield_now().await,
             }
@@ -429,16 +463,30 @@ pub(super) async fn send_in_storm<S: SendStream>(
     Ok(())
 }
 
-/// Receives to a proper end after what `send_in_storm` sends; every operation is dropped at `point` and begun anew.
+/// How far to receive.
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    /// These bytes, because the sender stays or has no end of its own.
+    Bytes(u64),
+    /// A proper end after these bytes.
+    EndAfter(u64),
+}
+
+/// Receives what `send_in_storm` sends; operations are dropped at `point` and begun anew.
 pub(super) async fn receive_in_storm<R: ReceiveStream>(
     rx: &mut R,
     mut check: Pattern,
     buf: &mut [u8],
     point: DropPoint,
-    total: u64,
+    until: Until,
 ) -> Verdict {
+    let (Until::Bytes(total) | Until::EndAfter(total)) = until;
+    let mut attempts = Attempts::new(point, 7);
     loop {
-        match point.cut(rx.receive_some(buf)).await {
+        if matches!(until, Until::Bytes(_)) && check.position() == total {
+            return Ok(());
+        }
+        match attempts.next().cut(rx.receive_some(buf)).await {
             None => yield_now().await,
             Some(Ok(0)) if check.position() == total => return Ok(()),
             Some(Ok(0)) => return violated("every byte", Found::EndAt(check.position())),

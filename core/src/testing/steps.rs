@@ -79,6 +79,7 @@ pub(super) async fn drain<R: ReceiveStream>(
                 }
             },
             Err(error) if matches!(error.fault(), Fault::Broken | Fault::Truncated) => {
+                stays_broken(rx, buf).await?;
                 return Ok(Ending::Broken);
             }
             Err(error) => return violated("data, the end, or a broken stream", fault(&error)),
@@ -88,6 +89,18 @@ pub(super) async fn drain<R: ReceiveStream>(
             yield_now().await;
         }
     }
+}
+
+/// A stream that was broken must not seem to have ended properly after all.
+async fn stays_broken<R: ReceiveStream>(rx: &mut R, buf: &mut [u8]) -> Verdict {
+    for _ in 0..3 {
+        match rx.receive_some(buf).await {
+            Err(error) if matches!(error.fault(), Fault::Broken | Fault::Truncated) => {}
+            Ok(count) => return violated("a broken stream again", Found::Count(count)),
+            Err(error) => return violated("a broken stream again", fault(&error)),
+        }
+    }
+    Ok(())
 }
 
 /// Receives and verifies up to a proper end after exactly `total` bytes.

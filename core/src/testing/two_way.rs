@@ -4,7 +4,7 @@ use futures_util::future::{join, try_join, try_join4};
 use rand_core::{Rng as _, SeedableRng as _};
 use rand_xoshiro::SplitMix64;
 
-use super::dropped::{self, receive_in_storm, send_in_storm, storm_length};
+use super::dropped::{self, Until, receive_in_storm, send_in_storm, storm_length};
 use super::examiner::{Bench, Examiner, Maker, Swapped, Verdict, fault, violated};
 use super::one_way::one_way;
 use super::report::{Direction, Found, Report, Summary};
@@ -303,24 +303,14 @@ where
         let ((mut left_tx, mut left_rx), (mut right_tx, mut right_rx)) =
             (left.split(), right.split());
         try_join4(
-            send_in_storm_to_end(&mut left_tx, there.clone(), a_out, point),
-            send_in_storm_to_end(&mut right_tx, back.clone(), b_out, point),
-            receive_in_storm(&mut left_rx, back, a_in, point, total),
-            receive_in_storm(&mut right_rx, there, b_in, point, total),
+            send_in_storm(&mut left_tx, there.clone(), a_out, point),
+            send_in_storm(&mut right_tx, back.clone(), b_out, point),
+            receive_in_storm(&mut left_rx, back, a_in, point, Until::Bytes(total)),
+            receive_in_storm(&mut right_rx, there, b_in, point, Until::Bytes(total)),
         )
         .await?;
     }
     Ok(())
-}
-
-async fn send_in_storm_to_end<S: HalfCloseable>(
-    tx: &mut S,
-    pattern: Pattern,
-    out: &mut [u8],
-    point: DropPoint,
-) -> Verdict {
-    send_in_storm(tx, pattern, out, point).await?;
-    succeeds("`send_eof` to succeed", tx.send_eof().await)
 }
 
 async fn end_arrives<A, B, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
