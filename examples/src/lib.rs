@@ -5,7 +5,7 @@
 //!
 //! * [`echo`] sends bytes back, and checks a peer that does.
 //! * [`telemetry`] asks a device for its readings: framing, requests, replies and a running subscription.
-//! * [`http`] asks a proxy for a tunnel, and [`relay`](relay()) is what the proxy then does.
+//! * [`http`] fetches a page, or asks a proxy for a tunnel, and [`relay`](relay()) is what the proxy then does.
 #![no_std]
 
 #[cfg(test)]

@@ -39,16 +39,13 @@ pub async fn connect<S: Stream>(
     let request = write(buffer, head).filter(|_| is_visible(target));
     let request = request.ok_or(HttpError::InvalidRequest)?;
     stream.send_all(request).await.map_err(HttpError::Stream)?;
-    loop {
-        let mut head = HeadReader::new(&mut stream);
-        let status = head.status(buffer).await?;
-        head.skip_fields(buffer).await?;
-        match status {
-            100..=199 => {}
-            // What its fields say about a body does not count.
-            200..=299 => return Ok(stream),
-            status => return Err(HttpError::Refused { status }),
-        }
+    let mut head = HeadReader::new(&mut stream);
+    let status = head.final_status(buffer).await?;
+    // What these say about a body does not count.
+    head.skip_fields(buffer).await?;
+    match status {
+        200..=299 => Ok(stream),
+        status => Err(HttpError::Refused { status }),
     }
 }
 

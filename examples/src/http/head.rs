@@ -7,7 +7,7 @@ use tacket::ReceiveStream;
 use super::error::HttpError;
 
 /// The longest head of a peer.
-const MAX_HEAD: usize = 64 * 1024;
+pub(super) const MAX_HEAD: usize = 64 * 1024;
 
 /// Receives a head, line by line.
 pub(super) struct HeadReader<'s, R> {
@@ -42,8 +42,20 @@ impl<'s, R: ReceiveStream> HeadReader<'s, R> {
         }
     }
 
-    /// Receives a status line, and returns the status.
-    pub(super) async fn status(&mut self, buffer: &mut [u8]) -> Result<u16, HttpError<R::Error>> {
+    /// Receives the status that is the answer, past those that only announce it.
+    pub(super) async fn final_status(
+        &mut self,
+        buffer: &mut [u8],
+    ) -> Result<u16, HttpError<R::Error>> {
+        loop {
+            match self.status(buffer).await? {
+                100..=199 => self.skip_fields(buffer).await?,
+                status => return Ok(status),
+            }
+        }
+    }
+
+    async fn status(&mut self, buffer: &mut [u8]) -> Result<u16, HttpError<R::Error>> {
         let length = self.line(buffer).await?;
         let line = buffer.get(..length).unwrap_or_default();
         parse_status(line).ok_or(HttpError::malformed("its status line"))
