@@ -9,8 +9,8 @@ use crate::visit::Failure;
 /// The name in every certificate. Nobody looks it up.
 const NAME: &str = "tour.example";
 
-#[derive(Clone)]
 /// A certificate with its key, which lives as long as the tour.
+#[derive(Clone)]
 pub(crate) struct Identity {
     /// Both as text, so that they can be handed to a child process.
     pem: String,
