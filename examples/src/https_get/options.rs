@@ -13,11 +13,11 @@ use crate::url::Url;
 #[derive(Debug, Parser)]
 #[command(name = "https_get", max_term_width = 100)]
 pub(crate) struct Options {
-    /// The page: https://host[:port]/path
+    /// The page, by its https:// address
     #[arg(value_name = "URL", value_parser = Url::page)]
     pub(crate) url: Url,
 
-    /// Go through this proxy: https://host[:port] or http://host[:port]
+    /// Go through this proxy, which speaks https:// or http://
     #[arg(long, value_name = "URL", value_parser = Url::proxy)]
     pub(crate) proxy: Option<Url>,
 
