@@ -115,7 +115,7 @@ pub trait SendStream: Write<Error: Error> {
     ///
     /// # Cancel safety
     ///
-    /// Safe. It changes nothing.
+    /// Safe. It takes no data.
     async fn wait_send_all_might_not_block(&mut self) -> Result<(), Self::Error>;
 }
 

@@ -2,6 +2,7 @@
 
 mod drops;
 mod ends;
+mod failures;
 mod refusals;
 mod session;
 

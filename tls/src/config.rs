@@ -7,8 +7,14 @@ use alloc::vec::Vec;
 #[cfg(feature = "ring")]
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-#[cfg(feature = "ring")]
 use crate::error::ConfigError;
+
+/// The longest name of a protocol (RFC 7301, 3.1).
+const MAX_PROTOCOL: usize = 255;
+
+/// How long the names of all protocols may be together, each with a byte for its length, so that they fit the first message
+/// together with whatever else is in it.
+const MAX_PROTOCOLS: usize = 1 << 14;
 
 /// What the clients of a program share: whom they trust, and what they remember for resumption.
 ///
@@ -60,6 +66,8 @@ impl ClientConfig {
     }
 
     /// Offers these protocols by ALPN (RFC 7301), the preferred one first.
+    ///
+    /// A name has 1 to 255 bytes, and all together have at most 16 KiB: otherwise no stream can be made with this.
     #[must_use]
     pub fn with_alpn(mut self, protocols: &[&[u8]]) -> Self {
         let config = Arc::make_mut(&mut self.inner);
@@ -109,6 +117,8 @@ impl ServerConfig {
     }
 
     /// Accepts these protocols by ALPN (RFC 7301), the preferred one first.
+    ///
+    /// A name has 1 to 255 bytes, and all together have at most 16 KiB: otherwise no stream can be made with this.
     #[must_use]
     pub fn with_alpn(mut self, protocols: &[&[u8]]) -> Self {
         let config = Arc::make_mut(&mut self.inner);
@@ -127,6 +137,18 @@ impl From<Arc<rustls::ServerConfig>> for ServerConfig {
     fn from(inner: Arc<rustls::ServerConfig>) -> Self {
         Self { inner }
     }
+}
+
+/// Whether a message can be made of these names.
+pub(crate) fn check_protocols<N: AsRef<[u8]>>(names: &[N]) -> Result<(), ConfigError> {
+    let mut total = 0;
+    for name in names.iter().map(AsRef::as_ref) {
+        total += 1 + name.len();
+        if !(1..=MAX_PROTOCOL).contains(&name.len()) || total > MAX_PROTOCOLS {
+            return Err(ConfigError::InvalidProtocol);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(feature = "ring")]

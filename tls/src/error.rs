@@ -8,7 +8,7 @@ use tacket::{Error, Fault};
 /// The error of a [`TlsStream`](crate::TlsStream), over a transport whose own error is `E`.
 ///
 /// The first failure carries its cause. What failed for good stays failed, and later calls say so without the transport's
-/// error, which is given away once.
+/// error, which is given away once for each direction.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TlsError<E> {
@@ -110,6 +110,8 @@ impl From<rustls::Error> for EngineError {
 pub enum ConfigError {
     /// The server's name is neither a DNS name nor an IP address.
     InvalidName,
+    /// The name of a protocol is empty or longer than 255 bytes, or all of them together are longer than 16 KiB.
+    InvalidProtocol,
     /// Without a trusted root, no server could ever be trusted.
     NoRoots,
     /// Early data can be replayed by anyone; a configuration that accepts it is not taken.
@@ -123,6 +125,9 @@ impl fmt::Display for ConfigError {
         match self {
             Self::InvalidName => {
                 f.write_str("the server's name is neither a DNS name nor an IP address")
+            }
+            Self::InvalidProtocol => {
+                f.write_str("a protocol's name is not 1 to 255 bytes long, or they are too many")
             }
             Self::NoRoots => f.write_str("no trusted root was given"),
             Self::EarlyData => f.write_str("TLS early data is not supported"),
@@ -149,7 +154,9 @@ impl embedded_io_async::Error for ConfigError {
 impl Error for ConfigError {
     fn fault(&self) -> Fault {
         match self {
-            Self::InvalidName | Self::NoRoots | Self::Engine(_) => Fault::InvalidInput,
+            Self::InvalidName | Self::InvalidProtocol | Self::NoRoots | Self::Engine(_) => {
+                Fault::InvalidInput
+            }
             Self::EarlyData => Fault::Unsupported,
         }
     }

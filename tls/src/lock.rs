@@ -88,7 +88,10 @@ impl Drop for Release<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::sync::Arc;
+    use alloc::task::Wake;
     use core::pin::pin;
+    use core::sync::atomic::{AtomicUsize, Ordering};
     use core::task::Context;
 
     #[test]
@@ -102,19 +105,16 @@ mod tests {
         assert!(second.as_mut().poll(&mut cx).is_ready());
     }
 
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     #[test]
     fn releasing_wakes_who_waits_when_it_is_free() {
-        use alloc::sync::Arc;
-        use alloc::task::Wake;
-        use core::sync::atomic::{AtomicUsize, Ordering};
-
-        struct Count(AtomicUsize);
-        impl Wake for Count {
-            fn wake(self: Arc<Self>) {
-                self.0.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&count));
         let lock = Lock::new(());
@@ -123,6 +123,21 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         assert!(second.as_mut().poll(&mut cx).is_pending());
         drop(first);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn who_waits_is_told_when_another_takes_the_place() {
+        let count = Arc::new(Count(AtomicUsize::new(0)));
+        let waker = Waker::from(Arc::clone(&count));
+        let lock = Lock::new(());
+        let _first = lock.try_lock();
+        let mut second = pin!(lock.lock());
+        let mut third = pin!(lock.lock());
+        let mut cx = Context::from_waker(&waker);
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        let mut other = Context::from_waker(Waker::noop());
+        assert!(third.as_mut().poll(&mut other).is_pending());
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }
 }

@@ -15,7 +15,7 @@ use tacket::{SendStream as _, Split};
 use crate::engine::Engine;
 use crate::error::TlsError;
 use crate::lock::Lock;
-use crate::session::{Failure, Outgoing, Session, Taken};
+use crate::session::{FIRST_READ, Failure, Outgoing, Session, Taken};
 
 /// A session and both directions of its transport, for as long as they are borrowed.
 ///
@@ -68,16 +68,29 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         outgoing: &mut Outgoing,
     ) -> Result<(), Error<S>> {
         loop {
-            let mut incoming = self.session.incoming.lock().await;
-            let done = self.session.shake_hands(&mut incoming, outgoing)?;
-            drop(incoming);
+            let done = self.step(outgoing).await?;
+            let moved = if done {
+                self.send_last_flight(tx, outgoing).await
+            } else {
+                self.exchange(tx, outgoing).await
+            };
+            if let Err(error) = moved {
+                // The peer may have told why, before it went.
+                return match self.step(outgoing).await {
+                    Err(Failure::Engine(told)) => Err(TlsError::Engine(told)),
+                    _ => Err(error),
+                };
+            }
             if done {
-                self.flush_staged(tx, outgoing).await?;
                 self.session.establish();
                 return Ok(());
             }
-            self.exchange(tx, outgoing).await?;
         }
+    }
+
+    async fn step(&self, outgoing: &mut Outgoing) -> Result<bool, Failure> {
+        let mut incoming = self.session.incoming.lock().await;
+        self.session.shake_hands(&mut incoming, outgoing)
     }
 
     /// Sends what is staged and reads what comes, until something has come.
@@ -92,13 +105,44 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         let mut sent = false;
         let mut fetching = pin!(self.fetch());
         poll_fn(|cx| {
-            if !sent && let Poll::Ready(outcome) = sending.as_mut().poll(cx) {
-                outcome?;
-                sent = true;
+            let sending = if sent {
+                Poll::Pending
+            } else {
+                sending.as_mut().poll(cx)
+            };
+            sent |= sending.is_ready();
+            let fetched = fetching.as_mut().poll(cx);
+            match sending {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => fetched,
             }
-            fetching.as_mut().poll(cx)
         })
         .await
+    }
+
+    /// Sends what ends the handshake. Meanwhile it reads ahead: a server may send already, and look at nothing before all of
+    /// that was taken.
+    async fn send_last_flight(
+        &self,
+        tx: &mut S::Sending<'p>,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Error<S>> {
+        let mut sending = pin!(self.flush_staged(tx, outgoing));
+        let mut reading = pin!(self.read_ahead());
+        let mut has_read = false;
+        poll_fn(|cx| {
+            let sent = sending.as_mut().poll(cx);
+            if !has_read && !matches!(sent, Poll::Ready(Ok(()))) {
+                has_read = reading.as_mut().poll(cx).is_ready();
+            }
+            sent
+        })
+        .await
+    }
+
+    /// Reads as long as there is room. An end or a failure is left for the next to find.
+    async fn read_ahead(&self) {
+        while let Some(Ok(1..)) = self.read().await {}
     }
 
     /// Receives some bytes; `Ok(0)` is the end.
@@ -127,34 +171,37 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
 
     /// Reads what the transport has next into the incoming buffer.
     async fn fetch(&self) -> Result<(), Error<S>> {
+        match self.read().await {
+            None => return Err(self.session.overflowed().into()),
+            Some(Ok(0)) => self.session.transport_ended(),
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(self.session.receiving_failed(error)),
+        }
+        Ok(())
+    }
+
+    /// `None`: there is no room.
+    async fn read(&self) -> Option<Result<usize, S::Error>> {
         let mut rx = self.rx.lock().await;
         let mut incoming = self.session.incoming.lock().await;
-        let Some(room) = incoming.room() else {
-            return Err(self.session.overflowed().into());
-        };
-        let read = if self.session.is_joining() {
-            // A sender must be able to see the parts of a message while this waits for the rest.
-            let mut landing = vec![0; room.len()];
-            drop(incoming);
-            let read = rx.read(&mut landing).await;
-            incoming = self.session.incoming.lock().await;
-            if let Ok(count) = read {
-                incoming.append(landing.get(..count).unwrap_or_default());
-            }
-            read
-        } else {
+        let room = incoming.room()?;
+        if !self.session.is_joining() {
             let read = rx.read(room).await;
             if let Ok(count) = read {
                 incoming.commit(count);
             }
-            read
-        };
-        match read {
-            Ok(0) => self.session.transport_ended(),
-            Ok(_) => {}
-            Err(error) => return Err(self.session.transport_failed(error)),
+            return Some(read);
         }
-        Ok(())
+        // A sender must be able to see the parts of a message while this waits for the rest.
+        let mut landing = vec![0; room.len().min(FIRST_READ)];
+        drop(incoming);
+        let read = rx.read(&mut landing).await;
+        if let Ok(count) = read {
+            // Only who holds `rx` keeps it across an await, so this does not wait.
+            let mut incoming = self.session.incoming.lock().await;
+            incoming.append(landing.get(..count).unwrap_or_default());
+        }
+        Some(read)
     }
 
     /// Takes a prefix of `data` to be sent.
@@ -193,7 +240,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     pub(crate) async fn flush(&self) -> Result<(), Error<S>> {
         let mut outgoing = self.session.outgoing.lock().await;
         if outgoing.is_dirty()
-            && let Err(failure) = self.session.is_established()
+            && let Err(failure) = self.session.check_sending()
         {
             return Err(failure_to_send(failure.into()));
         }
@@ -222,15 +269,15 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         let mut outgoing = self.session.outgoing.lock().await;
         self.send_staged(&mut tx, &mut outgoing).await?;
         let waited = tx.wait_send_all_might_not_block().await;
-        waited.map_err(|error| self.session.transport_failed(error))
+        waited.map_err(|error| self.session.sending_failed(error))
     }
 
     fn check_sending(&self) -> Result<(), Error<S>> {
         if self.session.has_sent_end() {
             return Err(TlsError::Closed);
         }
-        let state = self.session.is_established().map(drop);
-        state.map_err(|failure| failure_to_send(failure.into()))
+        let checked = self.session.check_sending();
+        checked.map_err(|failure| failure_to_send(failure.into()))
     }
 
     async fn handshake_to_send(&self) -> Result<(), Error<S>> {
@@ -244,9 +291,9 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     ) -> Result<(), Error<S>> {
         while !outgoing.rest().is_empty() {
             match tx.write(outgoing.rest()).await {
-                Ok(0) => return Err(self.session.transport_stuck().into()),
+                Ok(0) => return Err(self.session.sending_stuck().into()),
                 Ok(count) => outgoing.consume(count),
-                Err(error) => return Err(self.session.transport_failed(error)),
+                Err(error) => return Err(self.session.sending_failed(error)),
             }
         }
         Ok(())
@@ -260,7 +307,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         if outgoing.is_dirty() {
             self.send_staged(tx, outgoing).await?;
             let flushed = tx.flush().await;
-            flushed.map_err(|error| self.session.transport_failed(error))?;
+            flushed.map_err(|error| self.session.sending_failed(error))?;
             outgoing.flushed();
         }
         Ok(())

@@ -189,7 +189,7 @@ fn advance<D: Side>(
 /// Lets rustls look at its input.
 ///
 /// Before rustls 0.24, a debug build asserts that no alert follows another, and takes close_notify for one. After our end, a
-/// record that it has to refuse would so be a panic.
+/// record that it has to refuse would so be a panic, and is one in a debug build without `std`.
 fn process<'c, 'i, D: Side>(
     connection: &'c mut UnbufferedConnectionCommon<D>,
     incoming: &'i mut [u8],

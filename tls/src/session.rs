@@ -17,7 +17,7 @@ use crate::rustls_engine::{HEADER as RECORD_HEADER, MAX_RECORD, sealed_len};
 const RECORDS_AT_ONCE: usize = 4;
 
 /// How much ciphertext a read asks for at first. It doubles when the transport fills it.
-const FIRST_READ: usize = 4 * 1024;
+pub(crate) const FIRST_READ: usize = 4 * 1024;
 
 /// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
 /// that the engine accepts.
@@ -47,7 +47,10 @@ struct State<E> {
     https_compatible: bool,
     established: bool,
     sent_end: bool,
-    received_end: bool,
+    /// The transport has ended. Of that alone only an `https_compatible` stream makes an end.
+    transport_ended: bool,
+    /// The transport sends no more. What it brings can still be received.
+    cannot_send: bool,
     failure: Option<Failure>,
 }
 
@@ -163,7 +166,8 @@ impl<E: Engine> Session<E> {
                 https_compatible: false,
                 established: false,
                 sent_end: false,
-                received_end: false,
+                transport_ended: false,
+                cannot_send: false,
                 failure: None,
             }),
             turn: Lock::new(()),
@@ -191,11 +195,20 @@ impl<E: Engine> Session<E> {
         state.established.then(|| state.engine.negotiated())?
     }
 
-    /// Whether the handshake is done, if nothing has failed.
+    /// Whether the handshake is done, if nothing has failed that it needs.
     pub(crate) fn is_established(&self) -> Result<bool, Failure> {
         let state = self.state.borrow();
-        state.check()?;
+        if state.established {
+            state.check()?;
+        } else {
+            state.check_sending()?;
+        }
         Ok(state.established)
+    }
+
+    /// Whether nothing has failed that sending needs.
+    pub(crate) fn check_sending(&self) -> Result<(), Failure> {
+        self.state.borrow().check_sending()
     }
 
     pub(crate) fn has_sent_end(&self) -> bool {
@@ -203,11 +216,11 @@ impl<E: Engine> Session<E> {
     }
 
     pub(crate) fn has_received_end(&self) -> bool {
-        self.state.borrow().received_end
+        self.state.borrow().has_received_end()
     }
 
     pub(crate) fn has_failed(&self) -> bool {
-        self.state.borrow().failure.is_some()
+        self.check_sending().is_err()
     }
 
     /// Takes the handshake as far as the input allows. Returns whether it needs no more of that.
@@ -234,15 +247,19 @@ impl<E: Engine> Session<E> {
     }
 
     /// Takes data, or finds out why there is none. Data goes before an end, and both before a failure.
+    ///
+    /// So it goes on with what arrived before the transport failed. Only an engine that failed is not to be used again.
     pub(crate) fn take(&self, incoming: &mut Incoming, buf: &mut [u8]) -> Result<Taken, Failure> {
         let state = &mut *self.state.borrow_mut();
         if !state.stash.is_empty() {
             return Ok(Taken::Data(state.stash.take_into(buf)));
         }
-        if state.received_end {
+        if state.has_received_end() {
             return Ok(Taken::End);
         }
-        state.check()?;
+        if let Some(failure @ Failure::Engine(_)) = &state.failure {
+            return Err(failure.clone());
+        }
         let State {
             engine,
             stash,
@@ -259,11 +276,8 @@ impl<E: Engine> Session<E> {
         match (taken, failure) {
             (1.., _) => Ok(Taken::Data(taken)),
             (0, Err(failure)) => Err(failure),
-            (0, Ok(())) if state.engine.has_ended() => {
-                state.received_end = true;
-                Ok(Taken::End)
-            }
-            (0, Ok(())) => Ok(Taken::NeedInput),
+            (0, Ok(())) if state.has_received_end() => Ok(Taken::End),
+            (0, Ok(())) => state.check().map(|()| Taken::NeedInput),
         }
     }
 
@@ -275,7 +289,7 @@ impl<E: Engine> Session<E> {
     /// Protects as much of `data` as there is room for. `Ok(0)`: there is none.
     pub(crate) fn seal(&self, outgoing: &mut Outgoing, data: &[u8]) -> Result<usize, Failure> {
         let state = &mut *self.state.borrow_mut();
-        state.check()?;
+        state.check_sending()?;
         let count = outgoing.capacity_for(data.len());
         let Some(data) = data.get(..count).filter(|data| !data.is_empty()) else {
             return Ok(0);
@@ -289,7 +303,7 @@ impl<E: Engine> Session<E> {
     /// Ends the sending direction, once.
     pub(crate) fn end(&self, outgoing: &mut Outgoing) -> Result<(), Failure> {
         let state = &mut *self.state.borrow_mut();
-        state.check()?;
+        state.check_sending()?;
         if state.sent_end {
             return Ok(());
         }
@@ -329,29 +343,33 @@ impl<E: Engine> Session<E> {
     /// The transport has ended.
     pub(crate) fn transport_ended(&self) {
         let mut state = self.state.borrow_mut();
-        state.received_end = state.https_compatible;
+        state.transport_ended = true;
         if !(state.https_compatible && state.established) {
             state.failure.get_or_insert(Failure::Truncated);
         }
     }
 
-    /// The transport has failed with `error`.
-    pub(crate) fn transport_failed<T: Error>(&self, error: T) -> TlsError<T> {
-        let may_pass = matches!(
-            error.fault(),
-            Fault::Busy | Fault::Capacity | Fault::TimedOut
-        );
-        if !may_pass {
+    /// The transport could not be received from.
+    pub(crate) fn receiving_failed<T: Error>(&self, error: T) -> TlsError<T> {
+        if is_final(&error) {
             let mut state = self.state.borrow_mut();
             state.failure.get_or_insert(Failure::Broken);
         }
         TlsError::Transport(error)
     }
 
+    /// The transport could not be sent to. What the peer sent before can still be received.
+    pub(crate) fn sending_failed<T: Error>(&self, error: T) -> TlsError<T> {
+        if is_final(&error) {
+            self.state.borrow_mut().cannot_send = true;
+        }
+        TlsError::Transport(error)
+    }
+
     /// The transport takes no bytes, against its contract.
-    pub(crate) fn transport_stuck(&self) -> Failure {
-        let mut state = self.state.borrow_mut();
-        state.failure.get_or_insert(Failure::Broken).clone()
+    pub(crate) fn sending_stuck(&self) -> Failure {
+        self.state.borrow_mut().cannot_send = true;
+        Failure::Broken
     }
 
     /// More has arrived than belongs to any message.
@@ -373,7 +391,28 @@ impl<E: Engine> Session<E> {
     }
 }
 
+/// Whether a transport that failed so stays failed.
+fn is_final<T: Error>(error: &T) -> bool {
+    !matches!(
+        error.fault(),
+        Fault::Busy | Fault::Capacity | Fault::TimedOut
+    )
+}
+
 impl<E: Engine> State<E> {
+    fn has_received_end(&self) -> bool {
+        // Before the handshake is done, anyone could have forged it.
+        self.established && self.engine.has_ended() || self.transport_ended && self.https_compatible
+    }
+
+    fn check_sending(&self) -> Result<(), Failure> {
+        self.check()?;
+        if self.cannot_send {
+            return Err(Failure::Broken);
+        }
+        Ok(())
+    }
+
     fn check(&self) -> Result<(), Failure> {
         self.failure.clone().map_or(Ok(()), Err)
     }

@@ -14,13 +14,17 @@ use crate::pump::Pump;
 /// The sending half of a [`TlsStream`](crate::TlsStream).
 ///
 /// Before the handshake is done, whichever half is used first performs it, in both directions of the transport.
+///
+/// If the receiving half finds that the session has failed while this one waits for the transport, it goes on waiting for that,
+/// and the next operation reports the failure. If the transport can no longer be sent to, the receiving half goes on.
 pub struct TlsSending<'a, S: Split + 'a, E> {
     pump: Rc<Pump<'a, S, E>>,
 }
 
 /// The receiving half of a [`TlsStream`](crate::TlsStream).
 ///
-/// After the handshake it sends nothing and waits for no sender.
+/// After the handshake it waits for no sender. It sends nothing but the alert that tells the peer why the session failed, if
+/// the transport takes that at once.
 pub struct TlsReceiving<'a, S: Split + 'a, E> {
     pump: Rc<Pump<'a, S, E>>,
 }

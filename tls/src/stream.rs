@@ -8,7 +8,7 @@ use tacket::{
     AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream, Split, Stream,
 };
 
-use crate::config::{ClientConfig, ServerConfig};
+use crate::config::{ClientConfig, ServerConfig, check_protocols};
 use crate::engine::Engine;
 use crate::error::{ConfigError, NeedHandshake, TlsError};
 use crate::negotiated::Negotiated;
@@ -27,11 +27,12 @@ pub type DefaultEngine = RustlsEngine;
 ///   what it still had to send (RFC 5246, 7.2.1).
 /// * The peer's end is the end. The transport's end without it is [`Fault::Truncated`]: somebody may have
 ///   cut the connection. [`https_compatible`](Self::https_compatible) is for protocols that tell their ends apart themselves.
-/// * `close` completes the handshake if that was not done, sends the end, and closes the transport. It does not wait for the
-///   peer's. Dropped instead, the transport is dropped, and the peer learns that this was no proper end.
+/// * `close` completes the handshake if that was not done, sends the end, and closes the transport; an
+///   [`https_compatible`](Self::https_compatible) stream only flushes. It does not wait for the
+///   peer's end. Dropped instead, the transport is dropped, and the peer learns that this was no proper end.
 /// * What a peer sends against the rules, or a certificate that is not trusted, is [`TlsError::Engine`]: [`Fault::Broken`], with the
 ///   reason. The peer is told by an alert if the transport takes that at once.
-/// * Failures are sticky. Only a transport's error that can pass ([`Fault::Busy`], [`Fault::Capacity`],
+/// * Failures are sticky, but when the transport can no longer be sent to, what the peer sent before can still be received. Only a transport's error that can pass ([`Fault::Busy`], [`Fault::Capacity`],
 ///   [`Fault::TimedOut`]) is handed on without breaking the stream.
 ///
 /// # Cancel safety
@@ -90,7 +91,8 @@ impl<S> TlsStream<S> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::InvalidName`]: it is neither a DNS name nor an IP address.
+    /// [`ConfigError::InvalidName`]: it is neither a DNS name nor an IP address. [`ConfigError::InvalidProtocol`]: one to be
+    /// offered by ALPN. [`ConfigError::Engine`]: the engine does not take the configuration.
     pub fn client<'n>(
         transport: S,
         config: &ClientConfig,
@@ -99,6 +101,7 @@ impl<S> TlsStream<S> {
         let name = server_name
             .try_into()
             .map_err(|_| ConfigError::InvalidName)?;
+        check_protocols(&config.inner.alpn_protocols)?;
         let engine = RustlsEngine::client(config.inner.clone(), name.to_owned())?;
         Ok(Self::with_engine(transport, engine))
     }
@@ -107,8 +110,10 @@ impl<S> TlsStream<S> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::EarlyData`]: the configuration accepts it.
+    /// [`ConfigError::EarlyData`]: the configuration accepts it. [`ConfigError::InvalidProtocol`]: one to be accepted by ALPN.
+    /// [`ConfigError::Engine`]: the engine does not take the configuration.
     pub fn server(transport: S, config: &ServerConfig) -> Result<Self, ConfigError> {
+        check_protocols(&config.inner.alpn_protocols)?;
         let engine = RustlsEngine::server(config.inner.clone())?;
         Ok(Self::with_engine(transport, engine))
     }
@@ -152,7 +157,7 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
     /// # Errors
     ///
     /// [`TlsError::Engine`]: one side refused the other. [`TlsError::Truncated`]: the transport ended, whatever the kind of
-    /// close. [`TlsError::Transport`]: it failed.
+    /// close. [`TlsError::Transport`]: it failed. [`TlsError::Broken`]: it failed earlier.
     ///
     /// # Cancel safety
     ///
@@ -236,8 +241,9 @@ impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
     /// Sends the end, unless that was done or the stream is [`https_compatible`](Self::https_compatible), and closes the
     /// transport.
     ///
-    /// It waits until the transport has taken what there is to send, which a peer that reads nothing can delay for ever. A
-    /// [`timeout`](tacket::timeout) around it makes it forceful then.
+    /// It waits until the transport has taken what there is to send, which a peer that reads nothing, or does not take part in
+    /// the handshake, can delay for ever. A [`timeout`](tacket::timeout) around it makes it forceful then. After a failure it
+    /// closes the transport only; what was written and not flushed is not sent.
     ///
     /// # Errors
     ///

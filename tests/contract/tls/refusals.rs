@@ -216,6 +216,22 @@ fn a_plain_close_notify_after_the_handshake_is_no_end() {
 }
 
 #[test]
+fn a_plain_close_notify_before_the_handshake_is_no_end() {
+    let (parties, pair) = (Parties::new(), pair());
+    let (left, mut right) = pair.open().expect("a new pair");
+    let mut client = TlsStream::client(left, &parties.client, NAME).expect("a name");
+    run(async {
+        let told = right.send_all(&record(21, &[1, 0])).await;
+        told.expect("sends");
+        right.send_eof().await.expect("ends");
+        for _ in 0..2 {
+            let error = client.receive_some(&mut [0]).await.expect_err("no end");
+            assert_eq!(error, TlsError::Truncated);
+        }
+    });
+}
+
+#[test]
 fn plain_records_after_the_handshake_are_refused() {
     for bytes in [
         record(DATA, b"never protected, but long enough to look like it"),
@@ -325,6 +341,28 @@ fn a_handshake_message_without_end_is_refused_in_bounded_memory() {
     for error in greeted_with(&tattered, false) {
         assert_refused(&error);
     }
+}
+
+#[test]
+fn a_protocol_name_that_no_message_can_hold_is_refused() {
+    let authority = Authority::new();
+    let (client, server) = (authority.client_config(), authority.server_config());
+    let longest: &[u8] = &[b'a'; 255];
+    let too_long: &[u8] = &[b'a'; 256];
+    let too_many = [longest; 65];
+    for names in [&[b"".as_slice()][..], &[b"h2", too_long], &too_many] {
+        let client = client.clone().with_alpn(names);
+        let refused = TlsStream::client((), &client, NAME).expect_err("a bad name");
+        assert_eq!(refused, ConfigError::InvalidProtocol);
+        let server = server.clone().with_alpn(names);
+        let refused = TlsStream::server((), &server).expect_err("a bad name");
+        assert_eq!(refused, ConfigError::InvalidProtocol);
+        assert_eq!(refused.fault(), Fault::InvalidInput);
+    }
+    let most = [longest; 64];
+    let [connected, accepted] = handshake(&client.with_alpn(&most), NAME, &server.with_alpn(&most));
+    connected.expect("every name fits");
+    accepted.expect("every name fits");
 }
 
 /// Covers SSL-06.

@@ -164,6 +164,9 @@ fn a_transport_that_fails_in_the_middle_of_a_send_says_why_once() {
         let (sent, ()) = join(client.send_all(&[1; 50_000]), leave).await;
         assert_eq!(sent, Err(TlsError::Transport(MemoryError::Broken)));
         assert_eq!(client.send_all(b"x").await, Err(TlsError::Broken));
+        // Of the other direction that said nothing yet.
+        let received = client.receive_some(&mut [0]).await;
+        assert_eq!(received, Err(TlsError::Transport(MemoryError::Broken)));
         assert_eq!(client.receive_some(&mut [0]).await, Err(TlsError::Broken));
         client.close().await.expect("closes");
     });
