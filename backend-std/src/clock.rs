@@ -57,17 +57,17 @@ impl tacket::Clock for MonotonicClock {
             if timer::now() >= deadline {
                 return Poll::Ready(());
             }
+            let reactor = Reactor::current()
+                .ok()
+                .filter(|reactor| reactor.is_running());
+            #[expect(
+                clippy::expect_used,
+                reason = "documented; waiting for ever would be worse"
+            )]
+            let reactor = reactor.expect("sleeping needs tacket_std::run on this thread");
             match &sleeper.registered {
-                Some((reactor, key)) => reactor.timers.update(*key, cx),
+                Some((_, key)) => reactor.timers.update(*key, cx),
                 None => {
-                    let reactor = Reactor::current()
-                        .ok()
-                        .filter(|reactor| reactor.is_running());
-                    #[expect(
-                        clippy::expect_used,
-                        reason = "documented; waiting for ever would be worse"
-                    )]
-                    let reactor = reactor.expect("sleeping needs tacket_std::run on this thread");
                     let key = reactor.timers.insert(deadline, cx);
                     sleeper.registered = Some((reactor, key));
                 }

@@ -31,6 +31,10 @@ impl<S: mio::event::Source> Endpoint<S> {
         }
     }
 
+    pub(crate) const fn source(&self) -> &Source<S> {
+        &self.source
+    }
+
     pub(crate) const fn io(&self) -> &S {
         self.source.io()
     }
@@ -157,15 +161,19 @@ where
         }
     }
 
-    /// Takes what has arrived already, without waiting and up to a bound.
+    /// Takes what has arrived already, without waiting.
     ///
-    /// Unread bytes make the system answer a close with a reset, which can destroy what was sent last.
+    /// Unread bytes make the system answer a close with a reset, which can destroy what was sent last. A peer that sends
+    /// faster than they are taken meets the bound, more than a system's receive buffer holds by default.
     pub(crate) fn discard_received(&self) {
-        const ROUNDS: usize = 16;
-        let mut scrap = [0; 4096];
-        for _ in 0..ROUNDS {
-            if !matches!(self.io().read(&mut scrap), Ok(count) if count == scrap.len()) {
-                return;
+        const MOST: usize = 8 << 20;
+        let mut scrap = [0; 16 << 10];
+        let mut taken = 0;
+        while taken < MOST {
+            match self.io().read(&mut scrap) {
+                Ok(count @ 1..) => taken += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(0) | Err(_) => return,
             }
         }
     }

@@ -156,7 +156,13 @@ fn fault_of(operation: Operation, cause: &io::Error) -> Fault {
 /// The process or the system is out of descriptors or buffers; that can pass.
 fn is_capacity(error: &io::Error) -> bool {
     #[cfg(unix)]
-    let codes = [libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM];
+    let codes = [
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::ENOBUFS,
+        libc::ENOMEM,
+        libc::ENOSPC, // too many watched descriptors
+    ];
     #[cfg(windows)]
     let codes = [10024, 10055]; // WSAEMFILE, WSAENOBUFS
     error

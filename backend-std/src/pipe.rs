@@ -7,6 +7,7 @@ use std::os::unix::fs::FileTypeExt as _;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use mio::unix::pipe::{Receiver, Sender};
+use socket2::{SockRef, Type};
 use tacket::{AsyncResource, ReceiveStream, SendStream};
 
 use crate::endpoint::Endpoint;
@@ -47,13 +48,13 @@ pub struct PipeSendStream {
 
 impl PipeSendStream {
     /// Takes the write end of a pipe: a child's `stdin`, a [`PipeWriter`](std::io::PipeWriter), or any descriptor that writes
-    /// to a pipe or a socket.
+    /// to a pipe or a stream socket. Of a socket that others share, dropping this sends no end.
     ///
     /// The descriptor becomes non-blocking, for everybody who shares it.
     ///
     /// # Errors
     ///
-    /// [`Fault::Unsupported`](tacket::Fault::Unsupported): it is neither pipe nor socket. Otherwise the system's own error.
+    /// [`Fault::Unsupported`](tacket::Fault::Unsupported): it is neither pipe nor stream socket. Otherwise the system's own error.
     pub fn new(pipe: impl Into<OwnedFd>) -> Result<Self, IoError> {
         let failed = |error| IoError::new(Operation::Open("a pipe to write to"), error);
         let sender = Sender::from(check_kind(pipe.into()).map_err(failed)?);
@@ -85,18 +86,20 @@ pub struct PipeReceiveStream {
 
 impl PipeReceiveStream {
     /// Takes the read end of a pipe: a child's `stdout` or `stderr`, a [`PipeReader`](std::io::PipeReader), or any descriptor
-    /// that reads from a pipe or a socket.
+    /// that reads from a pipe or a stream socket.
     ///
     /// The descriptor becomes non-blocking, for everybody who shares it.
     ///
     /// # Errors
     ///
-    /// [`Fault::Unsupported`](tacket::Fault::Unsupported): it is neither pipe nor socket. Otherwise the system's own error.
+    /// [`Fault::Unsupported`](tacket::Fault::Unsupported): it is neither pipe nor stream socket. Otherwise the system's own error.
     pub fn new(pipe: impl Into<OwnedFd>) -> Result<Self, IoError> {
         let failed = |error| IoError::new(Operation::Open("a pipe to read from"), error);
         let receiver = Receiver::from(check_kind(pipe.into()).map_err(failed)?);
         receiver.set_nonblocking(true).map_err(failed)?;
         let source = Source::new(receiver, true).map_err(failed)?;
+        // A read stops at the end of a packet, and at descriptors that were sent along.
+        source.distrust_short_operations();
         Ok(Self {
             endpoint: Endpoint::new(source),
         })
@@ -119,16 +122,16 @@ fn duplicate(stream: &impl AsFd, name: &'static str) -> Result<OwnedFd, IoError>
     duplicate.map_err(|error| IoError::new(Operation::Open(name), error))
 }
 
-/// Lets through what the system's poll can watch and where a short transfer means "drained".
+/// Lets through what is a stream of bytes and can be watched by the system's poll.
 fn check_kind(descriptor: OwnedFd) -> io::Result<OwnedFd> {
     let file = File::from(descriptor);
     let kind = file.metadata()?.file_type();
-    if kind.is_fifo() || kind.is_socket() {
+    if kind.is_fifo() || kind.is_socket() && SockRef::from(&file).r#type()? == Type::STREAM {
         return Ok(file.into());
     }
     Err(io::Error::new(
         io::ErrorKind::Unsupported,
-        "it is neither a pipe nor a socket",
+        "it is neither a pipe nor a stream socket",
     ))
 }
 

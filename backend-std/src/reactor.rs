@@ -1,8 +1,8 @@
 //! The loop of one thread: what is ready, when to wake, and the sleep between.
 //!
 //! Each source is registered once, for both directions, edge-triggered. Its readiness lives in a slot of its own: an operation
-//! is tried at once unless the slot says that the source is drained, and waits only then. A short read or write drains too, so
-//! that a request and its answer cost no system call that would only say "would block".
+//! is tried at once unless the slot says that the source is drained, and waits only then. A short read or write drains too, where
+//! it can mean nothing else, so that a request and its answer cost no system call that would only say "would block".
 
 use alloc::rc::Rc;
 use alloc::sync::Arc;
@@ -50,14 +50,11 @@ pub(crate) struct Reactor {
 impl Reactor {
     /// The loop of this thread, made on first use.
     pub(crate) fn current() -> io::Result<Rc<Self>> {
-        CURRENT.with_borrow_mut(|current| match current {
+        let current = CURRENT.try_with(|current| match &mut *current.borrow_mut() {
             Some(reactor) => Ok(Rc::clone(reactor)),
-            None => {
-                let reactor = Rc::new(Self::new()?);
-                *current = Some(Rc::clone(&reactor));
-                Ok(reactor)
-            }
-        })
+            none => Ok(Rc::clone(none.insert(Rc::new(Self::new()?)))),
+        });
+        current.unwrap_or_else(|_| Err(io::Error::other("the thread is ending")))
     }
 
     fn new() -> io::Result<Self> {
@@ -123,6 +120,10 @@ impl Reactor {
             let slot = self.slots.borrow().get(event.token().0).cloned();
             let Some(slot) = slot else { continue };
             let failed = event.is_error();
+            if event.is_priority() {
+                // A read stops short where the urgent byte was.
+                slot.short_is_drained.set(false);
+            }
             if event.is_readable() || event.is_read_closed() || failed {
                 slot.read.make_ready(event.is_read_closed() || failed);
             }
@@ -147,13 +148,15 @@ impl Drop for Running<'_> {
 struct Slot {
     read: Readiness,
     write: Readiness,
+    /// Whether an operation that moves less than it was asked to has drained its direction.
+    short_is_drained: Cell<bool>,
 }
 
 /// The readiness of one direction.
 struct Readiness {
     /// Not known to be drained.
     ready: Cell<bool>,
-    /// The direction ended or failed: no further event will come, so it stays ready.
+    /// The direction ended or failed: no further event may come, so only an operation that would block drains it.
     ended: Cell<bool>,
     waker: Cell<Option<Waker>>,
     /// The turn in which `spent` was spent.
@@ -183,10 +186,17 @@ impl Readiness {
         }
     }
 
+    /// An operation came short. At an end the next one will say so.
     fn drain(&self) {
         if !self.ended.get() {
             self.ready.set(false);
         }
+    }
+
+    /// An operation would have blocked. If there was an end, it has passed: a named pipe can be opened again.
+    fn block(&self) {
+        self.ended.set(false);
+        self.ready.set(false);
     }
 
     fn wait<T>(&self, cx: &Context<'_>) -> Poll<T> {
@@ -256,9 +266,13 @@ impl<S: mio::event::Source> Source<S> {
         let slot = Rc::new(Slot {
             read: Readiness::new(true),
             write: Readiness::new(connected),
+            // Windows tells of new readiness only after an operation that would have blocked.
+            short_is_drained: Cell::new(cfg!(not(windows))),
         });
         let key = reactor.slots.borrow_mut().insert(Rc::clone(&slot));
         let interest = Interest::READABLE | Interest::WRITABLE;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let interest = interest | Interest::PRIORITY;
         let registered = reactor
             .poll
             .borrow()
@@ -278,6 +292,12 @@ impl<S: mio::event::Source> Source<S> {
 
     pub(crate) const fn io(&self) -> &S {
         &self.io
+    }
+
+    /// Short operations on this source can have other reasons than that it is drained.
+    #[cfg(unix)]
+    pub(crate) fn distrust_short_operations(&self) {
+        self.slot.short_is_drained.set(false);
     }
 
     fn readiness(&self, direction: Direction) -> &Readiness {
@@ -301,14 +321,14 @@ impl<S: mio::event::Source> Source<S> {
         readiness.wait(cx)
     }
 
-    /// Notes that `direction` is drained: the system will tell when it no longer is.
-    pub(crate) fn drain(&self, direction: Direction) {
-        self.readiness(direction).drain();
+    /// Notes that `direction` would block: the system will tell when it no longer does.
+    pub(crate) fn block(&self, direction: Direction) {
+        self.readiness(direction).block();
     }
 
     /// Runs `operation` once the source may be ready for it, and again until it no longer would block.
     ///
-    /// `asked` is how much the operation asks to move; moving less means that the source is drained.
+    /// `asked` is how much the operation asks to move; moving less means, on most sources, that this one is drained.
     pub(crate) fn poll_io<T: Moved>(
         &self,
         direction: Direction,
@@ -317,8 +337,8 @@ impl<S: mio::event::Source> Source<S> {
         mut operation: impl FnMut(&S) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         let readiness = self.readiness(direction);
-        if readiness.ready.get() && readiness.must_give_way(self.reactor.turn.get()) {
-            self.check_driven()?;
+        let turn = self.reactor.turn.get();
+        if readiness.ready.get() && self.reactor.is_running() && readiness.must_give_way(turn) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -331,15 +351,18 @@ impl<S: mio::event::Source> Source<S> {
                 Ok(value) => {
                     let moved = value.moved();
                     readiness.spend(moved);
-                    // Windows tells of new readiness only after an operation that would have blocked.
-                    if cfg!(not(windows)) && moved < asked {
+                    if moved < asked && self.slot.short_is_drained.get() {
                         readiness.drain();
                     }
                     return Poll::Ready(Ok(value));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.drain(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.block(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) => {
+                    // Whoever tries again at once must not keep the loop from turning.
+                    readiness.spend(BURST);
+                    return Poll::Ready(Err(error));
+                }
             }
         }
     }

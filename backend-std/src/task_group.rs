@@ -10,6 +10,9 @@ use core::task::{Poll, Waker};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
+/// How many times in a row a group looks for new tasks and for tasks that are done.
+const ROUNDS: usize = 128;
+
 /// Starts tasks that end with their group.
 ///
 /// [`TaskGroup::run`] makes one for a block. The block does not end before its tasks; the first error, of the block or of
@@ -82,18 +85,22 @@ impl<'env, E> TaskGroup<'env, E> {
             {
                 value = Some(result?);
             }
-            loop {
+            for _ in 0..ROUNDS {
                 tasks.extend(ending.0.incoming.take());
                 match tasks.poll_next_unpin(cx) {
                     Poll::Ready(Some(result)) => result?,
-                    Poll::Ready(None) if ending.0.incoming.borrow().is_empty() => break,
+                    Poll::Ready(None) if ending.0.incoming.borrow().is_empty() => {
+                        return value
+                            .take()
+                            .map_or(Poll::Pending, |value| Poll::Ready(Ok(value)));
+                    }
                     Poll::Pending if ending.0.incoming.borrow().is_empty() => return Poll::Pending,
                     Poll::Ready(None) | Poll::Pending => {}
                 }
             }
-            value
-                .take()
-                .map_or(Poll::Pending, |value| Poll::Ready(Ok(value)))
+            // There is more to do, but others have to come in between.
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await
     }

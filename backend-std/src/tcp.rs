@@ -2,6 +2,7 @@
 
 use core::future::poll_fn;
 use core::net::SocketAddr;
+use core::task::Poll;
 use core::time::Duration;
 use std::io;
 use std::net::Shutdown;
@@ -40,7 +41,7 @@ impl TcpStream {
     ///
     /// # Cancel safety
     ///
-    /// Safe. A dropped future gives the attempt up and closes its socket.
+    /// Safe. A dropped future gives the attempt up. A connection that came about meanwhile is aborted.
     ///
     /// # Examples
     ///
@@ -57,6 +58,9 @@ impl TcpStream {
         let failed = |error| IoError::new(Operation::Connect(address), error);
         let socket = mio::net::TcpStream::connect(address).map_err(failed)?;
         let source = Source::new(socket, false).map_err(failed)?;
+        // Dropped from here on, it aborts the connection, which may come about in this moment.
+        let stream = Self::new(source);
+        let source = stream.endpoint.source();
         loop {
             poll_fn(|cx| source.poll_ready(Direction::Write, cx))
                 .await
@@ -68,21 +72,25 @@ impl TcpStream {
                 Ok(_) => break,
                 // The event was not about the connection yet.
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    source.drain(Direction::Write);
+                    source.block(Direction::Write);
                 }
                 Err(error) => return Err(failed(error)),
             }
         }
-        Ok(Self::connected(source))
+        Ok(stream.connected())
     }
 
-    /// Sets what every connection has, however it came about.
-    fn connected(source: Source<mio::net::TcpStream>) -> Self {
-        // It fails only where the peer is gone already, and then the first receive says so.
-        let _ = source.io().set_nodelay(true);
+    const fn new(source: Source<mio::net::TcpStream>) -> Self {
         Self {
             endpoint: Endpoint::new(source),
         }
+    }
+
+    /// Sets what every connection has, however it came about.
+    fn connected(self) -> Self {
+        // It fails only where the peer is gone already, and then the first receive says so.
+        let _ = self.endpoint.io().set_nodelay(true);
+        self
     }
 
     /// The address of this end.
@@ -326,23 +334,32 @@ impl Moved for (mio::net::TcpStream, SocketAddr) {
     }
 }
 
+/// How many connections in a row can fail before they are accepted until that is a failure of the listener.
+const MOST_IGNORED: usize = 1000;
+
 impl tacket::Listener for TcpListener {
     type Stream = TcpStream;
 
     async fn accept(&mut self) -> Result<TcpStream, IoError> {
+        let mut ignored = 0;
         poll_fn(|cx| {
-            self.source.poll_io(Direction::Read, cx, 1, |listener| {
-                loop {
-                    match listener.accept() {
-                        Err(error) if is_ignorable_on_accept(&error) => {}
-                        result => return result,
+            loop {
+                let accepted =
+                    self.source
+                        .poll_io(Direction::Read, cx, 1, mio::net::TcpListener::accept);
+                match accepted {
+                    Poll::Ready(Err(error))
+                        if ignored < MOST_IGNORED && is_ignorable_on_accept(&error) =>
+                    {
+                        ignored += 1
                     }
+                    accepted => return accepted,
                 }
-            })
+            }
         })
         .await
         .and_then(|(socket, _)| Source::new(socket, true))
-        .map(TcpStream::connected)
+        .map(|source| TcpStream::new(source).connected())
         .map_err(|error| IoError::new(Operation::Accept, error))
     }
 }

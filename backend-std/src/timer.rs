@@ -35,21 +35,19 @@ impl Timers {
 
     pub(crate) fn insert(&self, deadline: Duration, cx: &Context<'_>) -> TimerKey {
         let key = (deadline, self.next_id.replace(self.next_id.get() + 1));
-        self.sleepers
-            .borrow_mut()
-            .insert(key, Some(cx.waker().clone()));
+        let waker = cx.waker().clone(); // before the borrow: it is anybody's code
+        self.sleepers.borrow_mut().insert(key, Some(waker));
         key
     }
 
     /// Points an earlier `insert` at another waker.
     pub(crate) fn update(&self, key: TimerKey, cx: &Context<'_>) {
+        let new = cx.waker().clone(); // before the borrow: it is anybody's code
         let mut sleepers = self.sleepers.borrow_mut();
-        if let Some(Some(waker)) = sleepers.get_mut(&key)
-            && !waker.will_wake(cx.waker())
-        {
-            let old = core::mem::replace(waker, cx.waker().clone());
+        if let Some(Some(waker)) = sleepers.get_mut(&key) {
+            let old = core::mem::replace(waker, new);
             drop(sleepers);
-            drop(old); // it may be the last handle to a task that holds timers
+            drop(old); // no longer borrowed: it may be the last handle to a task that holds timers
         }
     }
 

@@ -3,15 +3,16 @@
 #![cfg(unix)]
 
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use tacket::testing::{
     Makers, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
 };
 use tacket::{
-    AsyncResource, CloseOnEof, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream,
-    StapledStream,
+    AsyncResource, Clock as _, CloseOnEof, Error as _, Fault, HalfCloseable, ReceiveStream,
+    SendStream, StapledStream, timeout,
 };
-use tacket_std::{PipeReceiveStream, PipeSendStream};
+use tacket_std::{MonotonicClock, PipeReceiveStream, PipeSendStream};
 use tacket_tests::{Patience, examine};
 
 type PipeStream = StapledStream<CloseOnEof<PipeSendStream>, PipeReceiveStream>;
@@ -112,9 +113,88 @@ fn a_file_is_no_pipe_and_the_error_says_so() {
     let error = PipeReceiveStream::new(file).expect_err("not a pipe");
     assert_eq!(error.fault(), Fault::Unsupported);
     assert!(
-        error.to_string().contains("neither a pipe nor a socket"),
+        error
+            .to_string()
+            .contains("neither a pipe nor a stream socket"),
         "{error}"
     );
+}
+
+#[test]
+fn a_socket_of_datagrams_is_no_stream() {
+    let (left, right) = std::os::unix::net::UnixDatagram::pair().expect("a pair");
+    let refused = PipeSendStream::new(left).expect_err("no stream");
+    assert_eq!(refused.fault(), Fault::Unsupported);
+    let refused = PipeReceiveStream::new(right).expect_err("no stream");
+    assert_eq!(refused.fault(), Fault::Unsupported);
+    let (left, right) = std::os::unix::net::UnixStream::pair().expect("a pair");
+    PipeSendStream::new(left).expect("a stream");
+    PipeReceiveStream::new(right).expect("a stream");
+}
+
+/// A read of the system stops at the end of a packet, although there is more.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_of_packets_keeps_nothing_back() {
+    use embedded_io_async::Read as _;
+    let packets = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::DIRECT);
+    let (reader, writer) = packets.expect("a pipe");
+    let mut rx = PipeReceiveStream::new(reader).expect("a read end");
+    let writer = std::fs::File::from(writer);
+    tacket_std::run(async {
+        let clock = MonotonicClock::new();
+        // The loop has seen that there is something to read.
+        for packet in [b"abc", b"def"] {
+            std::io::Write::write_all(&mut &writer, packet).expect("room");
+        }
+        clock
+            .sleep_until(clock.now() + Duration::from_millis(5))
+            .await;
+        let mut buf = [0; 6];
+        let reading = async {
+            let mut count = 0;
+            while let Some(rest @ [_, ..]) = buf.get_mut(count..) {
+                let mut wide = [0; 64];
+                let read = rx.read(&mut wide).await.expect("more");
+                rest[..read].copy_from_slice(&wide[..read]);
+                count += read;
+            }
+        };
+        let read = timeout(&clock, Duration::from_secs(5), reading).await;
+        read.expect("nothing is kept back");
+        assert_eq!(&buf, b"abcdef");
+    })
+    .expect("an event loop");
+}
+
+/// Its reader saw the end of one writer; then there is another, that says nothing yet.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_named_pipe_that_is_opened_again_can_be_waited_for() {
+    use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
+    let path = std::env::temp_dir().join(format!("tacket-{}.fifo", std::process::id()));
+    mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).expect("a named pipe");
+    let opened = |flags| open(&path, flags | OFlags::NONBLOCK, Mode::empty()).expect("opens");
+    let reader = opened(OFlags::RDONLY);
+    let first = opened(OFlags::WRONLY);
+    let mut rx = PipeReceiveStream::new(reader).expect("a read end");
+    tacket_std::run(async {
+        let clock = MonotonicClock::new();
+        drop(first);
+        clock
+            .sleep_until(clock.now() + Duration::from_millis(5))
+            .await;
+        let second = std::fs::File::from(opened(OFlags::WRONLY));
+        let limit = Duration::from_millis(20);
+        let silence = timeout(&clock, limit, rx.receive_some(&mut [0; 8])).await;
+        silence.expect_err("nothing came");
+        std::io::Write::write_all(&mut &second, b"abc").expect("room");
+        let limit = Duration::from_secs(5);
+        let received = timeout(&clock, limit, rx.receive_some(&mut [0; 8])).await;
+        assert_eq!(received.expect("it came").expect("data"), 3);
+    })
+    .expect("an event loop");
+    std::fs::remove_file(path).expect("it is there");
 }
 
 #[test]

@@ -2,12 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all, select};
 use tacket::{Clock as _, Error as _, Fault, ReceiveStream, timeout};
 use tacket_std::{MonotonicClock, TcpStream};
@@ -98,7 +100,7 @@ fn a_run_inside_a_run_is_refused() {
 
 #[test]
 fn a_panic_in_the_future_leaves_the_thread_able_to_run() {
-    let unwound = std::panic::catch_unwind(|| run(async { panic!("on purpose") }));
+    let unwound = catch_unwind(|| run(async { panic!("on purpose") }));
     assert!(unwound.is_err());
     run(sleep(1));
 }
@@ -131,4 +133,17 @@ fn a_stream_that_is_always_ready_starves_nobody() {
         join(reading, others).await;
     });
     flood.join().expect("ends when the reader is gone");
+}
+
+#[test]
+fn a_sleep_that_is_polled_after_its_run_says_so() {
+    let clock = MonotonicClock::new();
+    let deadline = clock.now() + Duration::from_secs(60);
+    let mut sleeping = Box::pin(async { clock.sleep_until(deadline).await });
+    run(poll_fn(|cx| {
+        assert!(sleeping.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    }));
+    let polled = catch_unwind(AssertUnwindSafe(|| sleeping.now_or_never()));
+    polled.expect_err("nothing would wake it");
 }

@@ -1,7 +1,8 @@
 //! Tasks that end with their group.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use tacket::{Clock as _, timeout};
@@ -16,6 +17,20 @@ async fn sleep(milliseconds: u64) {
     clock
         .sleep_until(clock.now() + Duration::from_millis(milliseconds))
         .await;
+}
+
+/// Lets the others go first, once.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Counts how many of it are alive.
@@ -155,7 +170,7 @@ fn a_task_is_polled_only_when_it_was_woken() {
         let polls = &polls;
         group.spawn(async move {
             let mut waiting = std::pin::pin!(sleep(60));
-            std::future::poll_fn(|cx| {
+            poll_fn(|cx| {
                 polls.set(polls.get() + 1);
                 waiting.as_mut().poll(cx)
             })
@@ -171,4 +186,30 @@ fn a_task_is_polled_only_when_it_was_woken() {
         Ok(())
     }));
     assert_eq!((ended, polls.get()), (Ok(()), 2));
+}
+
+#[test]
+fn tasks_that_start_tasks_for_ever_keep_the_loop_from_nothing() {
+    let due = Cell::new(false);
+    let rounds = Cell::new(0_u64);
+    run(async {
+        TaskGroup::run(async |group| {
+            let tasks = group.clone();
+            let (due, rounds) = (&due, &rounds);
+            group.spawn(async move {
+                while !due.get() {
+                    tasks.spawn(async { Ok::<(), ()>(()) });
+                    rounds.set(rounds.get() + 1);
+                    assert!(rounds.get() < 10_000_000, "the loop does not turn");
+                    yield_now().await;
+                }
+                Ok(())
+            });
+            sleep(5).await;
+            due.set(true);
+            Ok(())
+        })
+        .await
+    })
+    .expect("the timer fires");
 }

@@ -16,6 +16,12 @@ use tacket::{
 use tacket_std::{IoError, MonotonicClock, TcpListener, TcpStream};
 use tacket_tests::{Patience, examine};
 
+async fn sleep(milliseconds: u64) {
+    let clock = MonotonicClock::new();
+    let deadline = clock.now() + Duration::from_millis(milliseconds);
+    clock.sleep_until(deadline).await;
+}
+
 fn bind() -> TcpListener {
     TcpListener::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port")
 }
@@ -127,7 +133,7 @@ fn an_end_that_was_sent_before_the_peer_left_is_an_end() {
 #[test]
 fn a_close_with_unread_data_does_not_destroy_what_was_sent_last() {
     with_pair(async |mut left, mut right| {
-        left.send_all(&[7; 5000]).await.expect("sends");
+        left.send_all(&[7; 200_000]).await.expect("sends");
         // More than the receiver's side of the kernel takes, so that some waits on the sender's.
         let clock = MonotonicClock::new();
         let mut sent = 0;
@@ -260,20 +266,94 @@ fn no_connection_is_lost_when_accept_is_dropped_at_any_poll() {
     .expect("an event loop");
 }
 
+/// The attempt may have reached the listener. Then its end is no orderly one there.
 #[test]
-fn a_dropped_connect_gives_its_attempt_up() {
+fn a_dropped_connect_gives_its_attempt_up_and_is_no_end_for_the_peer() {
+    tacket_std::run(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let point = DropPoint::after_poll(1);
+        let cut = point.cut(TcpStream::connect(address)).await;
+        assert!(cut.is_none(), "it waits for the loop to turn");
+        let (mut accepted, _) = listener.accept().expect("it came about");
+        let error = accepted.read(&mut [0; 1]).expect_err("no end");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    })
+    .expect("an event loop");
+}
+
+#[test]
+fn what_does_not_wait_works_outside_run_as_often_as_one_likes() {
+    let (mut left, mut right) = with_pair(async |left, right| (left, right));
+    for _ in 0..1000 {
+        let sent = futures_util::FutureExt::now_or_never(left.write(b"x"));
+        assert_eq!(sent.expect("no waiting").expect("sends"), 1);
+    }
+    let received = futures_util::FutureExt::now_or_never(right.receive_some(&mut [0; 2000]));
+    assert!(received.expect("no waiting").expect("arrived") > 0);
+}
+
+/// A read of the system stops where the urgent byte was, although there is more.
+#[test]
+fn urgent_data_keeps_nothing_back() {
+    tacket_std::run(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        let (mut peer, _) = listener.accept().expect("a connection");
+        std::io::Write::write_all(&mut peer, b"abc").expect("sends");
+        let urgent = socket2::SockRef::from(&peer).send_out_of_band(b"!");
+        assert_eq!(urgent.expect("sends"), 1);
+        std::io::Write::write_all(&mut peer, b"def").expect("sends");
+        sleep(20).await;
+        let mut buf = [0; 6];
+        let reading = embedded_io_async::Read::read_exact(&mut stream, &mut buf);
+        let read = timeout(&MonotonicClock::new(), Duration::from_secs(5), reading).await;
+        read.expect("nothing is kept back").expect("all of it");
+        assert_eq!(&buf, b"abcdef");
+    })
+    .expect("an event loop");
+}
+
+/// In a process of its own, whose limits it changes.
+#[cfg(unix)]
+#[test]
+fn a_listener_that_is_out_of_descriptors_says_so_and_lets_others_go_on() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let name = "a_listener_that_is_out_of_descriptors_says_so_and_lets_others_go_on";
+    if std::env::var_os("TACKET_CHILD").is_none() {
+        let this = std::env::current_exe().expect("a test");
+        let child = std::process::Command::new(this)
+            .args(["--exact", &format!("tcp::{name}"), "--nocapture"])
+            .env("TACKET_CHILD", "1")
+            .output()
+            .expect("starts");
+        assert!(child.status.success(), "{child:?}");
+        assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"));
+        return;
+    }
     tacket_std::run(async {
         let mut listener = bind();
         let address = listener.local_addr().expect("an address");
-        let point = DropPoint::after_poll(1);
-        let _ = point.cut(TcpStream::connect(address)).await;
-        // The attempt may have reached the listener; then its end shows there.
+        let _waiting = std::net::TcpStream::connect(address).expect("connects");
+        let limits = getrlimit(Resource::Nofile);
+        let none = Rlimit {
+            current: Some(3),
+            ..limits
+        };
+        setrlimit(Resource::Nofile, none).expect("a lower limit");
         let clock = MonotonicClock::new();
-        if let Ok(accepted) = timeout(&clock, Duration::from_millis(50), listener.accept()).await {
-            let mut accepted = accepted.expect("a connection");
-            let ended = accepted.receive_some(&mut [0; 1]).await;
-            assert!(matches!(ended, Ok(0) | Err(_)), "{ended:?}");
-        }
+        let trying = async {
+            for tries in 0_u32.. {
+                let refused = listener.accept().await.expect_err("no descriptor left");
+                assert_eq!(refused.fault(), Fault::Capacity);
+                assert!(tries < 10_000_000, "the loop does not turn");
+            }
+        };
+        let tried = timeout(&clock, Duration::from_millis(50), trying).await;
+        tried.expect_err("for ever, but for the timeout");
+        setrlimit(Resource::Nofile, limits).expect("the old limit");
+        listener.accept().await.expect("a connection");
     })
     .expect("an event loop");
 }
