@@ -55,6 +55,14 @@ enum Flaw {
     SendsAfterTheEndAreSwallowed,
     /// The second `send_eof` fails.
     SecondEndFails,
+    /// A write stages its bytes, and only the next or the end sends them: a flush does nothing.
+    FlushLeavesBytesStaged,
+    /// `write_all` leaves the last byte out.
+    WriteAllStopsShort,
+    /// `read` behind the end waits for more.
+    ReadIgnoresTheEnd,
+    /// `read` hands its first byte out twice.
+    ReadRepeatsAByte,
 }
 
 struct Sending<'p> {
@@ -62,6 +70,7 @@ struct Sending<'p> {
     flaw: Flaw,
     ended: bool,
     reported: bool,
+    staged: Vec<u8>,
 }
 
 struct Receiving<'p> {
@@ -74,6 +83,14 @@ struct Receiving<'p> {
 impl<'p> Sending<'p> {
     fn inner(&mut self) -> &mut MemorySendStream<'p, [u8; 64]> {
         self.inner.as_mut().expect("there until it is closed")
+    }
+
+    async fn send_staged(&mut self) -> Result<(), MemoryError> {
+        while let Some(&first) = self.staged.first() {
+            self.inner().write(&[first]).await?;
+            self.staged.remove(0);
+        }
+        Ok(())
     }
 }
 
@@ -96,6 +113,12 @@ impl Write for Sending<'_> {
             Flaw::WriteOverstates if buf.len() > 20 => {
                 let count = self.inner().write(&buf[..19]).await?;
                 Ok(count + 1)
+            }
+            Flaw::FlushLeavesBytesStaged if !buf.is_empty() => {
+                self.send_staged().await?;
+                let count = buf.len().min(8);
+                self.staged.extend(&buf[..count]);
+                Ok(count)
             }
             Flaw::WriteTakesBeforeItWaits => {
                 let count = self.inner().write(buf).await?;
@@ -128,6 +151,11 @@ impl Write for Sending<'_> {
 
     async fn flush(&mut self) -> Result<(), MemoryError> {
         Ok(())
+    }
+
+    async fn write_all(&mut self, buf: &[u8]) -> Result<(), MemoryError> {
+        let short = usize::from(self.flaw == Flaw::WriteAllStopsShort && !buf.is_empty());
+        self.send_all(&buf[..buf.len() - short]).await
     }
 }
 
@@ -172,6 +200,7 @@ impl HalfCloseable for Sending<'_> {
         if std::mem::replace(&mut self.ended, true) && self.flaw == Flaw::SecondEndFails {
             return Err(MemoryError::Broken);
         }
+        self.send_staged().await?;
         self.inner().send_eof().await
     }
 }
@@ -183,6 +212,7 @@ thread_local! {
 
 impl AsyncResource for Sending<'_> {
     async fn close(mut self) -> Result<(), MemoryError> {
+        self.send_staged().await?;
         let inner = self.inner.take().expect("there until it is closed");
         match self.flaw {
             Flaw::CloseCutsOff => Ok(()),
@@ -223,10 +253,15 @@ impl ErrorType for Receiving<'_> {
 
 impl Read for Receiving<'_> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, MemoryError> {
-        if buf.is_empty() {
-            Ok(0)
-        } else {
-            self.receive_some(buf).await
+        match self.flaw {
+            _ if buf.is_empty() => Ok(0),
+            Flaw::ReadIgnoresTheEnd if self.ended => std::future::pending().await,
+            Flaw::ReadRepeatsAByte if self.receives.is_multiple_of(5) && buf.len() > 1 => {
+                let count = self.receive_some(&mut buf[1..]).await?;
+                buf[0] = buf[1];
+                Ok(if count == 0 { 0 } else { count + 1 })
+            }
+            _ => self.receive_some(buf).await,
         }
     }
 }
@@ -291,6 +326,7 @@ fn failures(flaw: Flaw) -> (Vec<&'static str>, String) {
                     flaw,
                     ended: false,
                     reported: false,
+                    staged: Vec::new(),
                 },
                 Receiving {
                     inner: rx,
@@ -352,10 +388,14 @@ flaws! { assert_caught_only_by:
     a_dropped_close_that_leaves_open_is_caught: DroppedCloseLeavesOpen => ["RES-05"],
     sends_swallowed_after_the_end_are_caught: SendsAfterTheEndAreSwallowed => ["STR-25", "TKT-11"],
     a_second_end_that_fails_is_caught: SecondEndFails => ["STR-26", "TKT-11"],
+    a_write_all_that_stops_short_is_caught: WriteAllStopsShort => ["STR-28"],
+    a_read_that_ignores_the_end_is_caught: ReadIgnoresTheEnd => ["STR-13"],
 }
 
 flaws! { assert_caught_by:
     a_write_that_takes_nothing_is_caught: WriteTakesNothing => ["TKT-01"],
+    a_flush_that_leaves_bytes_staged_is_caught: FlushLeavesBytesStaged => ["TKT-01", "TKT-06"],
+    a_read_that_repeats_a_byte_is_caught: ReadRepeatsAByte => ["STR-28"],
     a_write_that_overstates_is_caught: WriteOverstates => ["STR-01", "TKT-01"],
     a_close_that_cuts_off_is_caught: CloseCutsOff => ["RES-01", "STR-13"],
 }

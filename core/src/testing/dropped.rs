@@ -3,11 +3,13 @@
 //! Each runs its operation again and again on new pairs, dropped at a later poll each time, until it completes undropped; and
 //! checks what the drop left behind. Pairs that clog make the sending operations wait, so that there is something to drop.
 
+use core::cell::Cell;
+
 use futures_util::future::try_join;
 
 use super::examiner::{Bench, Examiner, Maker, Stop, Verdict, fault, violated};
 use super::report::{Found, Report};
-use super::steps::{Ending, Pace, drain, drain_exactly, fails_with, succeeds, verifies};
+use super::steps::{Counted, Ending, Pace, drain, drain_exactly, fails_with, succeeds, verifies};
 use super::{DropPoint, Pattern};
 use crate::stream::yield_now;
 use crate::{AsyncResource, Clock, Fault, HalfCloseable, ReceiveStream, SendStream};
@@ -141,8 +143,8 @@ where
 
 /// One round of a sending operation on a loaded pair.
 ///
-/// `operation` says whether it completed, and how much of the data it has sent for certain. The rest is sent after it, and
-/// everything has to arrive.
+/// `operation` says whether it completed undropped, and how much of the data it has sent and flushed: that has to arrive before
+/// anything else is done. Then the rest is sent.
 async fn sending_round<S, R, C>(
     maker: &mut impl Maker<S, R>,
     b: &mut Bench<'_, C>,
@@ -153,16 +155,24 @@ where
     R: ReceiveStream,
     C: Clock,
 {
-    let (mut tx, mut rx, mut pattern) = loaded(maker, b).await?;
+    let (mut tx, rx, mut pattern) = loaded(maker, b).await?;
+    let before = pattern.position();
     let mut check = b.pattern();
     let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
     pattern.fill(out);
+    let arrived = &Cell::new(0);
+    let mut rx = Counted { rx, arrived };
     let sending = async {
         let (completed, taken) = operation(&mut tx, out).await?;
         let Some(rest) = out.get(taken..) else {
             return violated("no more bytes taken than there were", Found::Count(taken));
         };
-        succeeds("a send of the rest to succeed", tx.send_all(rest).await)?;
+        while arrived.get() < before + taken as u64 {
+            yield_now().await;
+        }
+        if !rest.is_empty() {
+            succeeds("a send of the rest to succeed", tx.send_all(rest).await)?;
+        }
         succeeds("a close to succeed", tx.close().await)?;
         Ok(completed)
     };
@@ -177,10 +187,11 @@ async fn write_dropped<S: SendStream>(
     data: &[u8],
     point: DropPoint,
 ) -> Result<(bool, usize), Stop> {
-    match point.cut(tx.write(data)).await {
-        Some(written) => Ok((true, succeeds("a write to succeed", written)?)),
-        None => Ok((false, 0)),
-    }
+    let written = point.cut(tx.write(data)).await;
+    let completed = written.is_some();
+    let taken = succeeds("a write to succeed", written.unwrap_or(Ok(0)))?;
+    succeeds("a flush to succeed", tx.flush().await)?;
+    Ok((completed, taken))
 }
 
 async fn send_rest_dropped<S: SendStream>(
@@ -192,10 +203,14 @@ async fn send_rest_dropped<S: SendStream>(
     let sent = point.cut(tx.send_rest(&mut rest)).await;
     let completed = sent.is_some();
     succeeds("a `send_rest` to succeed", sent.unwrap_or(Ok(())))?;
-    if completed && !rest.is_empty() {
+    if !completed {
+        let sent = tx.send_rest(&mut rest).await;
+        succeeds("a repeated `send_rest` to succeed", sent)?;
+    }
+    if !rest.is_empty() {
         return violated("nothing left after a `send_rest`", Found::Count(rest.len()));
     }
-    Ok((completed, data.len().saturating_sub(rest.len())))
+    Ok((completed, data.len()))
 }
 
 async fn flush_dropped<S: SendStream>(
@@ -207,7 +222,9 @@ async fn flush_dropped<S: SendStream>(
     let flushed = point.cut(tx.flush()).await;
     let completed = flushed.is_some();
     succeeds("a flush to succeed", flushed.unwrap_or(Ok(())))?;
-    succeeds("a repeated flush to succeed", tx.flush().await)?;
+    if !completed {
+        succeeds("a repeated flush to succeed", tx.flush().await)?;
+    }
     Ok((completed, taken))
 }
 
@@ -215,6 +232,7 @@ async fn wait_dropped<S: SendStream>(tx: &mut S, point: DropPoint) -> Result<(bo
     let waited = point.cut(tx.wait_send_all_might_not_block()).await;
     let completed = waited.is_some();
     succeeds("a wait for room to succeed", waited.unwrap_or(Ok(())))?;
+    succeeds("a flush to succeed", tx.flush().await)?;
     Ok((completed, 0))
 }
 

@@ -5,7 +5,7 @@ use futures_util::future::{join, try_join};
 use super::dropped;
 use super::examiner::{Bench, Maker, Stop, Verdict, fault, violated};
 use super::report::Found;
-use super::steps::{Pace, breaks_for_good, drain, drain_exactly, fails_with, succeeds};
+use super::steps::{Pace, breaks, drain, drain_exactly, fails_with, succeeds};
 use crate::stream::yield_now;
 use crate::{AsyncResource, Clock, Error as _, Fault, ReceiveStream, SendStream};
 
@@ -31,9 +31,7 @@ where
         rx.close_forcefully();
         Ok(())
     };
-    try_join(leaving, breaks_for_good(&mut tx, chunk))
-        .await
-        .map(|_| ())
+    try_join(leaving, breaks(&mut tx, chunk)).await.map(|_| ())
 }
 
 pub(super) async fn broken_is_sticky<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -47,7 +45,7 @@ where
     drop(rx);
     b.scratch.fill(b'x');
     let (chunk, _) = b.scratch.split_at(b.scratch.len() / 4);
-    breaks_for_good(&mut tx, chunk).await?;
+    breaks(&mut tx, chunk).await?;
     for _ in 0..3 {
         let again = tx.send_all(chunk).await;
         fails_with("`Broken` again for a send", Fault::Broken, again)?;
@@ -98,7 +96,7 @@ where
     let (mut tx, rx) = maker.make().await;
     drop(rx);
     let (chunk, _) = b.scratch.split_at(b.scratch.len() / 4);
-    breaks_for_good(&mut tx, chunk).await?;
+    breaks(&mut tx, chunk).await?;
     succeeds("a close of a broken sender to succeed", tx.close().await)?;
 
     let (tx, rx) = maker.make().await;
@@ -145,10 +143,9 @@ where
     let (mut tx, mut rx) = dropped::clogging(maker).await?;
     let (mut pattern, mut check) = (b.pattern(), b.pattern());
     let total = b.clog(&mut tx, &mut pattern).await?;
-    if b.try_for_a_while(tx.wait_send_all_might_not_block())
-        .await
-        .is_some()
-    {
+    let waited = b.try_for_a_while(tx.wait_send_all_might_not_block());
+    if let Some(waited) = waited.await {
+        succeeds("a wait for room to succeed", waited)?;
         return Err(Stop::Skipped("here the wait returns early, which it may"));
     }
     let sending = async {
@@ -181,7 +178,7 @@ where
                 }
             } else {
                 // A few more bytes may fit, but not endlessly many.
-                breaks_for_good(&mut tx, b"more").await
+                breaks(&mut tx, b"more").await
             }
         };
         let leaving = async {

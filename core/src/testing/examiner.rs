@@ -284,6 +284,9 @@ impl<C: Clock> Bench<'_, C> {
             pattern.clone().fill(chunk);
             match timeout(self.clock, self.settle, tx.write(chunk)).await {
                 Ok(Ok(0)) => return violated("a write to take at least a byte", Found::Count(0)),
+                Ok(Ok(count)) if count > chunk.len() => {
+                    return violated("a write of at most what there was", Found::Count(count));
+                }
                 Ok(Ok(count)) => pattern.skip(count),
                 Ok(Err(error)) => {
                     return violated("a send before the stream clogs to succeed", fault(&error));

@@ -3,7 +3,7 @@
 use futures_util::future::try_join;
 
 use super::examiner::{Bench, Examiner, Maker, Verdict, fault, violated};
-use super::report::{Found, Report, Summary};
+use super::report::{Direction, Found, Report, Summary};
 use super::steps::{Pace, drain_exactly, fails_with, receive_exactly, succeeds, verifies};
 use super::{dropped, ending};
 use crate::stream::yield_now;
@@ -32,6 +32,7 @@ where
     P: Report,
 {
     let before = examiner.summary();
+    examiner.set_direction(Direction::Forward);
     one_way(examiner, &mut maker).await;
     examiner.summary().since(before)
 }
@@ -290,11 +291,13 @@ where
             pattern.skip(count);
             succeeds("a flush to succeed", tx.flush().await)?;
         }
-        succeeds("a repeated flush to succeed", tx.flush().await)?;
-        succeeds("a close to succeed", tx.close().await)
+        succeeds("a repeated flush to succeed", tx.flush().await)
     };
-    let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Fast, || total);
-    try_join(sending, receiving).await.map(|_| ())
+    // What was flushed arrives without any further call.
+    try_join(sending, receive_exactly(&mut rx, &mut check, buf, total)).await?;
+    let closing = async { succeeds("a close to succeed", tx.close().await) };
+    let ending = drain_exactly(&mut rx, &mut check, buf, Pace::Fast, || total);
+    try_join(closing, ending).await.map(|_| ())
 }
 
 async fn wait_with_receiver<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -341,10 +344,11 @@ where
         }
         drain_exactly(&mut rx, &mut check, buf, Pace::Fast, || 1).await?;
         for _ in 0..3 {
-            match rx.receive_some(buf).await {
-                Ok(0) => {}
-                Ok(count) => return violated("the end to stay the end", Found::Count(count)),
-                Err(error) => return violated("the end to stay the end", fault(&error)),
+            for ended in [rx.receive_some(buf).await, rx.read(buf).await] {
+                match succeeds("the end to stay the end", ended)? {
+                    0 => {}
+                    count => return violated("the end to stay the end", Found::Count(count)),
+                }
             }
         }
         Ok(())
@@ -365,9 +369,14 @@ where
     let pieces = 16;
     let total = (out.len() * pieces) as u64;
     let sending = async {
-        for _ in 0..pieces {
+        for piece in 0..pieces {
             pattern.fill(out);
-            succeeds("a send to succeed", tx.send_all(out).await)?;
+            if piece % 2 == 0 {
+                succeeds("a send to succeed", tx.send_all(out).await)?;
+            } else {
+                succeeds("a `write_all` to succeed", tx.write_all(out).await)?;
+                succeeds("a flush to succeed", tx.flush().await)?;
+            }
         }
         succeeds("a close to succeed", tx.close().await)
     };

@@ -144,8 +144,8 @@ async fn send_at_random<S: HalfCloseable>(
     mut pattern: Pattern,
     out: &mut [u8],
     total: u64,
+    mut sizes: SplitMix64,
 ) -> Verdict {
-    let mut sizes = SplitMix64::seed_from_u64(total ^ 0x5EED);
     while pattern.position() < total {
         let left = usize::try_from(total - pattern.position()).unwrap_or(usize::MAX);
         let (piece, _) = out.split_at_mut(random_length(&mut sizes, out.len()).min(left));
@@ -167,8 +167,8 @@ async fn receive_at_random<R: ReceiveStream>(
     mut check: Pattern,
     buf: &mut [u8],
     total: u64,
+    mut sizes: SplitMix64,
 ) -> Verdict {
-    let mut sizes = SplitMix64::seed_from_u64(total ^ 0xF00D);
     while check.position() < total {
         let (piece, _) = buf.split_at_mut(random_length(&mut sizes, buf.len()));
         match rx.receive_some(piece).await {
@@ -209,13 +209,15 @@ where
     let (mut left, mut right) = maker.make().await;
     let (there, back) = (Pattern::new(b.seed), Pattern::new(!b.seed));
     let total = b.duplex_bytes;
+    let seed = b.seed ^ 0x5EED_0000;
+    let sizes = |half| SplitMix64::seed_from_u64(seed ^ half);
     let [a_out, b_out, a_in, b_in] = quarters(b.scratch);
     let ((left_tx, left_rx), (right_tx, right_rx)) = (left.split(), right.split());
     try_join4(
-        send_at_random(left_tx, there.clone(), a_out, total),
-        send_at_random(right_tx, back.clone(), b_out, total),
-        receive_at_random(left_rx, back, a_in, total),
-        receive_at_random(right_rx, there, b_in, total),
+        send_at_random(left_tx, there.clone(), a_out, total, sizes(0)),
+        send_at_random(right_tx, back.clone(), b_out, total, sizes(1)),
+        receive_at_random(left_rx, back, a_in, total, sizes(2)),
+        receive_at_random(right_rx, there, b_in, total, sizes(3)),
     )
     .await?;
     let (left, right) = join(left.close(), right.close()).await;

@@ -1,5 +1,6 @@
 //! How fast records are sealed and opened in one thread, without any network: by a `TlsStream`, by rustls' unbuffered interface
-//! used directly, and by the cipher alone. The same provider and cipher suite, interleaved in one run; the medians count.
+//! used directly, and by the cipher alone. The same provider and cipher suite, interleaved in one run; the medians count. A
+//! ratio is the median of those within a round, so that what slows the machine for a while slows both.
 //!
 //! `tls_throughput [MIB [ROUNDS]]`
 
@@ -79,9 +80,10 @@ fn time(work: impl FnOnce()) -> Duration {
     start.elapsed()
 }
 
-fn median(mut times: Vec<Duration>) -> f64 {
-    times.sort();
-    times[times.len() / 2].as_secs_f64()
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn main() {
@@ -127,16 +129,22 @@ fn main() {
             }
         }
         for (what, times) in ["seal", "open"].into_iter().zip(times) {
-            let [cipher, rustls, pump] = times.map(median);
-            let rate = |seconds: f64| (pieces * PIECE) as f64 / seconds / 1e6;
+            let [cipher, rustls, pump] =
+                times.map(|times: Vec<Duration>| times.iter().map(Duration::as_secs_f64).collect());
+            let rate =
+                |times: &Vec<f64>| (pieces * PIECE) as f64 / median(times.iter().copied()) / 1e6;
+            let ratio = |other: &Vec<f64>| {
+                let pairs = other.iter().zip(&pump);
+                median(pairs.map(|(other, pump)| other / pump))
+            };
             println!(
                 "{:24} {:9.0} {:9.0} {:9.0} {:12.3} {:12.3}",
                 format!("{name}, {what}"),
-                rate(cipher),
-                rate(rustls),
-                rate(pump),
-                rustls / pump,
-                cipher / pump,
+                rate(&cipher),
+                rate(&rustls),
+                rate(&pump),
+                ratio(&rustls),
+                ratio(&cipher),
             );
         }
     }
