@@ -45,8 +45,8 @@ fn a_round_trip_takes_two_sends_two_receives_and_two_polls() {
     let of = |names: &[&str]| -> u64 { names.iter().filter_map(|name| calls.get(*name)).sum() };
     let total: u64 = calls.values().sum();
 
-    // What is not per round: start, connection, end.
-    let once = 200;
+    // What is not per round: start (the loader looks for libraries), connection, end. Far less than one call a round.
+    let once = u64::from(rounds) / 5;
     assert!(
         total <= 6 * u64::from(rounds) + once,
         "{total} calls in {rounds} rounds: {calls:?}"
