@@ -11,6 +11,7 @@ use alloc::collections::BTreeSet;
 use core::fmt::Write as _;
 use core::time::Duration;
 
+use tacket::Clock;
 use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;
 
@@ -93,7 +94,7 @@ impl Recorder {
 
 /// How patient an examination is.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "tests fill it in")]
 pub struct Patience {
     /// For one clause.
     pub limit: Duration,
@@ -167,16 +168,23 @@ pub fn examine_in<const N: usize>(
     patience: Patience,
     check: impl AsyncFnOnce(&mut Examiner<'_, MonotonicClock, &mut Recorder>),
 ) -> Recorder {
-    let mut recorder = Recorder::default();
     let clock = MonotonicClock::new();
-    tacket_std::run(async {
-        let mut examiner = Examiner::new(&clock, scratch, &mut recorder)
-            .limit(patience.limit)
-            .settle(patience.settle)
-            .duplex_bytes(patience.duplex_bytes);
-        check(&mut examiner).await;
-    })
-    .expect("an event loop");
+    tacket_std::run(examine_by(&clock, scratch, patience, check)).expect("an event loop")
+}
+
+/// Runs `check` by this clock, in this scratch memory, and returns what it reported.
+pub async fn examine_by<C: Clock, const N: usize>(
+    clock: &C,
+    scratch: &mut [u8; N],
+    patience: Patience,
+    check: impl AsyncFnOnce(&mut Examiner<'_, C, &mut Recorder>),
+) -> Recorder {
+    let mut recorder = Recorder::default();
+    let mut examiner = Examiner::new(clock, scratch, &mut recorder)
+        .limit(patience.limit)
+        .settle(patience.settle)
+        .duplex_bytes(patience.duplex_bytes);
+    check(&mut examiner).await;
     recorder
 }
 

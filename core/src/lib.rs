@@ -10,7 +10,9 @@
 //! * it ends with [`AsyncResource::close`], or, forcefully, with a drop;
 //! * a [`StapledStream`] makes a two-way stream of two one-way streams, [`CloseOnEof`] gives an end to a
 //!   send half that has only a close, and [`Foreign`] adopts any `embedded-io-async` type;
-//! * connections come from a [`Listener`], time from a [`Clock`], and [`timeout`] joins time to any future;
+//! * connections come from a [`Listener`], or from a [`Network`], which is a value too: it connects ([`Connect`]), listens
+//!   ([`Listen`]), carries datagrams ([`Bind`], [`Datagram`]), knows names ([`Resolve`]) and the time;
+//! * time comes from a [`Clock`], and [`timeout`] joins it to any future;
 //! * every error answers [`Error::fault`], a short list to decide by;
 //! * [`testing`] has memory streams, and the contract as functions to check anybody's stream.
 //!
@@ -31,10 +33,12 @@
 extern crate std;
 
 mod clock;
+mod datagram;
 mod eof;
 mod error;
 mod foreign;
 mod listener;
+mod network;
 mod resource;
 mod staple;
 mod stream;
@@ -43,10 +47,12 @@ pub mod testing;
 mod timeout;
 
 pub use clock::Clock;
+pub use datagram::{Datagram, ReceiveDatagram, SendDatagram};
 pub use eof::{CloseOnEof, CloseOnEofError};
 pub use error::{Error, Fault};
 pub use foreign::{Foreign, ForeignError};
 pub use listener::Listener;
+pub use network::{Bind, Connect, Listen, LocalAddress, Network, Resolve};
 pub use resource::AsyncResource;
 pub use staple::{NoHalf, StapledError, StapledStream};
 pub use stream::{HalfCloseable, ReceiveStream, SendStream, Split, Stream};

@@ -12,6 +12,7 @@ mod architecture;
 mod broken_streams;
 mod coverage;
 mod doc_sections;
+mod embassy;
 mod foreign;
 mod house;
 mod memory;

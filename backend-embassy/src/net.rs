@@ -1,0 +1,120 @@
+//! A network: the pool over one stack.
+
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+
+use embassy_net::Stack;
+use embedded_io_async::ErrorType;
+use tacket::{Bind, Clock, Connect, Listen, Resolve};
+
+use crate::pool::Pool;
+use crate::{
+    EmbassyClock, NetError, Options, PoolStorage, TcpListener, TcpStream, UdpSocket, Usage, resolve,
+};
+
+/// A network: an embassy-net stack, and the pool of sockets on it. Copies are handles to the same.
+///
+/// Its [`run`](Self::run) has to be polled, by a task of its own, beside that of the stack itself: it finishes what dropped
+/// streams leave behind, and keeps listeners armed.
+///
+/// ```no_run
+/// # // Without a time driver this links nowhere.
+/// use embassy_net::Stack;
+/// use static_cell::StaticCell;
+/// use tacket_embassy::{Net, Options, PoolStorage};
+///
+/// static STORAGE: StaticCell<PoolStorage<4, 1536, 1536>> = StaticCell::new();
+///
+/// fn network(stack: Stack<'static>) -> Net {
+///     let storage = STORAGE.init_with(PoolStorage::new);
+///     Net::new(stack, storage, Options::new()) // now spawn a task that runs `net.run()`
+/// }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Net {
+    pool: &'static Pool,
+}
+
+impl Net {
+    /// Makes the sockets of `storage` on `stack`.
+    ///
+    /// They stay there for ever, and so nothing of the network has to be allocated later.
+    ///
+    /// # Panics
+    ///
+    /// If the `StackResources` of `stack` have fewer free places than `storage` has sockets.
+    pub fn new<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>(
+        stack: Stack<'static>,
+        storage: &'static mut PoolStorage<TCP, RX, TX, UDP>,
+        options: Options,
+    ) -> Self {
+        storage.make_net(stack, options)
+    }
+
+    pub(crate) const fn over(pool: &'static Pool) -> Self {
+        Self { pool }
+    }
+
+    pub(crate) const fn pool(self) -> &'static Pool {
+        self.pool
+    }
+
+    /// Finishes closes and resets, and arms sockets for listeners, for ever.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe: what it had not finished waits until it is polled again. It may be run by one task at a time.
+    pub async fn run(self) -> ! {
+        self.pool.run().await
+    }
+
+    /// What the pool has given out and had to refuse.
+    #[must_use]
+    pub fn usage(self) -> Usage {
+        self.pool.usage()
+    }
+}
+
+impl ErrorType for Net {
+    type Error = NetError;
+}
+
+impl Connect for Net {
+    type Stream = TcpStream;
+
+    async fn connect(&self, peer: SocketAddr) -> Result<TcpStream, NetError> {
+        TcpStream::connect(*self, peer).await
+    }
+}
+
+impl Listen for Net {
+    type Listener = TcpListener;
+
+    async fn listen(&self, local: SocketAddr) -> Result<TcpListener, NetError> {
+        TcpListener::bind(*self, local)
+    }
+}
+
+impl Bind for Net {
+    type Datagram = UdpSocket;
+
+    async fn bind(&self, local: SocketAddr) -> Result<UdpSocket, NetError> {
+        UdpSocket::bind(*self, local)
+    }
+}
+
+impl Resolve for Net {
+    async fn resolve(&self, host: &str, addresses: &mut [IpAddr]) -> Result<usize, NetError> {
+        resolve::resolve(self.pool.stack, host, addresses).await
+    }
+}
+
+impl Clock for Net {
+    fn now(&self) -> Duration {
+        EmbassyClock::new().now()
+    }
+
+    async fn sleep_until(&self, deadline: Duration) {
+        EmbassyClock::new().sleep_until(deadline).await;
+    }
+}

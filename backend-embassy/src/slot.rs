@@ -1,0 +1,388 @@
+//! One socket of the pool, through all the connections it serves.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::pin::pin;
+use core::task::{Context, Poll, ready};
+
+use embassy_net::tcp::{ConnectError, State, TcpSocket};
+use embassy_net::{IpEndpoint, IpListenEndpoint};
+use embassy_time::{Duration, Instant};
+
+use crate::NetError;
+
+/// How long a reset may wait for the link before its socket is taken back all the same.
+const RESET_LIMIT: Duration = Duration::from_secs(1);
+
+/// The stack forgets a connection, with all that was received, 10 s after both ends were exchanged. Before that we do,
+/// and keep what was received. smoltcp 0.13.1, `CLOSE_DELAY`.
+const KEEP_AFTER: Duration = Duration::from_secs(8);
+
+const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// What a socket is doing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Life {
+    /// Nothing.
+    Free,
+    /// Waits for a client of a listener, or for that client's accept.
+    Armed(Armed),
+    /// Held by a stream or by halves. Once both ends were exchanged: when to save what was received.
+    Held { save: Option<Instant> },
+    /// Its handles are gone; what they sent is being delivered. Reset at the deadline.
+    Closing { deadline: Instant },
+    /// A reset is to be sent.
+    Aborting { deadline: Instant },
+}
+
+/// A socket that a listener watches.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Armed {
+    /// The place of the listener among those of the pool.
+    pub(crate) listener: usize,
+    /// When to give up on a client that does not finish the handshake.
+    pub(crate) half_open: Option<Instant>,
+    /// Its place in the queue of those to be accepted.
+    pub(crate) order: Option<u32>,
+}
+
+/// A socket of the pool.
+pub(crate) struct Slot {
+    socket: RefCell<TcpSocket<'static>>,
+    life: Cell<Life>,
+    handles: Cell<u8>,
+    /// The end of the sending direction was sent.
+    send_over: Cell<bool>,
+    /// The end of the receiving direction was received.
+    receive_over: Cell<bool>,
+    /// Nobody will receive: what comes is thrown away.
+    discards: Cell<bool>,
+    /// A close waits for what was sent to be delivered. Dropped, it is to be a reset.
+    leaving: Cell<bool>,
+    local: Cell<SocketAddr>,
+    peer: Cell<SocketAddr>,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slot")
+            .field("life", &self.life)
+            .field("local", &self.local)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Slot {
+    pub(crate) const fn new(socket: TcpSocket<'static>) -> Self {
+        Self {
+            socket: RefCell::new(socket),
+            life: Cell::new(Life::Free),
+            handles: Cell::new(0),
+            send_over: Cell::new(false),
+            receive_over: Cell::new(false),
+            discards: Cell::new(false),
+            leaving: Cell::new(false),
+            local: Cell::new(NOBODY),
+            peer: Cell::new(NOBODY),
+        }
+    }
+
+    pub(crate) fn life(&self) -> Life {
+        self.life.get()
+    }
+
+    pub(crate) fn set_life(&self, life: Life) {
+        self.life.set(life);
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.socket.borrow().state()
+    }
+
+    pub(crate) const fn local(&self) -> SocketAddr {
+        self.local.get()
+    }
+
+    pub(crate) const fn peer(&self) -> SocketAddr {
+        self.peer.get()
+    }
+
+    // ------------------------------------------------------------ handles
+
+    /// Counts one handle more.
+    pub(crate) fn retain(&self) {
+        self.handles.set(self.handles.get().saturating_add(1));
+    }
+
+    /// Counts one handle less; true if it was the last.
+    pub(crate) fn release(&self) -> bool {
+        self.handles.set(self.handles.get().saturating_sub(1));
+        self.handles.get() == 0
+    }
+
+    /// Starts a connection's life, with one handle.
+    pub(crate) fn hold(&self) {
+        self.handles.set(1);
+        self.send_over.set(false);
+        self.receive_over.set(false);
+        self.discards.set(false);
+        self.leaving.set(false);
+        self.life.set(Life::Held { save: None });
+    }
+
+    /// Whether what was sent is complete, and nobody has asked to hear of its delivery.
+    pub(crate) fn may_linger(&self) -> bool {
+        self.send_over.get() && !self.leaving.get()
+    }
+
+    pub(crate) fn set_leaving(&self, leaving: bool) {
+        self.leaving.set(leaving);
+    }
+
+    pub(crate) fn discard_received(&self) {
+        self.discards.set(true);
+    }
+
+    // ------------------------------------------------------------ beginning
+
+    /// Starts to connect to `address`; [`poll_connected`](Self::poll_connected) follows that.
+    pub(crate) fn connect(&self, cx: &mut Context<'_>, address: SocketAddr) -> Result<(), NetError> {
+        let mut socket = self.socket.borrow_mut();
+        let step = pin!(socket.connect(IpEndpoint::from(address))).poll(cx);
+        self.local
+            .set(socket.local_endpoint().map_or(NOBODY, socket_addr));
+        self.peer.set(address);
+        match step {
+            Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
+            Poll::Ready(Err(ConnectError::NoRoute)) => Err(NetError::NoRoute),
+            Poll::Ready(Err(_)) => Err(NetError::Refused),
+        }
+    }
+
+    /// Waits for the peer's answer.
+    pub(crate) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<Result<(), NetError>> {
+        match self.state() {
+            State::SynSent | State::SynReceived => {
+                let _ = self.poll_writable(cx);
+                Poll::Pending
+            }
+            // It may have come about and gone again: then the stream says so.
+            State::Closed if self.socket.borrow().recv_queue() == 0 => {
+                Poll::Ready(Err(NetError::Refused))
+            }
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// Takes the socket to wait for a client of `listener`.
+    pub(crate) fn arm(&self, cx: &mut Context<'_>, listener: usize, on: IpListenEndpoint) {
+        self.handles.set(0);
+        self.life.set(Life::Armed(Armed {
+            listener,
+            half_open: None,
+            order: None,
+        }));
+        let mut socket = self.socket.borrow_mut();
+        // Refused only for port 0, or a socket in use; neither comes here.
+        let _ = pin!(socket.accept(on)).poll(cx);
+    }
+
+    /// Makes the client's connection one that is held. `None` if it has failed meanwhile.
+    pub(crate) fn accept(&self) -> Option<()> {
+        let (local, peer) = self.endpoints()?;
+        self.local.set(socket_addr(local));
+        self.peer.set(socket_addr(peer));
+        self.hold();
+        Some(())
+    }
+
+    /// Both ends of the connection, as long as the stack knows it.
+    pub(crate) fn endpoints(&self) -> Option<(IpEndpoint, IpEndpoint)> {
+        let socket = self.socket.borrow();
+        socket.local_endpoint().zip(socket.remote_endpoint())
+    }
+
+    // ------------------------------------------------------------ bytes
+
+    pub(crate) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<Result<usize, NetError>> {
+        if self.receive_over.get() {
+            return Poll::Ready(Ok(0));
+        }
+        let mut socket = self.socket.borrow_mut();
+        match ready!(pin!(socket.read(buf)).poll(cx)) {
+            Ok(0) => {
+                self.receive_over.set(true);
+                Poll::Ready(Ok(0))
+            }
+            Ok(count) => Poll::Ready(Ok(count)),
+            Err(_) => Poll::Ready(Err(NetError::ConnectionLost)),
+        }
+    }
+
+    pub(crate) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<Result<usize, NetError>> {
+        self.check_sending()?;
+        if data.is_empty() {
+            return Poll::Ready(Ok(0)); // the stack would wait for ever
+        }
+        let mut socket = self.socket.borrow_mut();
+        pin!(socket.write(data))
+            .poll(cx)
+            .map_err(|_| NetError::ConnectionLost)
+    }
+
+    /// Ready when bytes can be sent, or never again.
+    pub(crate) fn poll_might_send(&self, cx: &mut Context<'_>) -> Poll<Result<(), NetError>> {
+        self.check_sending()?;
+        self.poll_writable(cx).map(Ok)
+    }
+
+    /// What any send would meet now.
+    pub(crate) fn check_sending(&self) -> Result<(), NetError> {
+        if self.send_over.get() {
+            Err(NetError::Closed)
+        } else if self.socket.borrow().may_send() {
+            Ok(())
+        } else {
+            Err(NetError::ConnectionLost)
+        }
+    }
+
+    fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        pin!(self.socket.borrow().wait_write_ready()).poll(cx)
+    }
+
+    /// Puts the end after what was sent. Again is `Ok`.
+    pub(crate) fn send_eof(&self) -> Result<(), NetError> {
+        match self.check_sending() {
+            Ok(()) => {
+                self.socket.borrow_mut().close();
+                self.send_over.set(true);
+                Ok(())
+            }
+            Err(NetError::Closed) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ready once everything sent, the end included, was acknowledged, or the connection is gone.
+    pub(crate) fn poll_delivered(&self, cx: &mut Context<'_>) -> Poll<Result<(), NetError>> {
+        let mut socket = self.socket.borrow_mut();
+        let _ = ready!(pin!(socket.flush()).poll(cx));
+        // A reset throws the queue away, and the stack calls that flushed.
+        Poll::Ready(match socket.send_queue() {
+            0 => Ok(()),
+            _ => Err(NetError::ConnectionLost),
+        })
+    }
+
+    /// Throws away what was received; true if there was something.
+    pub(crate) fn drain(&self, cx: &mut Context<'_>) -> bool {
+        let mut any = false;
+        let mut socket = self.socket.borrow_mut();
+        while socket.can_recv() {
+            any = true;
+            let all = socket.read_with(|data| (data.len(), ()));
+            let _ = pin!(all).poll(cx);
+        }
+        any
+    }
+
+    // ------------------------------------------------------------ endings, by the pool's task
+
+    /// Lets what was sent be delivered, until `deadline`.
+    pub(crate) fn linger(&self, deadline: Instant) {
+        self.life.set(Life::Closing { deadline });
+    }
+
+    /// Resets the connection, if there is one.
+    pub(crate) fn abort(&self, now: Instant) {
+        let mut socket = self.socket.borrow_mut();
+        socket.abort();
+        self.life.set(match socket.remote_endpoint() {
+            Some(_) => Life::Aborting {
+                deadline: now.saturating_add(RESET_LIMIT),
+            },
+            None => Life::Free,
+        });
+    }
+
+    /// Follows a lingering close.
+    pub(crate) fn watch_closing(&self, cx: &mut Context<'_>, deadline: Instant) -> Closing {
+        let more = self.drain(cx);
+        match self.state() {
+            State::Closed | State::TimeWait => return Closing::Done,
+            // All was delivered, and the peer goes on talking to nobody: it should know.
+            State::FinWait2 if more => return Closing::GiveUp,
+            _ if Instant::now() >= deadline => return Closing::GiveUp,
+            _ => {}
+        }
+        self.watch(cx);
+        Closing::Goes
+    }
+
+    /// Whether the reset was sent, or is not going to be.
+    pub(crate) fn watch_aborting(&self, cx: &mut Context<'_>, deadline: Instant) -> bool {
+        let sent = self.socket.borrow().remote_endpoint().is_none();
+        if !sent {
+            let _ = self.poll_writable(cx);
+        }
+        sent || Instant::now() >= deadline
+    }
+
+    /// Follows a connection that only receives. Returns when to look again.
+    pub(crate) fn watch_held(&self, cx: &mut Context<'_>, save: Option<Instant>) -> Option<Instant> {
+        if self.discards.get() {
+            self.drain(cx);
+            self.watch_receiving(cx);
+        }
+        // Until the end is sent, the sender waits there; and while it closes, the closer does.
+        if !self.send_over.get() || self.leaving.get() {
+            return None;
+        }
+        if self.state() != State::TimeWait {
+            let _ = self.poll_writable(cx);
+            return None;
+        }
+        let at = save.unwrap_or_else(|| Instant::now().saturating_add(KEEP_AFTER));
+        self.life.set(Life::Held { save: Some(at) });
+        if Instant::now() >= at {
+            // An abort forgets the peer, but not what it sent.
+            self.socket.borrow_mut().abort();
+            return None;
+        }
+        Some(at)
+    }
+
+    /// Wakes the task of `cx` when anything about the connection changes.
+    pub(crate) fn watch(&self, cx: &mut Context<'_>) {
+        let _ = self.poll_writable(cx);
+        self.watch_receiving(cx);
+    }
+
+    /// Wakes the task of `cx` when something arrives.
+    pub(crate) fn watch_receiving(&self, cx: &mut Context<'_>) {
+        let _ = pin!(self.socket.borrow().wait_read_ready()).poll(cx);
+    }
+}
+
+/// How a lingering close goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    Goes,
+    Done,
+    GiveUp,
+}
+
+fn socket_addr(endpoint: IpEndpoint) -> SocketAddr {
+    SocketAddr::new(endpoint.addr.into(), endpoint.port)
+}

@@ -1,0 +1,203 @@
+//! Datagrams over UDP.
+
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::future::poll_fn;
+use core::marker::PhantomData;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::pin::pin;
+use core::task::Poll;
+
+use embassy_net::udp::{BindError, PacketMetadata, SendError};
+use embassy_net::{IpEndpoint, IpListenEndpoint, Stack};
+use embedded_io_async::ErrorType;
+use tacket::{AsyncResource, Datagram, LocalAddress, ReceiveDatagram, SendDatagram};
+
+use crate::pool::Pool;
+use crate::{Net, NetError};
+
+/// A UDP socket of the pool.
+pub(crate) struct DatagramSlot {
+    socket: RefCell<embassy_net::udp::UdpSocket<'static>>,
+    is_used: Cell<bool>,
+}
+
+impl fmt::Debug for DatagramSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatagramSlot")
+            .field("is_used", &self.is_used)
+            .finish_non_exhaustive()
+    }
+}
+
+impl DatagramSlot {
+    pub(crate) fn new(
+        stack: Stack<'static>,
+        receive_meta: &'static mut [PacketMetadata],
+        receive: &'static mut [u8],
+        send_meta: &'static mut [PacketMetadata],
+        send: &'static mut [u8],
+    ) -> Self {
+        let socket =
+            embassy_net::udp::UdpSocket::new(stack, receive_meta, receive, send_meta, send);
+        Self {
+            socket: RefCell::new(socket),
+            is_used: Cell::new(false),
+        }
+    }
+
+    fn endpoint(&self) -> IpListenEndpoint {
+        self.socket.borrow().endpoint()
+    }
+}
+
+/// A UDP port, with a socket of the pool.
+///
+/// Datagrams that arrive while its buffers are full are lost. Dropped or closed, it throws away what it has not sent or received.
+#[derive(Debug)]
+pub struct UdpSocket {
+    slot: &'static DatagramSlot,
+}
+
+impl UdpSocket {
+    /// Takes `local` for datagrams: an address of this stack, or an unspecified one for all of them. Port 0 lets the stack choose.
+    ///
+    /// # Errors
+    ///
+    /// [`NetError::PortInUse`] by another socket of this pool, or [`NetError::PoolExhausted`]: none is free.
+    pub fn bind(net: Net, local: SocketAddr) -> Result<Self, NetError> {
+        let pool: &'static Pool = net.pool();
+        let mut used = pool.datagrams.iter().filter(|slot| slot.is_used.get());
+        if local.port() != 0 && used.any(|slot| slot.endpoint().port == local.port()) {
+            return Err(NetError::PortInUse);
+        }
+        let mut free = pool.datagrams.iter().filter(|slot| !slot.is_used.get());
+        let slot = free.next().ok_or_else(|| pool.refuse())?;
+        let on = IpListenEndpoint {
+            addr: (!local.ip().is_unspecified()).then(|| local.ip().into()),
+            port: local.port(),
+        };
+        slot.socket
+            .borrow_mut()
+            .bind(on)
+            .map_err(|error| match error {
+                BindError::InvalidState => NetError::PortInUse,
+                BindError::NoRoute => NetError::InvalidAddress,
+            })?;
+        slot.is_used.set(true);
+        Ok(Self { slot })
+    }
+}
+
+impl Drop for UdpSocket {
+    fn drop(&mut self) {
+        self.slot.socket.borrow_mut().close();
+        self.slot.is_used.set(false);
+    }
+}
+
+/// The sending half of a [`UdpSocket`].
+#[derive(Debug)]
+pub struct UdpSending<'a> {
+    slot: &'static DatagramSlot,
+    socket: PhantomData<&'a mut UdpSocket>,
+}
+
+/// The receiving half of a [`UdpSocket`].
+#[derive(Debug)]
+pub struct UdpReceiving<'a> {
+    slot: &'static DatagramSlot,
+    socket: PhantomData<&'a mut UdpSocket>,
+}
+
+impl Datagram for UdpSocket {
+    type Sending<'a> = UdpSending<'a>;
+    type Receiving<'a> = UdpReceiving<'a>;
+
+    fn split(&mut self) -> (UdpSending<'_>, UdpReceiving<'_>) {
+        let (slot, socket) = (self.slot, PhantomData);
+        (UdpSending { slot, socket }, UdpReceiving { slot, socket })
+    }
+}
+
+impl ErrorType for UdpSocket {
+    type Error = NetError;
+}
+
+impl ErrorType for UdpSending<'_> {
+    type Error = NetError;
+}
+
+impl ErrorType for UdpReceiving<'_> {
+    type Error = NetError;
+}
+
+impl LocalAddress for UdpSocket {
+    fn local_addr(&self) -> Result<SocketAddr, NetError> {
+        let on = self.slot.endpoint();
+        let ip = on.addr.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Into::into);
+        Ok(SocketAddr::new(ip, on.port))
+    }
+}
+
+impl SendDatagram for UdpSending<'_> {
+    async fn send_to(&mut self, data: &[u8], peer: SocketAddr) -> Result<(), NetError> {
+        if peer.port() == 0 || peer.ip().is_unspecified() {
+            return Err(NetError::InvalidAddress);
+        }
+        let peer = IpEndpoint::from(peer);
+        poll_fn(|cx| self.slot.socket.borrow().poll_send_to(data, peer, cx))
+            .await
+            .map_err(|error| match error {
+                SendError::PacketTooLarge => NetError::DatagramTooLong,
+                SendError::SocketNotBound | SendError::NoRoute => NetError::NoRoute,
+            })
+    }
+}
+
+impl ReceiveDatagram for UdpReceiving<'_> {
+    async fn receive_from(&mut self, buf: &mut [u8]) -> Result<(usize, SocketAddr), NetError> {
+        let received = poll_fn(|cx| {
+            let mut socket = self.slot.socket.borrow_mut();
+            let receiving = socket.recv_from_with(|datagram, meta| {
+                let length = datagram.len().min(buf.len());
+                if let Some((buf, datagram)) = buf.get_mut(..length).zip(datagram.get(..length)) {
+                    buf.copy_from_slice(datagram);
+                }
+                (length, meta.endpoint)
+            });
+            let poll: Poll<_> = pin!(receiving).poll(cx);
+            poll
+        });
+        let (length, peer) = received.await;
+        Ok((length, SocketAddr::new(peer.addr.into(), peer.port)))
+    }
+}
+
+impl SendDatagram for UdpSocket {
+    async fn send_to(&mut self, data: &[u8], peer: SocketAddr) -> Result<(), NetError> {
+        self.split().0.send_to(data, peer).await
+    }
+}
+
+impl ReceiveDatagram for UdpSocket {
+    async fn receive_from(&mut self, buf: &mut [u8]) -> Result<(usize, SocketAddr), NetError> {
+        self.split().1.receive_from(buf).await
+    }
+}
+
+impl AsyncResource for UdpSocket {
+    /// Waits until the stack has sent what it was given, then gives the port back.
+    ///
+    /// # Errors
+    ///
+    /// Never.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. Dropped, it throws away what was not sent.
+    async fn close(self) -> Result<(), NetError> {
+        poll_fn(|cx| pin!(self.slot.socket.borrow_mut().flush()).poll(cx)).await;
+        Ok(())
+    }
+}
