@@ -74,7 +74,9 @@ impl TcpListener {
 impl LocalAddress for TcpListener {
     fn local_addr(&self) -> Result<SocketAddr, NetError> {
         let on = self.pool.endpoint(self.place).ok_or(NetError::Closed)?;
-        let ip = on.addr.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Into::into);
+        let ip = on
+            .addr
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Into::into);
         Ok(SocketAddr::new(ip, on.port))
     }
 }

@@ -89,7 +89,10 @@ impl Pool {
     // ------------------------------------------------------------ giving out
 
     /// A socket that nobody uses. One that remembers no connection is preferred.
-    fn free_slot(&self, mut is_wanted: impl FnMut(usize) -> bool) -> Option<(usize, &'static Slot)> {
+    fn free_slot(
+        &self,
+        mut is_wanted: impl FnMut(usize) -> bool,
+    ) -> Option<(usize, &'static Slot)> {
         let mut remembers = None;
         for (index, slot) in self.slots.iter().enumerate() {
             if matches!(slot.life(), Life::Free) && is_wanted(index) {
@@ -118,7 +121,10 @@ impl Pool {
 
     /// To be called when a socket was taken into use.
     fn note_use(&self) {
-        raise(&self.counters.most_in_use, self.count(|life| !matches!(life, Life::Free)));
+        raise(
+            &self.counters.most_in_use,
+            self.count(|life| !matches!(life, Life::Free)),
+        );
     }
 
     /// To be called when the last handle of a connection is gone.
@@ -135,7 +141,10 @@ impl Pool {
     }
 
     fn count(&self, is_counted: impl Fn(Life) -> bool) -> usize {
-        self.slots.iter().filter(|slot| is_counted(slot.life())).count()
+        self.slots
+            .iter()
+            .filter(|slot| is_counted(slot.life()))
+            .count()
     }
 
     pub(crate) fn usage(&self) -> Usage {
@@ -187,7 +196,11 @@ impl Pool {
             let port = self.next_port.get();
             self.next_port
                 .set(port.checked_add(1).unwrap_or(FIRST_DYNAMIC_PORT));
-            if !self.listeners.iter().any(|record| record.port() == Some(port)) {
+            if !self
+                .listeners
+                .iter()
+                .any(|record| record.port() == Some(port))
+            {
                 return port;
             }
         }
@@ -298,7 +311,9 @@ impl Pool {
             State::Listen => armed.half_open = None,
             State::SynReceived => {
                 let limit = ticks(self.options.half_open);
-                let deadline = *armed.half_open.get_or_insert_with(|| now.saturating_add(limit));
+                let deadline = *armed
+                    .half_open
+                    .get_or_insert_with(|| now.saturating_add(limit));
                 if now >= deadline {
                     count(&self.counters.half_open);
                     slot.abort(now);

@@ -148,7 +148,11 @@ impl Slot {
     // ------------------------------------------------------------ beginning
 
     /// Starts to connect to `address`; [`poll_connected`](Self::poll_connected) follows that.
-    pub(crate) fn connect(&self, cx: &mut Context<'_>, address: SocketAddr) -> Result<(), NetError> {
+    pub(crate) fn connect(
+        &self,
+        cx: &mut Context<'_>,
+        address: SocketAddr,
+    ) -> Result<(), NetError> {
         let mut socket = self.socket.borrow_mut();
         let step = pin!(socket.connect(IpEndpoint::from(address))).poll(cx);
         self.local
@@ -340,7 +344,11 @@ impl Slot {
     }
 
     /// Follows a connection that only receives. Returns when to look again.
-    pub(crate) fn watch_held(&self, cx: &mut Context<'_>, save: Option<Instant>) -> Option<Instant> {
+    pub(crate) fn watch_held(
+        &self,
+        cx: &mut Context<'_>,
+        save: Option<Instant>,
+    ) -> Option<Instant> {
         if self.discards.get() {
             self.drain(cx);
             self.watch_receiving(cx);

@@ -153,7 +153,9 @@ impl AsyncResource for TcpStream {
             }
             slot.drain(cx);
             slot.watch_receiving(cx);
-            pin!(&mut alarm).poll(cx).map(|()| Err(NetError::CloseTimedOut))
+            pin!(&mut alarm)
+                .poll(cx)
+                .map(|()| Err(NetError::CloseTimedOut))
         })
         .await?;
         slot.set_leaving(false);

@@ -135,7 +135,9 @@ impl ErrorType for UdpReceiving<'_> {
 impl LocalAddress for UdpSocket {
     fn local_addr(&self) -> Result<SocketAddr, NetError> {
         let on = self.slot.endpoint();
-        let ip = on.addr.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Into::into);
+        let ip = on
+            .addr
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), Into::into);
         Ok(SocketAddr::new(ip, on.port))
     }
 }

@@ -1,8 +1,8 @@
 //! The time of a test: it stands still until everybody waits.
 
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
-use alloc::vec::Vec;
 
 use embassy_time_driver::{Driver, time_driver_impl};
 
@@ -49,7 +49,9 @@ pub(super) fn advance() -> bool {
     let due: Vec<Alarm> = ALARMS.with_borrow_mut(|alarms| {
         let next = alarms.iter().map(|alarm| alarm.at).min();
         NOW.set(NOW.get().max(next.unwrap_or_default()));
-        alarms.extract_if(.., |alarm| alarm.at <= NOW.get()).collect()
+        alarms
+            .extract_if(.., |alarm| alarm.at <= NOW.get())
+            .collect()
     });
     for alarm in &due {
         alarm.waker.wake_by_ref();

@@ -283,7 +283,10 @@ impl Medium {
 
     fn send(&mut self, from: Side, packet: Vec<u8>) {
         self.note(from, &packet);
-        let passes = self.filter.as_mut().is_none_or(|filter| filter(from, &packet));
+        let passes = self
+            .filter
+            .as_mut()
+            .is_none_or(|filter| filter(from, &packet));
         let arrivals = self.fate.arrivals(&self.impairments);
         match arrivals {
             [Some(delay), again] if passes && !self.is_cut => {
@@ -326,7 +329,9 @@ impl Arriving {
     /// The next packet, if it has arrived. If not, the receiver is woken then.
     fn next(&mut self, cx: &Context<'_>) -> Option<Vec<u8>> {
         match self.packets.first_entry() {
-            Some(first) if first.key().0 <= Instant::now().as_ticks() => return Some(first.remove()),
+            Some(first) if first.key().0 <= Instant::now().as_ticks() => {
+                return Some(first.remove());
+            }
             Some(first) => embassy_time_driver::schedule_wake(first.key().0, cx.waker()),
             None => {}
         }

@@ -3,13 +3,13 @@
 //! Each runs its operation again and again on new pairs, dropped at a later poll each time, until it completes undropped; and
 //! checks what the drop left behind. Pairs that clog make the sending operations wait, so that there is something to drop.
 
-use core::cell::Cell;
-
 use futures_util::future::try_join;
 
 use super::examiner::{Bench, Examiner, Maker, Stop, Verdict, fault, violated};
 use super::report::{Found, Report};
-use super::steps::{Counted, Ending, Pace, drain, drain_exactly, fails_with, succeeds, verifies};
+use super::steps::{
+    Arrivals, Counted, Ending, Pace, drain, drain_exactly, fails_with, succeeds, verifies,
+};
 use super::{DropPoint, Pattern};
 use crate::stream::yield_now;
 use crate::{AsyncResource, Clock, Fault, HalfCloseable, ReceiveStream, SendStream};
@@ -160,16 +160,14 @@ where
     let mut check = b.pattern();
     let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
     pattern.fill(out);
-    let arrived = &Cell::new(0);
+    let arrived = &Arrivals::default();
     let mut rx = Counted { rx, arrived };
     let sending = async {
         let (completed, taken) = operation(&mut tx, out).await?;
         let Some(rest) = out.get(taken..) else {
             return violated("no more bytes taken than there were", Found::Count(taken));
         };
-        while arrived.get() < before + taken as u64 {
-            yield_now().await;
-        }
+        arrived.reach(before + taken as u64).await;
         if !rest.is_empty() {
             succeeds("a send of the rest to succeed", tx.send_all(rest).await)?;
         }

@@ -1,6 +1,8 @@
 //! The small steps that clauses are made of.
 
 use core::cell::Cell;
+use core::future::poll_fn;
+use core::task::{Poll, Waker};
 
 use embedded_io_async::{ErrorType, Read};
 
@@ -41,11 +43,38 @@ pub(super) fn verifies(pattern: &mut Pattern, data: &[u8]) -> Verdict {
     })
 }
 
-/// A receiver that others can see the progress of.
-#[derive(Debug)]
+/// A receiver that tells a sender how much has arrived.
 pub(super) struct Counted<'a, R> {
     pub(super) rx: R,
-    pub(super) arrived: &'a Cell<u64>,
+    pub(super) arrived: &'a Arrivals,
+}
+
+/// How many bytes have arrived, and who waits for more.
+#[derive(Default)]
+pub(super) struct Arrivals {
+    count: Cell<u64>,
+    waiter: Cell<Option<Waker>>,
+}
+
+impl Arrivals {
+    fn add(&self, count: usize) {
+        self.count.set(self.count.get() + count as u64);
+        if let Some(waiter) = self.waiter.take() {
+            waiter.wake();
+        }
+    }
+
+    /// Waits, for one task, until this many have arrived.
+    pub(super) async fn reach(&self, count: u64) {
+        poll_fn(|cx| {
+            if self.count.get() >= count {
+                return Poll::Ready(());
+            }
+            self.waiter.set(Some(cx.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 impl<R: ErrorType> ErrorType for Counted<'_, R> {
@@ -55,7 +84,7 @@ impl<R: ErrorType> ErrorType for Counted<'_, R> {
 impl<R: ReceiveStream> Read for Counted<'_, R> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
         let count = self.rx.read(buf).await?;
-        self.arrived.set(self.arrived.get() + count as u64);
+        self.arrived.add(count);
         Ok(count)
     }
 }
@@ -63,7 +92,7 @@ impl<R: ReceiveStream> Read for Counted<'_, R> {
 impl<R: ReceiveStream> ReceiveStream for Counted<'_, R> {
     async fn receive_some(&mut self, buf: &mut [u8]) -> Result<usize, R::Error> {
         let count = self.rx.receive_some(buf).await?;
-        self.arrived.set(self.arrived.get() + count as u64);
+        self.arrived.add(count);
         Ok(count)
     }
 }
