@@ -20,13 +20,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: a backlog of 2, 10 s for a close, 5 s for a handshake, and 2 minutes of silence.
+    /// The defaults: a backlog of 2, 10 s for a close, 10 s for a handshake, and 2 minutes of silence.
     #[must_use]
     pub const fn new() -> Self {
         Self {
             backlog: 2,
             linger: Duration::from_secs(10),
-            half_open: Duration::from_secs(5),
+            half_open: Duration::from_secs(10),
             silence: Some(Duration::from_secs(120)),
         }
     }

@@ -26,7 +26,7 @@ pub(crate) struct Pool {
     pub(crate) options: Options,
     /// Bytes of buffers of one socket.
     pub(crate) socket_bytes: usize,
-    pub(crate) task: Wake,
+    pub(crate) task: &'static Wake,
     pub(crate) next_order: Cell<u32>,
     pub(crate) next_port: Cell<u16>,
     pub(crate) counters: Counters,
@@ -297,7 +297,7 @@ impl Pool {
                 Life::Aborting { deadline } => Self::watch_aborting(cx, slot, deadline),
                 _ => at,
             };
-            next = [next, at].into_iter().flatten().min();
+            next = [next, at, slot.watch_probing()].into_iter().flatten().min();
         }
         for (place, record) in self.listeners.iter().enumerate() {
             self.arm(cx, place, record);

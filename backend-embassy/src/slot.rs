@@ -11,6 +11,7 @@ use embassy_net::{IpEndpoint, IpListenEndpoint};
 use embassy_time::{Duration, Instant};
 
 use crate::NetError;
+use crate::pool::Wake;
 
 /// How long a reset may wait for the link before its socket is taken back all the same.
 const RESET_LIMIT: Duration = Duration::from_secs(1);
@@ -20,6 +21,12 @@ const RESET_LIMIT: Duration = Duration::from_secs(1);
 const KEEP_AFTER: Duration = Duration::from_secs(8);
 
 const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// How soon a peer that has not acknowledged is asked for a sign of life, once the stack sees no reason to send anything.
+///
+/// That can happen for ever otherwise: an acknowledgement that was overtaken by a later one still sets the window, to none
+/// maybe, and then no timer is left running. smoltcp 0.13.1, `process`: no check of SND.WL1 and SND.WL2 (RFC 9293, 3.10.7.4).
+const PROBE: Duration = Duration::from_secs(1);
 
 /// What a socket is doing.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +59,12 @@ pub(crate) struct Slot {
     socket: RefCell<TcpSocket<'static>>,
     life: Cell<Life>,
     handles: Cell<u8>,
+    /// The pool's task.
+    task: &'static Wake,
+    /// The keep-alive interval of a connection on which nothing is under way.
+    keep_alive: Option<Duration>,
+    /// Something is under way, and the interval is [`PROBE`].
+    is_probing: Cell<bool>,
     /// The end of the sending direction was sent.
     send_over: Cell<bool>,
     /// The end of the receiving direction was received.
@@ -75,9 +88,22 @@ impl fmt::Debug for Slot {
 }
 
 impl Slot {
-    pub(crate) const fn new(socket: TcpSocket<'static>) -> Self {
+    /// Over a new socket. `silence` is how long a peer may be silent.
+    pub(crate) fn new(
+        mut socket: TcpSocket<'static>,
+        task: &'static Wake,
+        silence: Option<Duration>,
+    ) -> Self {
+        let keep_alive = silence.map(|limit| limit / 4);
+        // A small message does not wait for the acknowledgement of the one before.
+        socket.set_nagle_enabled(false);
+        socket.set_timeout(silence);
+        socket.set_keep_alive(keep_alive);
         Self {
             socket: RefCell::new(socket),
+            task,
+            keep_alive,
+            is_probing: Cell::new(false),
             life: Cell::new(Life::Free),
             handles: Cell::new(0),
             send_over: Cell::new(false),
@@ -239,9 +265,12 @@ impl Slot {
             return Poll::Ready(Ok(0)); // the stack would wait for ever
         }
         let mut socket = self.socket.borrow_mut();
-        pin!(socket.write(data))
-            .poll(cx)
-            .map_err(|_| NetError::ConnectionLost)
+        let sent = ready!(pin!(socket.write(data)).poll(cx));
+        if !self.is_probing.replace(true) {
+            socket.set_keep_alive(Some(PROBE));
+            self.task.wake();
+        }
+        Poll::Ready(sent.map_err(|_| NetError::ConnectionLost))
     }
 
     /// Ready when bytes can be sent, or never again.
@@ -301,7 +330,21 @@ impl Slot {
         any
     }
 
-    // ------------------------------------------------------------ endings, by the pool's task
+    // ------------------------------------------------------------ by the pool's task
+
+    /// Looks whether something is still under way. Returns when to look again.
+    pub(crate) fn watch_probing(&self) -> Option<Instant> {
+        if !self.is_probing.get() {
+            return None;
+        }
+        let mut socket = self.socket.borrow_mut();
+        if socket.send_queue() > 0 && socket.state() != State::Closed {
+            return Some(Instant::now().saturating_add(PROBE));
+        }
+        socket.set_keep_alive(self.keep_alive);
+        self.is_probing.set(false);
+        None
+    }
 
     /// Lets what was sent be delivered, until `deadline`.
     pub(crate) fn linger(&self, deadline: Instant) {

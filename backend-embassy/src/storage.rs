@@ -8,6 +8,7 @@ use embassy_net::tcp::TcpSocket;
 use embassy_net::udp::PacketMetadata;
 use heapless::Vec;
 
+use crate::clock::ticks;
 use crate::pool::{ListenerRecord, Pool, Wake};
 use crate::slot::Slot;
 use crate::udp::DatagramSlot;
@@ -34,6 +35,7 @@ const DATAGRAMS: usize = 8;
 pub struct PoolStorage<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize = 0> {
     receive: [[u8; RX]; TCP],
     send: [[u8; TX]; TCP],
+    task: Wake,
     slots: Vec<Slot, TCP>,
     listeners: [ListenerRecord; TCP],
     datagram_buffers: [DatagramBuffers<RX, TX>; UDP],
@@ -57,6 +59,7 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
         Self {
             receive: [[0; RX]; TCP],
             send: [[0; TX]; TCP],
+            task: Wake::new(),
             slots: Vec::new(),
             listeners: [const { ListenerRecord::new() }; TCP],
             datagram_buffers: [const { DatagramBuffers::new() }; UDP],
@@ -67,15 +70,11 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
 
     /// Makes the sockets.
     pub(crate) fn make_net(&'static mut self, stack: Stack<'static>, options: Options) -> Net {
+        let silence = options.silence.map(ticks);
         for (receive, send) in self.receive.iter_mut().zip(&mut self.send) {
-            let mut socket = TcpSocket::new(stack, receive, send);
-            // A small message does not wait for the acknowledgement of the one before.
-            socket.set_nagle_enabled(false);
-            let silence = options.silence.map(crate::clock::ticks);
-            socket.set_timeout(silence);
-            socket.set_keep_alive(silence.map(|limit| limit / 4));
+            let socket = TcpSocket::new(stack, receive, send);
             // There are as many places as buffers.
-            let _ = self.slots.push(Slot::new(socket));
+            let _ = self.slots.push(Slot::new(socket, &self.task, silence));
         }
         for buffers in &mut self.datagram_buffers {
             let _ = self.datagrams.push(DatagramSlot::new(
@@ -93,7 +92,7 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
             listeners: &self.listeners,
             options,
             socket_bytes: RX + TX,
-            task: Wake::new(),
+            task: &self.task,
             next_order: Cell::new(0),
             next_port: Cell::new(Pool::FIRST_PORT),
             counters: Counters::default(),
