@@ -4,6 +4,7 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::pin;
+use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use embassy_net::tcp::State;
@@ -344,12 +345,17 @@ impl Pool {
     }
 
     /// Whether this handshake is that of a connection which another socket has: a late copy of its first packet.
+    ///
+    /// The stack gives a packet to the first socket that would take it, so the other one comes later.
     fn is_taken_twice(&self, slot: &Slot) -> bool {
         let Some(ends) = slot.endpoints() else {
             return false;
         };
-        let same = |other: &&Slot| !core::ptr::eq(*other, slot) && other.endpoints() == Some(ends);
-        self.slots.iter().find(same).is_some()
+        let is_alive = |other: &Slot| !matches!(other.state(), State::Closed | State::TimeWait);
+        let later = self.slots.iter().skip_while(|other| !ptr::eq(*other, slot));
+        later
+            .skip(1)
+            .any(|other| other.endpoints() == Some(ends) && is_alive(other))
     }
 
     fn watch_closing(
