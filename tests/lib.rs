@@ -27,9 +27,6 @@ pub struct Recorder {
 
 impl Report for &mut Recorder {
     fn clause(&mut self, clause: &Clause, outcome: &Outcome) {
-        if std::env::var("DUMP").is_ok() {
-            eprintln!("CLAUSE {clause}: {outcome}");
-        }
         self.clauses.push((*clause, *outcome));
     }
 }

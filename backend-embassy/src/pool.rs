@@ -253,19 +253,25 @@ impl Pool {
 
     /// Arms sockets until the backlog is full or the pool is empty.
     ///
-    /// They are taken in rising order, round and round: a client may send its SYN twice, and the stack gives each copy to the
-    /// first socket that would take it. That has to be the one that took the first copy.
+    /// A client may send its SYN twice, and the stack gives each copy to the first socket that would take it. That has to be the
+    /// one that took the first copy: so sockets are armed in rising order, round and round, and never before one that is half open.
     fn arm(&self, cx: &mut Context<'_>, place: usize, record: &ListenerRecord) {
         let Some(on) = record.on.get() else { return };
-        while self.count(|life| is_armed_for(life, place)) < record.backlog.get() {
+        let mut armed = self.count(|life| is_armed_for(life, place));
+        while armed < record.backlog.get() {
+            let is_half_open = |slot: &Slot| {
+                is_armed_for(slot.life(), place) && slot.state() == State::SynReceived
+            };
+            let start = self.slots.iter().rposition(is_half_open).unwrap_or(0);
             let cursor = record.cursor.get();
             let free = self
-                .free_slot(|index| index >= cursor)
-                .or_else(|| self.free_slot(|_| true));
+                .free_slot(|index| index >= start.max(cursor))
+                .or_else(|| self.free_slot(|index| index >= start));
             let Some((index, slot)) = free else { return };
             record.cursor.set(index + 1);
             slot.arm(cx, place, on);
             self.note_use();
+            armed += 1;
         }
     }
 
@@ -309,7 +315,12 @@ impl Pool {
     fn watch_armed(&self, cx: &mut Context<'_>, slot: &Slot, mut armed: Armed) -> Option<Instant> {
         let now = Instant::now();
         match slot.state() {
-            State::Listen => armed.half_open = None,
+            State::Listen if armed.half_open.is_some() => {
+                // Its client has reset the handshake. Another may be half open on a socket behind it meanwhile.
+                slot.abort(now);
+                return None;
+            }
+            State::Listen => {}
             State::SynReceived => {
                 let limit = ticks(self.options.half_open);
                 let deadline = *armed

@@ -339,7 +339,7 @@ impl Slot {
         }
         let mut socket = self.socket.borrow_mut();
         if socket.send_queue() > 0 && socket.state() != State::Closed {
-            return Some(Instant::now().saturating_add(PROBE));
+            return Some(Instant::now().saturating_add(PROBE * 5));
         }
         socket.set_keep_alive(self.keep_alive);
         self.is_probing.set(false);
