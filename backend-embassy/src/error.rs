@@ -25,7 +25,7 @@ pub enum NetError {
     PortInUse,
     /// The peer did not acknowledge what was sent within the time that a close may take. It was reset.
     CloseTimedOut,
-    /// The port is 0, or the address is one that nobody has.
+    /// Not the address of a peer, which has a port; or not one of this stack, to be reached at.
     InvalidAddress,
     /// A buffer to receive into has no room.
     EmptyBuffer,
@@ -47,7 +47,7 @@ impl fmt::Display for NetError {
             Self::PoolExhausted => "every socket of the pool is in use",
             Self::PortInUse => "the port is in use",
             Self::CloseTimedOut => "the peer did not acknowledge the close in time",
-            Self::InvalidAddress => "not an address of a peer",
+            Self::InvalidAddress => "not an address of a peer, or not one of this stack",
             Self::EmptyBuffer => "the buffer to receive into is empty",
             Self::DatagramTooLong => "the datagram is longer than the socket's buffer",
             Self::InvalidName => "not a host name",

@@ -3,7 +3,6 @@
 use core::future::poll_fn;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use embassy_net::IpListenEndpoint;
 use embedded_io_async::ErrorType;
 use tacket::{AsyncResource, Listener, LocalAddress};
 
@@ -43,7 +42,8 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// [`NetError::PortInUse`] by another listener of this pool, or [`NetError::PoolExhausted`]: there is no socket to arm.
+    /// [`NetError::PortInUse`] by another listener of this pool, [`NetError::PoolExhausted`]: there is no socket to arm, or
+    /// [`NetError::InvalidAddress`]: this stack does not have it, or not yet.
     pub fn bind(net: Net, local: SocketAddr) -> Result<Self, NetError> {
         Self::bind_with_backlog(net, local, net.pool().options.backlog)
     }
@@ -59,13 +59,10 @@ impl TcpListener {
         backlog: usize,
     ) -> Result<Self, NetError> {
         let pool = net.pool();
-        let on = IpListenEndpoint {
-            addr: (!local.ip().is_unspecified()).then(|| local.ip().into()),
-            port: match local.port() {
-                0 => pool.choose_port(),
-                port => port,
-            },
-        };
+        let mut on = pool.local_endpoint(local)?;
+        if on.port == 0 {
+            on.port = pool.choose_port();
+        }
         let place = pool.listen(on, backlog)?;
         Ok(Self { pool, place })
     }

@@ -3,12 +3,13 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::poll_fn;
+use core::net::SocketAddr;
 use core::pin::pin;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use embassy_net::tcp::State;
-use embassy_net::{IpListenEndpoint, Stack};
+use embassy_net::{IpAddress, IpListenEndpoint, Stack};
 use embassy_sync::waitqueue::WakerRegistration;
 use embassy_time::{Instant, Timer};
 
@@ -141,6 +142,11 @@ impl Pool {
         self.task.wake();
     }
 
+    /// To be called when a close becomes a reset.
+    pub(crate) fn note_unclean(&self) {
+        count(&self.counters.unclean);
+    }
+
     fn count(&self, is_counted: impl Fn(Life) -> bool) -> usize {
         self.slots
             .iter()
@@ -168,6 +174,28 @@ impl Pool {
     }
 
     // ------------------------------------------------------------ listening
+
+    /// Where to bind for `local`: one of this stack's addresses, or all.
+    pub(crate) fn local_endpoint(&self, local: SocketAddr) -> Result<IpListenEndpoint, NetError> {
+        let own = match local.ip() {
+            ip if ip.is_unspecified() => None,
+            ip => Some(IpAddress::from(ip)),
+        };
+        let ipv4 = self.stack.config_v4();
+        let ipv6 = self.stack.config_v6();
+        let is_own = |ip| {
+            let ipv4 = ipv4.as_ref().map(|ipv4| ipv4.address.address().into());
+            let ipv6 = ipv6.as_ref().map(|ipv6| ipv6.address.address().into());
+            [ipv4, ipv6].contains(&Some(ip))
+        };
+        match own {
+            Some(ip) if !is_own(ip) => Err(NetError::InvalidAddress),
+            addr => Ok(IpListenEndpoint {
+                addr,
+                port: local.port(),
+            }),
+        }
+    }
 
     /// Starts to listen. Returns the listener's place.
     pub(crate) fn listen(&self, on: IpListenEndpoint, backlog: usize) -> Result<usize, NetError> {
@@ -379,7 +407,7 @@ impl Pool {
             Closing::Goes => return Some(deadline),
             Closing::Done => slot.set_life(Life::Free),
             Closing::GiveUp => {
-                count(&self.counters.unclean);
+                self.note_unclean();
                 slot.abort(Instant::now());
             }
         }

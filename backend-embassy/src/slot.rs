@@ -308,14 +308,9 @@ impl Slot {
     }
 
     /// Ready once everything sent, the end included, was acknowledged, or the connection is gone.
-    pub(crate) fn poll_delivered(&self, cx: &mut Context<'_>) -> Poll<Result<(), NetError>> {
+    pub(crate) fn poll_delivered(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut socket = self.socket.borrow_mut();
-        let _ = ready!(pin!(socket.flush()).poll(cx));
-        // A reset throws the queue away, and the stack calls that flushed.
-        Poll::Ready(match socket.send_queue() {
-            0 => Ok(()),
-            _ => Err(NetError::ConnectionLost),
-        })
+        pin!(socket.flush()).poll(cx).map(|_| ())
     }
 
     /// Throws away what was received; true if there was something.

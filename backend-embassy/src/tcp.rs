@@ -5,7 +5,7 @@ use core::marker::PhantomData;
 use core::mem::replace;
 use core::net::SocketAddr;
 use core::pin::pin;
-use core::task::Poll;
+use core::task::{Poll, ready};
 
 use embassy_time::{Instant, Timer};
 use embedded_io_async::{ErrorType, Read, Write};
@@ -133,8 +133,8 @@ impl AsyncResource for TcpStream {
     ///
     /// # Errors
     ///
-    /// [`NetError::ConnectionLost`]: the peer reset the connection instead, and does not have everything.
-    /// [`NetError::CloseTimedOut`]: it said nothing, and was reset. A connection that was lost before is no error.
+    /// [`NetError::CloseTimedOut`]: the peer said nothing, and was reset. A peer that has reset the connection is no failure
+    /// of a close; a protocol that has to know whether its last data was processed waits for an answer to it.
     ///
     /// # Cancel safety
     ///
@@ -148,14 +148,14 @@ impl AsyncResource for TcpStream {
         let deadline = Instant::now().saturating_add(ticks(pool.options.linger));
         let mut alarm = Timer::at(deadline);
         poll_fn(|cx| {
-            if let Poll::Ready(delivered) = slot.poll_delivered(cx) {
-                return Poll::Ready(delivered);
+            if slot.poll_delivered(cx).is_ready() {
+                return Poll::Ready(Ok(()));
             }
             slot.drain(cx);
             slot.watch_receiving(cx);
-            pin!(&mut alarm)
-                .poll(cx)
-                .map(|()| Err(NetError::CloseTimedOut))
+            ready!(pin!(&mut alarm).poll(cx));
+            pool.note_unclean();
+            Poll::Ready(Err(NetError::CloseTimedOut))
         })
         .await?;
         slot.set_leaving(false);

@@ -64,19 +64,17 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// [`NetError::PortInUse`] by another socket of this pool, or [`NetError::PoolExhausted`]: none is free.
+    /// [`NetError::PortInUse`] by another socket of this pool, [`NetError::PoolExhausted`]: none is free, or
+    /// [`NetError::InvalidAddress`]: this stack does not have it, or not yet.
     pub fn bind(net: Net, local: SocketAddr) -> Result<Self, NetError> {
         let pool: &'static Pool = net.pool();
+        let on = pool.local_endpoint(local)?;
         let mut used = pool.datagrams.iter().filter(|slot| slot.is_used.get());
         if local.port() != 0 && used.any(|slot| slot.endpoint().port == local.port()) {
             return Err(NetError::PortInUse);
         }
         let mut free = pool.datagrams.iter().filter(|slot| !slot.is_used.get());
         let slot = free.next().ok_or_else(|| pool.refuse())?;
-        let on = IpListenEndpoint {
-            addr: (!local.ip().is_unspecified()).then(|| local.ip().into()),
-            port: local.port(),
-        };
         slot.socket
             .borrow_mut()
             .bind(on)

@@ -1,7 +1,13 @@
 //! The contract on two embassy-net stacks, joined by a wire in virtual time.
 
 mod ends;
+mod four_each;
+mod halves;
+mod listening;
+mod pool;
 mod seeds;
+mod tls;
+mod wire;
 
 use tacket_embassy::Options;
 use tacket_embassy::testing::{Impairments, Wire};

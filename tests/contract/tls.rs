@@ -20,13 +20,13 @@ use tacket_tls::rustls::{self, SupportedProtocolVersion};
 use tacket_tls::{ClientConfig, ServerConfig, TlsStream};
 
 /// What both ends of a test need to make TLS of their transports.
-struct Parties {
+pub(crate) struct Parties {
     client: ClientConfig,
     server: ServerConfig,
 }
 
 impl Parties {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let authority = Authority::new();
         Self {
             client: authority.client_config(),
@@ -59,7 +59,7 @@ impl Parties {
     }
 
     /// A client and a server that have not spoken yet.
-    fn pair<L, R>(&self, (left, right): (L, R)) -> (TlsStream<L>, TlsStream<R>) {
+    pub(crate) fn pair<L, R>(&self, (left, right): (L, R)) -> (TlsStream<L>, TlsStream<R>) {
         (
             TlsStream::client(left, &self.client, NAME).expect("a name"),
             TlsStream::server(right, &self.server).expect("a configuration"),
@@ -67,7 +67,7 @@ impl Parties {
     }
 
     /// A client and a server that know each other.
-    async fn acquainted<L: Split, R: Split>(
+    pub(crate) async fn acquainted<L: Split, R: Split>(
         &self,
         transports: (L, R),
     ) -> (TlsStream<L>, TlsStream<R>) {
