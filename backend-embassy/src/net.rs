@@ -63,7 +63,7 @@ impl Net {
     ///
     /// # Cancel safety
     ///
-    /// Safe: what it had not finished waits until it is polled again. It may be run by one task at a time.
+    /// Safe. What it had not finished waits until it is run again. It may be run by one task at a time.
     pub async fn run(self) -> ! {
         self.pool.run().await
     }

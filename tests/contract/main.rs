@@ -17,6 +17,7 @@ mod foreign;
 mod house;
 mod memory;
 mod pipes;
+mod public_types;
 mod runtime;
 mod sources;
 mod staple;
