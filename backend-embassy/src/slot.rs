@@ -2,6 +2,7 @@
 
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::future::poll_fn;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::pin::pin;
 use core::task::{Context, Poll, ready};
@@ -236,51 +237,83 @@ impl Slot {
 
     // ------------------------------------------------------------ bytes
 
-    pub(crate) fn poll_receive(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<Result<usize, NetError>> {
-        if self.receive_over.get() {
-            return Poll::Ready(Ok(0));
-        }
-        let mut socket = self.socket.borrow_mut();
-        match ready!(pin!(socket.read(buf)).poll(cx)) {
-            Ok(0) => {
-                self.receive_over.set(true);
-                Poll::Ready(Ok(0))
-            }
-            Ok(count) => Poll::Ready(Ok(count)),
-            Err(_) => Poll::Ready(Err(NetError::ConnectionLost)),
+    pub(crate) async fn receive_some(&self, buf: &mut [u8]) -> Result<usize, NetError> {
+        match buf.is_empty() {
+            true => Err(NetError::EmptyBuffer),
+            false => self.read(buf).await,
         }
     }
 
-    pub(crate) fn poll_send(
-        &self,
-        cx: &mut Context<'_>,
-        data: &[u8],
-    ) -> Poll<Result<usize, NetError>> {
-        self.check_sending()?;
+    /// The same, but an empty buffer receives nothing.
+    pub(crate) async fn read(&self, buf: &mut [u8]) -> Result<usize, NetError> {
+        poll_fn(|cx| {
+            if self.receive_over.get() || buf.is_empty() {
+                return Poll::Ready(Ok(0));
+            }
+            let mut socket = self.socket.borrow_mut();
+            let received = ready!(pin!(socket.read(buf)).poll(cx));
+            if received == Ok(0) {
+                self.receive_over.set(true);
+            }
+            Poll::Ready(received.map_err(|_| NetError::ConnectionLost))
+        })
+        .await
+    }
+
+    pub(crate) async fn send_some(&self, data: &[u8]) -> Result<usize, NetError> {
+        poll_fn(|cx| self.poll_send(cx, data)).await
+    }
+
+    /// Sends all of `data`, and moves its start past each byte as it is taken.
+    pub(crate) async fn send_rest(&self, data: &mut &[u8]) -> Result<(), NetError> {
+        poll_fn(|cx| {
+            loop {
+                let count = ready!(self.poll_send(cx, data))?;
+                *data = data.get(count..).unwrap_or_default();
+                if data.is_empty() {
+                    return Poll::Ready(Ok(())); // the stack has it, which is all that a flush is for
+                }
+            }
+        })
+        .await
+    }
+
+    fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, NetError>> {
+        if self.send_over.get() {
+            return Poll::Ready(Err(NetError::Closed));
+        }
         if data.is_empty() {
-            return Poll::Ready(Ok(0)); // the stack would wait for ever
+            return Poll::Ready(self.check_sending().map(|()| 0)); // the stack would wait for ever
         }
         let mut socket = self.socket.borrow_mut();
         let sent = ready!(pin!(socket.write(data)).poll(cx));
-        if !self.is_probing.replace(true) {
+        if !self.is_probing.get() {
+            self.is_probing.set(true);
             socket.set_keep_alive(Some(PROBE));
             self.task.wake();
         }
         Poll::Ready(sent.map_err(|_| NetError::ConnectionLost))
     }
 
-    /// Ready when bytes can be sent, or never again.
-    pub(crate) fn poll_might_send(&self, cx: &mut Context<'_>) -> Poll<Result<(), NetError>> {
-        self.check_sending()?;
-        self.poll_writable(cx).map(Ok)
+    /// Waits until bytes can be sent, or never again.
+    pub(crate) async fn might_send(&self) -> Result<(), NetError> {
+        poll_fn(|cx| {
+            self.check_sending()?;
+            self.poll_writable(cx).map(Ok)
+        })
+        .await
+    }
+
+    /// The stack takes everything at once; there is only to say whether it still has it.
+    pub(crate) fn flush(&self) -> Result<(), NetError> {
+        match self.check_sending() {
+            Err(NetError::Closed) => Ok(()),
+            result => result,
+        }
     }
 
     /// What any send would meet now.
-    pub(crate) fn check_sending(&self) -> Result<(), NetError> {
+    fn check_sending(&self) -> Result<(), NetError> {
         if self.send_over.get() {
             Err(NetError::Closed)
         } else if self.socket.borrow().may_send() {

@@ -287,25 +287,26 @@ impl ErrorType for TcpReceiving<'_> {
 
 impl Write for TcpSending<'_> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, NetError> {
-        poll_fn(|cx| self.slot.poll_send(cx, buf)).await
+        self.slot.send_some(buf).await
     }
 
     /// The stack has everything. It does not wait for the peer to have it.
     async fn flush(&mut self) -> Result<(), NetError> {
-        match self.slot.check_sending() {
-            Err(NetError::Closed) => Ok(()),
-            result => result,
-        }
+        self.slot.flush()
     }
 
     async fn write_all(&mut self, buf: &[u8]) -> Result<(), NetError> {
-        self.send_all(buf).await
+        self.slot.send_rest(&mut &*buf).await
     }
 }
 
 impl SendStream for TcpSending<'_> {
+    async fn send_rest(&mut self, data: &mut &[u8]) -> Result<(), NetError> {
+        self.slot.send_rest(data).await
+    }
+
     async fn wait_send_all_might_not_block(&mut self) -> Result<(), NetError> {
-        poll_fn(|cx| self.slot.poll_might_send(cx)).await
+        self.slot.might_send().await
     }
 }
 
@@ -317,57 +318,55 @@ impl HalfCloseable for TcpSending<'_> {
 
 impl Read for TcpReceiving<'_> {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, NetError> {
-        if buf.is_empty() {
-            Ok(0)
-        } else {
-            self.receive_some(buf).await
-        }
+        self.slot.read(buf).await
     }
 }
 
 impl ReceiveStream for TcpReceiving<'_> {
     async fn receive_some(&mut self, buf: &mut [u8]) -> Result<usize, NetError> {
-        if buf.is_empty() {
-            return Err(NetError::EmptyBuffer);
-        }
-        poll_fn(|cx| self.slot.poll_receive(cx, buf)).await
+        self.slot.receive_some(buf).await
     }
 }
 
 impl Write for TcpStream {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, NetError> {
-        self.split().0.write(buf).await
+        self.handle.slot.send_some(buf).await
     }
 
+    /// The stack has everything. It does not wait for the peer to have it.
     async fn flush(&mut self) -> Result<(), NetError> {
-        self.split().0.flush().await
+        self.handle.slot.flush()
     }
 
     async fn write_all(&mut self, buf: &[u8]) -> Result<(), NetError> {
-        self.split().0.write_all(buf).await
+        self.handle.slot.send_rest(&mut &*buf).await
     }
 }
 
 impl SendStream for TcpStream {
+    async fn send_rest(&mut self, data: &mut &[u8]) -> Result<(), NetError> {
+        self.handle.slot.send_rest(data).await
+    }
+
     async fn wait_send_all_might_not_block(&mut self) -> Result<(), NetError> {
-        self.split().0.wait_send_all_might_not_block().await
+        self.handle.slot.might_send().await
     }
 }
 
 impl HalfCloseable for TcpStream {
     async fn send_eof(&mut self) -> Result<(), NetError> {
-        self.split().0.send_eof().await
+        self.handle.slot.send_eof()
     }
 }
 
 impl Read for TcpStream {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, NetError> {
-        self.split().1.read(buf).await
+        self.handle.slot.read(buf).await
     }
 }
 
 impl ReceiveStream for TcpStream {
     async fn receive_some(&mut self, buf: &mut [u8]) -> Result<usize, NetError> {
-        self.split().1.receive_some(buf).await
+        self.handle.slot.receive_some(buf).await
     }
 }
