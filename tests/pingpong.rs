@@ -1,6 +1,6 @@
 //! A ping-pong of 64 bytes between two tasks over TCP.
 
-use tacket::{AsyncResource, Listener as _, ReceiveStream, SendStream};
+use tacket::{AsyncResource, Listener as _, LocalAddress as _, ReceiveStream, SendStream};
 use tacket_std::{IoError, TaskGroup, TcpListener, TcpStream};
 
 /// The length of a ball.

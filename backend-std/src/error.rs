@@ -10,7 +10,7 @@ use tacket::{Error, Fault};
 /// What failed, what that means, and what the operating system said.
 ///
 /// ```
-/// use tacket::{Error as _, Fault};
+/// use tacket::LocalAddress;
 /// use tacket_std::TcpListener;
 ///
 /// let first = TcpListener::bind("127.0.0.1:0".parse()?)?;

@@ -6,7 +6,7 @@
 //! Linux is what the tests run on. macOS and FreeBSD share its code paths; on Windows there are no pipes yet.
 //!
 //! ```
-//! use tacket::{AsyncResource, Listener, ReceiveStream, SendStream};
+//! use tacket::{AsyncResource, Listener, LocalAddress, ReceiveStream, SendStream};
 //! use tacket_std::{IoError, TaskGroup, TcpListener, TcpStream};
 //!
 //! tacket_std::run(async {

@@ -9,7 +9,7 @@ use std::net::Shutdown;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use socket2::SockRef;
-use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
+use tacket::{AsyncResource, HalfCloseable, LocalAddress, ReceiveStream, SendStream, Split};
 
 use crate::endpoint::Endpoint;
 use crate::error::{IoError, Operation, is_ignorable_on_accept};
@@ -269,6 +269,7 @@ impl ReceiveStream for TcpStream {
 /// A TCP port that accepts connections.
 ///
 /// ```
+/// use tacket::LocalAddress;
 /// use tacket_std::TcpListener;
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0".parse()?)?; // port 0: the system chooses
@@ -295,17 +296,12 @@ impl TcpListener {
             .map(|source| Self { source })
             .map_err(|error| IoError::new(Operation::Bind(address), error))
     }
+}
 
-    /// The address it listens on.
-    ///
-    /// # Errors
-    ///
-    /// The system does not know it.
-    pub fn local_addr(&self) -> Result<SocketAddr, IoError> {
-        self.source
-            .io()
-            .local_addr()
-            .map_err(|error| IoError::new(Operation::Address, error))
+impl LocalAddress for TcpListener {
+    fn local_addr(&self) -> Result<SocketAddr, IoError> {
+        let address = self.source.io().local_addr();
+        address.map_err(|error| IoError::new(Operation::Address, error))
     }
 }
 

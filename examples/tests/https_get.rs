@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::{env, fs, process};
 
-use tacket::{Listener as _, Stream, timeout};
+use tacket::{Listener as _, LocalAddress as _, Stream, timeout};
 use tacket_examples::http::ConnectRequest;
 use tacket_examples::relay;
 use tacket_std::{MonotonicClock, TcpListener, TcpStream};

@@ -10,8 +10,8 @@ use tacket::testing::{
     DropPoint, Makers, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
 };
 use tacket::{
-    AsyncResource, Clock as _, Error as _, Fault, HalfCloseable, Listener as _, ReceiveStream,
-    SendStream, Split, timeout,
+    AsyncResource, Clock as _, Error as _, Fault, HalfCloseable, Listener as _, LocalAddress as _,
+    ReceiveStream, SendStream, Split, timeout,
 };
 use tacket_std::{IoError, MonotonicClock, TcpListener, TcpStream};
 use tacket_tests::{Patience, examine};

@@ -13,7 +13,7 @@ use tacket::testing::{
     Makers, MemoryPair, MemoryStream, check_half_closeable_stream, check_one_way_stream,
     check_two_way_stream,
 };
-use tacket::{Listener as _, SendStream as _, Split, Stream, timeout};
+use tacket::{Listener as _, LocalAddress as _, SendStream as _, Split, Stream, timeout};
 use tacket_std::{MonotonicClock, TcpListener, TcpStream};
 use tacket_tests::{Authority, NAME, Patience, examine};
 use tacket_tls::rustls::{self, SupportedProtocolVersion};

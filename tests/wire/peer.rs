@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
-use tacket::Listener as _;
+use tacket::{Listener as _, LocalAddress as _};
 use tacket_std::{TcpListener, TcpStream};
 
 /// The bound on each wait. A peer that is left alone ends itself a little earlier.

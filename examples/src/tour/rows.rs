@@ -6,7 +6,7 @@ use core::time::Duration;
 use clap::ValueEnum;
 use futures_util::future::try_join;
 use tacket::testing::{MemoryPair, MemoryPipe};
-use tacket::{Listener as _, StapledStream, Stream};
+use tacket::{Listener as _, LocalAddress as _, StapledStream, Stream};
 use tacket_std::{IoError, TcpListener, TcpStream};
 
 use crate::tls_rows;

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use futures_util::future::try_join;
-use tacket::Listener as _;
+use tacket::{Listener as _, LocalAddress as _};
 use tacket_examples::http;
 use tacket_std::{TaskGroup, TcpListener, TcpStream};
 use tacket_tls::TlsStream;
