@@ -26,16 +26,19 @@ pub struct IoError {
 }
 
 /// What was being done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) enum Operation {
     Run,
+    Resolve(Box<str>),
     Connect(SocketAddr),
+    Listen(SocketAddr),
     Bind(SocketAddr),
     Address,
     Accept,
     #[cfg(unix)]
     Open(&'static str),
     Send,
+    SendTo(SocketAddr),
     Receive,
     SendEof,
 }
@@ -44,8 +47,8 @@ impl IoError {
     /// An error of the operating system, met in `operation`.
     pub(crate) fn new(operation: Operation, cause: io::Error) -> Self {
         Self {
+            fault: fault_of(&operation, &cause),
             operation,
-            fault: fault_of(operation, &cause),
             cause: Some(cause),
         }
     }
@@ -70,13 +73,16 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run => f.write_str("running the event loop"),
+            Self::Resolve(host) => write!(f, "resolving {host:?}"),
             Self::Connect(address) => write!(f, "connecting to {address}"),
-            Self::Bind(address) => write!(f, "listening on {address}"),
+            Self::Listen(address) => write!(f, "listening on {address}"),
+            Self::Bind(address) => write!(f, "binding to {address}"),
             Self::Address => f.write_str("asking for the address"),
             Self::Accept => f.write_str("accepting"),
             #[cfg(unix)]
             Self::Open(what) => write!(f, "opening {what}"),
             Self::Send => f.write_str("sending"),
+            Self::SendTo(address) => write!(f, "sending to {address}"),
             Self::Receive => f.write_str("receiving"),
             Self::SendEof => f.write_str("ending the stream"),
         }
@@ -138,7 +144,7 @@ impl From<Cause> for io::Error {
     }
 }
 
-fn fault_of(operation: Operation, cause: &io::Error) -> Fault {
+fn fault_of(operation: &Operation, cause: &io::Error) -> Fault {
     use io::ErrorKind as Kind;
     if is_capacity(cause) {
         return Fault::Capacity;
@@ -146,11 +152,27 @@ fn fault_of(operation: Operation, cause: &io::Error) -> Fault {
     match (operation, cause.kind()) {
         (_, Kind::InvalidInput) => Fault::InvalidInput,
         (_, Kind::Unsupported) => Fault::Unsupported,
-        (Operation::Connect(_) | Operation::Send | Operation::Receive | Operation::SendEof, _) => {
-            Fault::Broken
-        }
+        (Operation::Resolve(_), Kind::WouldBlock) => Fault::Capacity, // no thread left
+        (Operation::SendTo(_), _) if is_too_long(cause) => Fault::InvalidInput,
+        (
+            Operation::Connect(_)
+            | Operation::Send
+            | Operation::SendTo(_)
+            | Operation::Receive
+            | Operation::SendEof,
+            _,
+        ) => Fault::Broken,
         _ => Fault::Other,
     }
+}
+
+/// The datagram is longer than any can be.
+fn is_too_long(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let code = libc::EMSGSIZE;
+    #[cfg(windows)]
+    let code = 10040; // WSAEMSGSIZE
+    error.raw_os_error() == Some(code)
 }
 
 /// The process or the system is out of descriptors or buffers; that can pass.

@@ -3,6 +3,9 @@
 //! [`run`] drives a future on the calling thread; [`TaskGroup`] runs several inside it. Everything belongs to the thread that
 //! made it, and nothing here locks, or allocates, for an operation.
 //!
+//! [`Net`] is all of it as a [`tacket::Network`], for programs that run on a microcontroller too; what it gives out,
+//! [`TcpStream`], [`TcpListener`] and [`UdpSocket`], can be made without it. Only a lookup of a name allocates, and starts a thread.
+//!
 //! Linux is what the tests run on. macOS and FreeBSD share its code paths; on Windows there are no pipes yet.
 //!
 //! ```
@@ -34,19 +37,24 @@ extern crate alloc;
 mod clock;
 mod endpoint;
 mod error;
+mod net;
 #[cfg(unix)]
 mod pipe;
 mod reactor;
+mod resolve;
 mod run;
 mod task_group;
 mod tcp;
 mod timer;
+mod udp;
 mod wake;
 
 pub use clock::MonotonicClock;
 pub use error::IoError;
+pub use net::Net;
 #[cfg(unix)]
 pub use pipe::{PipeReceiveStream, PipeSendStream};
 pub use run::run;
 pub use task_group::TaskGroup;
 pub use tcp::{TcpListener, TcpReceiving, TcpSending, TcpStream};
+pub use udp::{UdpReceiving, UdpSending, UdpSocket};

@@ -294,7 +294,7 @@ impl TcpListener {
         mio::net::TcpListener::bind(address)
             .and_then(|listener| Source::new(listener, true))
             .map(|source| Self { source })
-            .map_err(|error| IoError::new(Operation::Bind(address), error))
+            .map_err(|error| IoError::new(Operation::Listen(address), error))
     }
 }
 
