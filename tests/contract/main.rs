@@ -16,6 +16,7 @@ mod embassy;
 mod foreign;
 mod house;
 mod memory;
+mod network;
 mod pipes;
 mod public_types;
 mod runtime;

@@ -1,10 +1,11 @@
 //! Asks a device.
 
 use core::fmt;
+use core::net::SocketAddr;
 use core::num::NonZeroU16;
 
 use futures_util::future::try_join;
-use tacket::{HalfCloseable, ReceiveStream, SendStream, Stream};
+use tacket::{Connect, HalfCloseable, ReceiveStream, SendStream, Stream};
 
 use super::frame::{FrameError, FrameReader};
 use super::message::{Entry, Name, Refusal, Request, Response, Sample};
@@ -66,6 +67,22 @@ impl<S: Stream> Client<S> {
             requests: 0,
             awaiting_reply: false,
         }
+    }
+
+    /// Connects to the device at `peer`, and starts a session.
+    ///
+    /// # Errors
+    ///
+    /// Those of the network.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. A dropped attempt is given up.
+    pub async fn connect<N: Connect<Stream = S>>(
+        network: &N,
+        peer: SocketAddr,
+    ) -> Result<Self, N::Error> {
+        network.connect(peer).await.map(Self::new)
     }
 
     /// Calls `each` with every reading of the device, in its order, and returns how many there are.

@@ -1,7 +1,7 @@
 //! A small device that tells its readings and takes settings.
 //!
 //! From the top down: [`session`] is a whole conversation; a [`Client`] asks, [`serve`] answers for a [`Device`]; they speak
-//! [`Request`]s and [`Response`]s, each in one [`Frame`].
+//! [`Request`]s and [`Response`]s, each in one [`Frame`]. Over a network, [`Client::connect`] and [`listen`] find each other.
 //!
 //! ```text
 //! frame:     length of the payload (u16), kind (u8), payload: at most 64 bytes; numbers are big-endian
@@ -33,6 +33,7 @@ mod device;
 mod frame;
 mod message;
 mod server;
+mod service;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -42,4 +43,5 @@ pub use device::{Device, Thermostat};
 pub use frame::{EncodedFrame, Frame, FrameError, FrameReader, MAX_PAYLOAD};
 pub use message::{Access, Entry, Name, Refusal, Request, Response, Sample};
 pub use server::{ServeError, Served, serve};
+pub use service::{ServerEvent, listen, serve_clients};
 pub use session::{SessionError, Summary, session};
