@@ -49,7 +49,6 @@ fn clients_that_find_no_armed_socket_are_refused_until_one_is_free() {
     });
 }
 
-/// Covers LIS-03.
 #[test]
 fn clients_are_accepted_in_the_order_in_which_they_came() {
     let (wire, client, server) = four_each(Options::new().backlog(3));
@@ -101,7 +100,6 @@ fn a_flood_of_half_open_connections_passes() {
     });
 }
 
-/// Covers LIS-05.
 #[test]
 fn no_connection_is_lost_when_accept_is_dropped_at_any_poll() {
     let (wire, client, server) = four_each(Options::new());

@@ -4,12 +4,17 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use tacket::{Network, SendStream as _};
+use tacket::{Clock, Network, SendStream as _};
 use tacket_examples::telemetry::{Client, ServeError, ServerEvent, Thermostat, listen, session};
 
 use super::{Ends, on_both, on_embassy, on_std};
 
-/// Covers LIS-07 and LIS-12.
+async fn pause(clock: &impl Clock) {
+    clock
+        .sleep_until(clock.now() + Duration::from_millis(50))
+        .await;
+}
+
 #[test]
 fn a_device_serves_its_clients_one_after_the_other_and_the_bad_ones_too() {
     async fn claim<N: Network>(ends: &Ends<N>) {
@@ -22,6 +27,7 @@ fn a_device_serves_its_clients_one_after_the_other_and_the_bad_ones_too() {
         let clients = async {
             let mut bad = ends.client.connect(address).await.expect("connects");
             bad.send_all(&[0]).await.expect("sends");
+            pause(&ends.client).await; // a connection that is reset before it is accepted is passed over
             drop(bad);
             let client = Client::connect(&ends.client, address).await;
             let mut client = client.expect("connects");
@@ -32,11 +38,7 @@ fn a_device_serves_its_clients_one_after_the_other_and_the_bad_ones_too() {
             client.close().await.expect("closes");
             let stream = ends.client.connect(address).await.expect("connects");
             let summary = session(stream, &ends.client).await.expect("a thermostat");
-            // The server closes after its client.
-            let clock = &ends.client;
-            clock
-                .sleep_until(clock.now() + Duration::from_millis(50))
-                .await;
+            pause(&ends.client).await; // the server closes after its client
             summary
         };
         let Either::Right((summary, _)) = select(pin!(serving), pin!(clients)).await else {
