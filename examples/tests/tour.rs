@@ -5,10 +5,11 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
-const ROWS: [&str; 7] = [
+const ROWS: [&str; 8] = [
     "memory",
     "stapled",
     "tcp",
+    "embassy",
     "pipes",
     "tls",
     "tls-in-tls",
@@ -144,7 +145,7 @@ fn a_child_that_does_not_exist_is_named_and_the_other_rows_go_on() {
         assert!(failed.contains(program));
     }
     assert!(line(&output, "tls").ends_with(" verified"));
-    assert!(stderr(&output).contains("2 of 7 rows failed"));
+    assert!(stderr(&output).contains("2 of 8 rows failed"));
 }
 
 #[test]

@@ -6,7 +6,9 @@ use core::time::Duration;
 use clap::ValueEnum;
 use futures_util::future::try_join;
 use tacket::testing::{MemoryPair, MemoryPipe};
-use tacket::{Listener as _, LocalAddress as _, StapledStream, Stream};
+use tacket::{Connect as _, Listen as _, Listener as _, LocalAddress as _, StapledStream, Stream};
+use tacket_embassy::NetError;
+use tacket_embassy::testing::{Impairments, Side, Wire};
 use tacket_std::{IoError, TcpListener, TcpStream};
 
 use crate::tls_rows;
@@ -21,6 +23,8 @@ pub(crate) enum Row {
     Stapled,
     /// TCP on this machine
     Tcp,
+    /// TCP between two microcontroller network stacks in this process
+    Embassy,
     /// The pipes of a child process, stapled
     Pipes,
     /// TLS over TCP
@@ -37,6 +41,7 @@ impl Row {
             Self::Memory => "memory",
             Self::Stapled => "stapled",
             Self::Tcp => "tcp",
+            Self::Embassy => "embassy",
             Self::Pipes => "pipes",
             Self::Tls => "tls",
             Self::TlsInTls => "tls-in-tls",
@@ -50,6 +55,7 @@ impl Row {
             Self::Memory => &["echo, telemetry", "memory pair"],
             Self::Stapled => &["echo, telemetry", "StapledStream", "memory pipes"],
             Self::Tcp => &["echo, telemetry", "TCP"],
+            Self::Embassy => &["echo, telemetry", "TCP of embassy-net", "wire in memory"],
             Self::Pipes => &["echo, telemetry", "StapledStream", "child's pipes"],
             Self::Tls => &["echo, telemetry", "TLS", "TCP"],
             Self::TlsInTls => &["echo, telemetry", "TLS", "tunnel", "TLS", "TCP"],
@@ -63,6 +69,7 @@ impl Row {
             Self::Memory => memory(visit).await,
             Self::Stapled => stapled(visit).await,
             Self::Tcp => tcp(visit).await,
+            Self::Embassy => embassy(visit),
             Self::Pipes => pipes(visit).await,
             Self::Tls => tls_rows::tls(visit).await,
             Self::TlsInTls => tls_rows::tls_in_tls(visit).await,
@@ -111,6 +118,28 @@ async fn tcp(visit: &Visit<'_>) -> Result<Duration, Failure> {
     visit.telemetry(client, server).await?;
     let (client, server) = connect(&mut listener).await?;
     visit.echo(client, server).await
+}
+
+/// The wire drives both stacks, and what runs on them, in its own time. Only the measured time is that of this machine.
+fn embassy(visit: &Visit<'_>) -> Result<Duration, Failure> {
+    const BUFFER: usize = 16 * 1024;
+    let wire = Wire::new(1, Impairments::none());
+    let client = wire.net::<2, BUFFER, BUFFER, 0>(Side::Left, tacket_embassy::Options::new());
+    let server = wire.net::<2, BUFFER, BUFFER, 0>(Side::Right, tacket_embassy::Options::new());
+    wire.run(async {
+        let there = Side::Right.port(7);
+        let mut listener = server.listen(there).await.map_err(on_embassy)?;
+        let connection = try_join(client.connect(there), listener.accept()).await;
+        let (near, far) = connection.map_err(on_embassy)?;
+        Visit::telemetry_by(&client, near, far).await?;
+        let connection = try_join(client.connect(there), listener.accept()).await;
+        let (near, far) = connection.map_err(on_embassy)?;
+        visit.echo(near, far).await
+    })
+}
+
+fn on_embassy(error: NetError) -> Failure {
+    Failure::new("network stack", error)
 }
 
 /// On this machine, wherever there is room.

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::path::Path;
 
 use futures_util::future::try_join;
-use tacket::{Clock as _, Stream};
+use tacket::{Clock, Stream};
 use tacket_examples::echo;
 use tacket_examples::telemetry::{self, Summary, Thermostat};
 use tacket_std::{IoError, MonotonicClock};
@@ -61,12 +61,25 @@ impl Visit<'_> {
         client: impl Stream,
         server: impl Stream,
     ) -> Result<(), Failure> {
+        Self::telemetry_by(&self.clock, client, server).await
+    }
+
+    /// The same, by another clock.
+    pub(crate) async fn telemetry_by(
+        clock: &impl Clock,
+        client: impl Stream,
+        server: impl Stream,
+    ) -> Result<(), Failure> {
         let mut thermostat = Thermostat::new();
+        let asking = async {
+            let summary = telemetry::session(client, clock).await;
+            summary.map_err(|error| Failure::new("telemetry client", error))
+        };
         let serving = async {
-            let served = telemetry::serve(server, &mut thermostat, &self.clock).await;
+            let served = telemetry::serve(server, &mut thermostat, clock).await;
             served.map_err(|error| Failure::new("telemetry server", error))
         };
-        let (summary, served) = try_join(self.telemetry_client(client), serving).await?;
+        let (summary, served) = try_join(asking, serving).await?;
         if (summary.requests, summary.samples) == (served.requests, served.samples) {
             return Ok(());
         }
