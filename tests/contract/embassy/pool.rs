@@ -244,6 +244,30 @@ fn a_silent_peer_is_a_broken_connection_after_the_chosen_time() {
     });
 }
 
+/// Its window is closed for much longer than a peer may be silent.
+#[test]
+fn a_reader_that_sleeps_for_an_hour_loses_nothing() {
+    let (wire, client, server) = four_each(Options::new());
+    wire.run(async {
+        let mut listener = listen(server);
+        let (mut left, mut right) = pair(client, &mut listener).await;
+        let sending = async {
+            left.send_all(&[5; 10_000]).await.expect("sends");
+            left.close().await.expect("closes");
+        };
+        let receiving = async {
+            let (mut total, mut buf) = (0, [0; 100]);
+            sleep(3_600_000).await;
+            while let count @ 1.. = right.receive_some(&mut buf).await.expect("data") {
+                total += count;
+            }
+            right.close().await.expect("closes");
+            total
+        };
+        assert_eq!(join(sending, receiving).await.1, 10_000);
+    });
+}
+
 /// The marks are kept when the sockets return.
 #[test]
 fn the_ledger_starts_empty_and_keeps_its_marks() {
