@@ -1,6 +1,6 @@
 //! Tacket on a microcontroller: sockets on embassy-net that keep the contract, without a heap.
 //!
-//! A [`PoolStorage`] in a `static` is all the memory there is: the sockets, their buffers, and what is known of them. [`Net::new`]
+//! A [`PoolStorage`] and a [`PoolState`] in `static`s are all the memory there is: buffers, and what is known of the sockets. [`Net::new`]
 //! makes the sockets on a stack, once, and they are never dropped: connecting, accepting, and closes that are still being
 //! acknowledged draw from the same pool, and a pool that is empty is [`NetError::PoolExhausted`], not a panic.
 //! [`Net`] is then a [`Network`](tacket::Network) like that of the desktop, so protocols connect and serve with the same source.
@@ -38,7 +38,7 @@ pub use error::NetError;
 pub use listener::TcpListener;
 pub use net::Net;
 pub use options::Options;
-pub use storage::PoolStorage;
+pub use storage::{PoolState, PoolStorage};
 pub use tcp::{TcpReceiving, TcpSending, TcpStream};
 pub use udp::{UdpReceiving, UdpSending, UdpSocket};
 pub use usage::Usage;

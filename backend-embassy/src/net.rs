@@ -9,7 +9,8 @@ use tacket::{Bind, Clock, Connect, Listen, Resolve};
 
 use crate::pool::Pool;
 use crate::{
-    EmbassyClock, NetError, Options, PoolStorage, TcpListener, TcpStream, UdpSocket, Usage, resolve,
+    EmbassyClock, NetError, Options, PoolState, PoolStorage, TcpListener, TcpStream, UdpSocket,
+    Usage, resolve,
 };
 
 /// A network: an embassy-net stack, and the pool of sockets on it. Copies are handles to the same.
@@ -20,14 +21,17 @@ use crate::{
 /// ```no_run
 /// # // Without a time driver this links nowhere.
 /// use embassy_net::Stack;
-/// use static_cell::StaticCell;
-/// use tacket_embassy::{Net, Options, PoolStorage};
+/// use static_cell::{ConstStaticCell, StaticCell};
+/// use tacket_embassy::{Net, Options, PoolState, PoolStorage};
 ///
-/// static STORAGE: StaticCell<PoolStorage<4, 1536, 1536>> = StaticCell::new();
+/// /// Four TCP sockets of 3 KiB each.
+/// static STORAGE: ConstStaticCell<PoolStorage<4, 1536, 1536>> =
+///     ConstStaticCell::new(PoolStorage::new());
+/// static STATE: StaticCell<PoolState<4>> = StaticCell::new();
 ///
 /// fn network(stack: Stack<'static>) -> Net {
-///     let storage = STORAGE.init_with(PoolStorage::new);
-///     Net::new(stack, storage, Options::new()) // now spawn a task that runs `net.run()`
+///     let state = STATE.init(PoolState::new());
+///     Net::new(stack, STORAGE.take(), state, Options::new()) // now spawn a task that runs `net.run()`
 /// }
 /// ```
 #[derive(Clone, Copy, Debug)]
@@ -36,23 +40,23 @@ pub struct Net {
 }
 
 impl Net {
-    /// Makes the sockets of `storage` on `stack`.
+    /// Makes the sockets of a pool on `stack`, over the buffers in `storage`.
     ///
-    /// They stay there for ever, and so nothing of the network has to be allocated later.
+    /// They stay there for ever, and so nothing of the network has to be allocated later. The stack needs a place for each
+    /// socket: `StackResources<{ TCP + UDP + 1 }>`, where 1 is for the resolver of names (and another 1 is for DHCP, if that is used).
     ///
     /// # Panics
     ///
-    /// If the `StackResources` of `stack` have fewer free places than `storage` has sockets.
+    /// If `stack` has fewer free places.
     pub fn new<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>(
         stack: Stack<'static>,
         storage: &'static mut PoolStorage<TCP, RX, TX, UDP>,
+        state: &'static mut PoolState<TCP, UDP>,
         options: Options,
     ) -> Self {
-        storage.make_net(stack, options)
-    }
-
-    pub(crate) const fn over(pool: &'static Pool) -> Self {
-        Self { pool }
+        Self {
+            pool: state.fill(stack, storage, options),
+        }
     }
 
     pub(crate) const fn pool(self) -> &'static Pool {

@@ -8,84 +8,95 @@ use embassy_net::tcp::TcpSocket;
 use embassy_net::udp::PacketMetadata;
 use heapless::Vec;
 
+use crate::Options;
 use crate::clock::ticks;
 use crate::pool::{ListenerRecord, Pool, Wake};
 use crate::slot::Slot;
 use crate::udp::DatagramSlot;
 use crate::usage::Counters;
-use crate::{Net, Options};
 
 /// How many datagrams a socket keeps in each direction, if their bytes fit.
 const DATAGRAMS: usize = 8;
 
-/// The memory of a pool: `TCP` sockets with `RX` bytes to receive into and `TX` bytes to send from each, and `UDP` sockets with
-/// buffers of the same sizes, for 8 datagrams each way.
+/// The buffers of a pool: of `TCP` sockets with `RX` bytes to receive into and `TX` bytes to send from each, and of `UDP` sockets
+/// with as many bytes each way, for up to 8 datagrams.
 ///
-/// It is meant for a `static`, for instance in a `StaticCell` of the crate `static_cell`, made there by its `init_with`; and it
-/// is all the memory that the pool has. The stack needs a place for each socket: `StackResources<{ TCP + UDP + 1 }>`, where 1
-/// is for the resolver of names (and another 1 is for DHCP, if that is used).
-///
-/// ```
-/// use tacket_embassy::PoolStorage;
-///
-/// let bytes = size_of::<PoolStorage<4, 1536, 1536>>();
-/// # #[cfg(target_pointer_width = "64")]
-/// assert!(bytes < 4 * (1536 + 1536 + 250) + 250);
-/// ```
+/// It is meant for a `static`: a `ConstStaticCell` of the crate `static_cell`, so that it is never on the stack. An example is at
+/// [`Net`](crate::Net).
 pub struct PoolStorage<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize = 0> {
-    receive: [[u8; RX]; TCP],
-    send: [[u8; TX]; TCP],
-    task: Wake,
-    slots: Vec<Slot, TCP>,
-    listeners: [ListenerRecord; TCP],
-    datagram_buffers: [DatagramBuffers<RX, TX>; UDP],
-    datagrams: Vec<DatagramSlot, UDP>,
-    pool: Option<Pool>,
+    tcp: [Buffers<RX, TX>; TCP],
+    udp: [(Metadata, Buffers<RX, TX>); UDP],
 }
 
-struct DatagramBuffers<const RX: usize, const TX: usize> {
-    receive_meta: [PacketMetadata; DATAGRAMS],
+struct Buffers<const RX: usize, const TX: usize> {
     receive: [u8; RX],
-    send_meta: [PacketMetadata; DATAGRAMS],
     send: [u8; TX],
+}
+
+struct Metadata {
+    receive: [PacketMetadata; DATAGRAMS],
+    send: [PacketMetadata; DATAGRAMS],
 }
 
 impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
     PoolStorage<TCP, RX, TX, UDP>
 {
-    /// The memory, unused.
+    /// The buffers, empty.
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            receive: [[0; RX]; TCP],
-            send: [[0; TX]; TCP],
+            tcp: [const { Buffers::new() }; TCP],
+            udp: [const { (Metadata::new(), Buffers::new()) }; UDP],
+        }
+    }
+}
+
+/// What a pool knows of its `TCP` and `UDP` sockets: some 200 bytes for each.
+///
+/// It is meant for a `static` too, a `StaticCell`. An example is at [`Net`](crate::Net).
+pub struct PoolState<const TCP: usize, const UDP: usize = 0> {
+    task: Wake,
+    slots: Vec<Slot, TCP>,
+    listeners: [ListenerRecord; TCP],
+    datagrams: Vec<DatagramSlot, UDP>,
+    pool: Option<Pool>,
+}
+
+impl<const TCP: usize, const UDP: usize> PoolState<TCP, UDP> {
+    /// Without sockets yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
             task: Wake::new(),
             slots: Vec::new(),
             listeners: [const { ListenerRecord::new() }; TCP],
-            datagram_buffers: [const { DatagramBuffers::new() }; UDP],
             datagrams: Vec::new(),
             pool: None,
         }
     }
 
     /// Makes the sockets.
-    pub(crate) fn make_net(&'static mut self, stack: Stack<'static>, options: Options) -> Net {
+    pub(crate) fn fill<const RX: usize, const TX: usize>(
+        &'static mut self,
+        stack: Stack<'static>,
+        storage: &'static mut PoolStorage<TCP, RX, TX, UDP>,
+        options: Options,
+    ) -> &'static Pool {
         let silence = options.silence.map(ticks);
-        for (receive, send) in self.receive.iter_mut().zip(&mut self.send) {
+        for Buffers { receive, send } in &mut storage.tcp {
             let socket = TcpSocket::new(stack, receive, send);
             // There are as many places as buffers.
             let _ = self.slots.push(Slot::new(socket, &self.task, silence));
         }
-        for buffers in &mut self.datagram_buffers {
-            let _ = self.datagrams.push(DatagramSlot::new(
-                stack,
-                &mut buffers.receive_meta,
-                &mut buffers.receive,
-                &mut buffers.send_meta,
-                &mut buffers.send,
-            ));
+        for (metadata, Buffers { receive, send }) in &mut storage.udp {
+            let Metadata {
+                receive: receive_meta,
+                send: send_meta,
+            } = metadata;
+            let slot = DatagramSlot::new(stack, receive_meta, receive, send_meta, send);
+            let _ = self.datagrams.push(slot);
         }
-        Net::over(self.pool.insert(Pool {
+        self.pool.insert(Pool {
             stack,
             slots: &self.slots,
             datagrams: &self.datagrams,
@@ -96,17 +107,24 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
             next_order: Cell::new(0),
             next_port: Cell::new(Pool::FIRST_PORT),
             counters: Counters::default(),
-        }))
+        })
     }
 }
 
-impl<const RX: usize, const TX: usize> DatagramBuffers<RX, TX> {
+impl<const RX: usize, const TX: usize> Buffers<RX, TX> {
     const fn new() -> Self {
         Self {
-            receive_meta: [PacketMetadata::EMPTY; DATAGRAMS],
             receive: [0; RX],
-            send_meta: [PacketMetadata::EMPTY; DATAGRAMS],
             send: [0; TX],
+        }
+    }
+}
+
+impl Metadata {
+    const fn new() -> Self {
+        Self {
+            receive: [PacketMetadata::EMPTY; DATAGRAMS],
+            send: [PacketMetadata::EMPTY; DATAGRAMS],
         }
     }
 }
@@ -119,10 +137,24 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize> Defau
     }
 }
 
+impl<const TCP: usize, const UDP: usize> Default for PoolState<TCP, UDP> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize> fmt::Debug
     for PoolStorage<TCP, RX, TX, UDP>
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolStorage").finish_non_exhaustive()
+    }
+}
+
+impl<const TCP: usize, const UDP: usize> fmt::Debug for PoolState<TCP, UDP> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolState")
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
     }
 }

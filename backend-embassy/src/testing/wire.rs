@@ -19,7 +19,7 @@ use embassy_time::Instant;
 use super::executor::Executor;
 use super::impairments::{Fate, Impairments};
 use crate::clock::ticks;
-use crate::{Net, Options, PoolStorage};
+use crate::{Net, Options, PoolState, PoolStorage};
 
 /// The sockets that a stack has room for.
 const SOCKETS: usize = 64;
@@ -159,7 +159,8 @@ impl Wire {
         options: Options,
     ) -> Net {
         let storage = Box::leak(Box::new(PoolStorage::<TCP, RX, TX, UDP>::new()));
-        let net = Net::new(self.stack(side), storage, options);
+        let state = Box::leak(Box::new(PoolState::new()));
+        let net = Net::new(self.stack(side), storage, state, options);
         self.spawn(async move { net.run().await });
         net
     }
