@@ -18,6 +18,7 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "testing"))]
 extern crate std;
 
+mod backlog;
 mod clock;
 mod error;
 mod listener;

@@ -9,8 +9,9 @@ use embassy_net::udp::PacketMetadata;
 use heapless::Vec;
 
 use crate::Options;
+use crate::backlog::{FIRST_DYNAMIC_PORT, ListenerRecord};
 use crate::clock::ticks;
-use crate::pool::{ListenerRecord, Pool, Wake};
+use crate::pool::{Pool, Wake};
 use crate::slot::Slot;
 use crate::udp::DatagramSlot;
 use crate::usage::Counters;
@@ -105,7 +106,7 @@ impl<const TCP: usize, const UDP: usize> PoolState<TCP, UDP> {
             socket_bytes: RX + TX,
             task: &self.task,
             next_order: Cell::new(0),
-            next_port: Cell::new(Pool::FIRST_PORT),
+            next_port: Cell::new(FIRST_DYNAMIC_PORT),
             counters: Counters::default(),
         })
     }
