@@ -333,6 +333,7 @@ impl Slot {
             Ok(()) => {
                 self.socket.borrow_mut().close();
                 self.send_over.set(true);
+                self.task.wake(); // from now on it watches for the other end
                 Ok(())
             }
             Err(NetError::Closed) => Ok(()),
