@@ -1,5 +1,6 @@
 //! The contract on two embassy-net stacks, joined by a wire in virtual time.
 
+mod deviations;
 mod ends;
 mod four_each;
 mod halves;
