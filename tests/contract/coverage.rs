@@ -7,7 +7,13 @@ use tacket::testing::{Direction, Makers, MemoryPair, check_half_closeable_stream
 use tacket_tests::{Patience, Recorder, examine_in};
 
 /// How many ids each group has. The next group begins here when its part is built.
-const GROUPS: [(&str, usize); 4] = [("RES", 8), ("STR", 30), ("STA", 6), ("SSL", 37)];
+const GROUPS: [(&str, usize); 5] = [
+    ("RES", 8),
+    ("STR", 30),
+    ("STA", 6),
+    ("SSL", 37),
+    ("EMB", 21),
+];
 
 struct Row {
     id: String,

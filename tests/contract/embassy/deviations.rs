@@ -18,7 +18,7 @@ use super::ends::sleep;
 use super::four_each::{connect, four_each, listen, pair};
 use bare::{BARE, BYTES, bare_pair, one_each, pairs, socket, soon};
 
-/// Deviation 1.
+/// Covers EMB-01.
 #[test]
 fn a_write_of_nothing_returns_at_once() {
     let (wire, mut bare, mut ours) = pairs();
@@ -37,7 +37,7 @@ fn a_write_of_nothing_returns_at_once() {
     });
 }
 
-/// Deviation 2.
+/// Covers EMB-02.
 #[test]
 fn a_flush_of_what_a_reset_threw_away_is_broken() {
     let (wire, mut bare, mut ours) = pairs();
@@ -57,7 +57,7 @@ fn a_flush_of_what_a_reset_threw_away_is_broken() {
     });
 }
 
-/// Deviation 3.
+/// Covers EMB-03.
 #[test]
 fn what_was_sent_before_a_drop_arrives_and_then_the_end_or_a_reset() {
     let (wire, bare, ours) = pairs();
@@ -91,7 +91,7 @@ fn what_was_sent_before_a_drop_arrives_and_then_the_end_or_a_reset() {
     });
 }
 
-/// Deviation 4.
+/// Covers EMB-04.
 #[test]
 fn the_end_is_the_same_however_it_is_received() {
     let (wire, mut bare, mut ours) = pairs();
@@ -111,7 +111,7 @@ fn the_end_is_the_same_however_it_is_received() {
     });
 }
 
-/// Deviation 5.
+/// Covers EMB-05.
 #[test]
 fn who_waits_to_receive_hears_of_the_end_and_of_a_reset() {
     let (wire, mut bare, mut ours) = pairs();
@@ -132,7 +132,7 @@ fn who_waits_to_receive_hears_of_the_end_and_of_a_reset() {
     });
 }
 
-/// Deviation 6.
+/// Covers EMB-06.
 #[test]
 fn who_waits_to_send_hears_of_a_reset() {
     let (wire, mut bare, mut ours) = pairs();
@@ -153,7 +153,7 @@ fn who_waits_to_send_hears_of_a_reset() {
     });
 }
 
-/// Deviation 7.
+/// Covers EMB-07.
 #[test]
 fn sending_after_the_end_is_closed_and_not_broken() {
     let (wire, mut bare, mut ours) = pairs();
@@ -166,8 +166,8 @@ fn sending_after_the_end_is_closed_and_not_broken() {
     });
 }
 
-/// Deviation 8. An abort of ours is a drop, so nothing can be read after it on the same stream; nor is it by the next stream
-/// on the same socket. (The repair of deviation 19 rests on what the bare socket does here.)
+/// Covers EMB-08. An abort of ours is a drop, so nothing can be read after it on the same stream; nor is it by the next stream
+/// on the same socket. (The repair of EMB-19 rests on what the bare socket does here.)
 #[test]
 fn nothing_received_before_an_abort_is_read_after_it() {
     let (wire, mut bare, _) = pairs();
@@ -196,7 +196,7 @@ fn nothing_received_before_an_abort_is_read_after_it() {
     });
 }
 
-/// Deviation 9.
+/// Covers EMB-09.
 #[test]
 fn failures_are_told_apart() {
     let (wire, client, server) = four_each(Options::new().linger(Duration::from_secs(7)));

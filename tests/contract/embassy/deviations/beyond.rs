@@ -14,7 +14,7 @@ use super::bare::{BARE, BYTES, cancel, join_up, pairs, socket, soon};
 use crate::embassy::ends::sleep;
 use crate::embassy::four_each::{CLOCK, RST, SYN, flags, four_each, listen, pair};
 
-/// Deviation 19. The stack forgets a connection 10 s after both ends were exchanged.
+/// Covers EMB-19. The stack forgets a connection 10 s after both ends were exchanged.
 #[test]
 fn what_came_before_the_end_can_be_received_at_any_time_later() {
     let (wire, mut bare, mut ours) = pairs();
@@ -79,7 +79,7 @@ async fn overtake_a_closed_window(wire: &Wire, left: &mut impl Write, right: &mu
     wire.filter(|_, _| true);
 }
 
-/// Deviation 20. The stack takes the window from an acknowledgement that a later one has overtaken.
+/// Covers EMB-20. The stack takes the window from an acknowledgement that a later one has overtaken.
 #[test]
 fn an_overtaken_window_stops_a_sender_for_seconds_at_most() {
     let (wire, mut bare, mut ours) = pairs();
@@ -104,7 +104,7 @@ fn is_first(from: Side, packet: &[u8]) -> bool {
     from == Side::Left && flags(packet) & SYN != 0
 }
 
-/// Deviation 21. The stack gives a late copy of a connection's first packet to a socket that listens, if that comes before
+/// Covers EMB-21. The stack gives a late copy of a connection's first packet to a socket that listens, if that comes before
 /// the connection's own, and then everything else that the peer sends.
 #[test]
 fn a_late_copy_of_the_first_packet_does_not_disturb_its_connection() {

@@ -17,7 +17,7 @@ use super::bare::{BARE, BYTES, bare_pair, cancel, one_each, pairs, socket, soon,
 use crate::embassy::ends::sleep;
 use crate::embassy::four_each::{connect, count_resets, four_each, listen, pair};
 
-/// Deviation 10.
+/// Covers EMB-10.
 #[test]
 fn a_cancelled_connect_leaves_nothing_behind() {
     let (wire, client, server) = one_each(Options::new());
@@ -41,7 +41,7 @@ fn a_cancelled_connect_leaves_nothing_behind() {
     });
 }
 
-/// Deviation 11.
+/// Covers EMB-11.
 #[test]
 fn a_client_that_comes_after_a_cancelled_accept_is_accepted_by_the_next() {
     let (wire, client, server) = one_each(Options::new());
@@ -78,7 +78,7 @@ fn let_next_client_vanish(wire: &Wire) {
     });
 }
 
-/// Deviation 12.
+/// Covers EMB-12.
 #[test]
 fn a_client_that_never_finishes_its_handshake_occupies_no_socket_for_long() {
     let (wire, client, server) = one_each(Options::new());
@@ -106,7 +106,7 @@ fn a_client_that_never_finishes_its_handshake_occupies_no_socket_for_long() {
     });
 }
 
-/// Deviation 13. The stack can only refuse whom no socket waits for. So some always wait.
+/// Covers EMB-13. The stack can only refuse whom no socket waits for. So some always wait.
 #[test]
 fn clients_that_come_faster_than_they_are_accepted_find_a_backlog() {
     let (wire, client, server) = four_each(Options::new().backlog(2));
@@ -133,7 +133,7 @@ fn clients_that_come_faster_than_they_are_accepted_find_a_backlog() {
     });
 }
 
-/// Deviation 14. The bare halves have no way to close.
+/// Covers EMB-14. The bare halves have no way to close.
 #[test]
 fn a_half_can_be_ended_while_the_other_goes_on() {
     let (wire, mut bare, mut ours) = pairs();
@@ -166,7 +166,7 @@ fn spawn_counted(wire: &Wire, done: &Rc<Cell<u32>>, task: impl Future<Output = (
     });
 }
 
-/// Deviation 15. Ours has one sender and one receiver by its types. The third that waits is the pool's task, here for what
+/// Covers EMB-15. Ours has one sender and one receiver by its types. The third that waits is the pool's task, here for what
 /// arrives after the receiving half was dropped; it must not take the sender's place.
 #[test]
 fn everybody_who_waits_on_one_socket_is_woken() {
@@ -210,7 +210,7 @@ fn everybody_who_waits_on_one_socket_is_woken() {
     });
 }
 
-/// Deviation 16.
+/// Covers EMB-16.
 #[test]
 fn whoever_is_accepted_has_an_address() {
     let (wire, client, server) = four_each(Options::new());
@@ -241,7 +241,7 @@ fn whoever_is_accepted_has_an_address() {
     });
 }
 
-/// Deviation 17.
+/// Covers EMB-17.
 #[test]
 fn port_0_is_a_port_that_is_free() {
     let (wire, client, server) = four_each(Options::new());
@@ -256,7 +256,7 @@ fn port_0_is_a_port_that_is_free() {
     });
 }
 
-/// Deviation 18.
+/// Covers EMB-18.
 #[test]
 fn a_socket_too_many_is_an_error() {
     let (wire, client, server) = one_each(Options::new());
