@@ -16,13 +16,13 @@ use tacket_embassy::{NetError, Options};
 
 use super::ends::sleep;
 use super::four_each::{connect, four_each, listen, pair};
-use bare::{BARE, BYTES, bare_pair, one_each, pairs, socket, soon};
+use bare::{BARE, BYTES, bare_pair, one_each, pairs, run, socket, soon};
 
 /// Covers EMB-01.
 #[test]
 fn a_write_of_nothing_returns_at_once() {
     let (wire, mut bare, mut ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         assert_eq!(soon(bare.0.write(&[])).await, None);
         assert_eq!(soon(ours.0.send_all(&[])).await, Some(Ok(())));
         assert_eq!(
@@ -41,7 +41,7 @@ fn a_write_of_nothing_returns_at_once() {
 #[test]
 fn a_flush_of_what_a_reset_threw_away_is_broken() {
     let (wire, mut bare, mut ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         // The peer's buffer takes the first half, and the second half waits.
         for _ in 0..2 {
             assert_eq!(bare.0.write(&[1; BYTES]).await, Ok(BYTES));
@@ -61,7 +61,7 @@ fn a_flush_of_what_a_reset_threw_away_is_broken() {
 #[test]
 fn what_was_sent_before_a_drop_arrives_and_then_the_end_or_a_reset() {
     let (wire, bare, ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         let (mut client, mut server) = bare;
         client.write(b"last words").await.expect("sends");
         client.close();
@@ -78,7 +78,7 @@ fn what_was_sent_before_a_drop_arrives_and_then_the_end_or_a_reset() {
     });
     // Dropped before the end was sent: the bare peer hears nothing again, and ours of a reset.
     let (wire, bare, ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         let ((client, mut server), mut buf) = (bare, [0; 16]);
         drop(client);
         assert_eq!(soon(server.read(&mut buf)).await, None);
@@ -95,7 +95,7 @@ fn what_was_sent_before_a_drop_arrives_and_then_the_end_or_a_reset() {
 #[test]
 fn the_end_is_the_same_however_it_is_received() {
     let (wire, mut bare, mut ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         bare.0.close();
         let mut buf = [0; 16];
         assert_eq!(bare.1.read(&mut buf).await, Ok(0));
@@ -115,7 +115,7 @@ fn the_end_is_the_same_however_it_is_received() {
 #[test]
 fn who_waits_to_receive_hears_of_the_end_and_of_a_reset() {
     let (wire, mut bare, mut ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         let mut buf = [0; 16];
         let ending = async { bare.0.close() };
         let (ready, ()) = join(soon(bare.1.wait_read_ready()), ending).await;
@@ -136,7 +136,7 @@ fn who_waits_to_receive_hears_of_the_end_and_of_a_reset() {
 #[test]
 fn who_waits_to_send_hears_of_a_reset() {
     let (wire, mut bare, mut ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         for _ in 0..2 {
             assert_eq!(bare.0.write(&[1; BYTES]).await, Ok(BYTES));
         }
@@ -157,7 +157,7 @@ fn who_waits_to_send_hears_of_a_reset() {
 #[test]
 fn sending_after_the_end_is_closed_and_not_broken() {
     let (wire, mut bare, mut ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         bare.0.close();
         assert_eq!(bare.0.write(b"more").await, Err(Error::ConnectionReset));
         ours.0.send_eof().await.expect("the end");
@@ -171,7 +171,7 @@ fn sending_after_the_end_is_closed_and_not_broken() {
 #[test]
 fn nothing_received_before_an_abort_is_read_after_it() {
     let (wire, mut bare, _) = pairs();
-    wire.run(async {
+    run(&wire, async {
         bare.0.write(b"old").await.expect("sends");
         sleep(100).await;
         bare.1.abort();
@@ -179,11 +179,11 @@ fn nothing_received_before_an_abort_is_read_after_it() {
         assert_eq!(bare.1.read(&mut buf).await, Ok(3));
     });
     let (wire, client, server) = one_each(Options::new());
-    wire.run(async {
+    run(&wire, async {
         let mut listener = listen(server);
         for message in ["old".as_bytes(), b"newer"] {
             let (mut left, mut right) = pair(client, &mut listener).await;
-            assert!(server.usage().in_use == 1, "there is one socket");
+            assert_eq!(server.usage().in_use, 1, "there is one socket");
             left.send_all(message).await.expect("sends");
             sleep(100).await;
             if message == b"newer" {
@@ -200,7 +200,7 @@ fn nothing_received_before_an_abort_is_read_after_it() {
 #[test]
 fn failures_are_told_apart() {
     let (wire, client, server) = four_each(Options::new().linger(Duration::from_secs(7)));
-    wire.run(async {
+    run(&wire, async {
         let mut buf = [0; 16];
         // Nobody listens; and nobody answers in time.
         let mut alone = socket(&wire, Side::Left);
@@ -230,7 +230,7 @@ fn failures_are_told_apart() {
         assert_eq!(errors, [Err(Error::ConnectionReset); 3]);
         wire.mend();
     });
-    wire.run(async {
+    run(&wire, async {
         let refused = connect(client).await.expect_err("nobody listens");
         let mut listener = listen(server);
         let mut reset = pair(client, &mut listener).await;

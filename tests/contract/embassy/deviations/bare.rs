@@ -1,4 +1,4 @@
-//! Sockets of embassy-net as they are, and the same number of ours beside them.
+//! Sockets of embassy-net as they are, and what all these tests need.
 
 use core::pin::Pin;
 use core::task::Poll;
@@ -44,7 +44,7 @@ pub(super) fn pairs() -> (
     (TcpStream, TcpStream),
 ) {
     let (wire, client, server) = four_each(Options::new());
-    let (bare, ours) = wire.run(async {
+    let (bare, ours) = run(&wire, async {
         let ours = pair(client, &mut listen(server)).await;
         (bare_pair(&wire).await, ours)
     });
@@ -57,6 +57,12 @@ pub(super) fn one_each(options: Options) -> (Wire, Net, Net) {
     let client = wire.net::<1, BYTES, BYTES, 0>(Side::Left, options);
     let server = wire.net::<1, BYTES, BYTES, 0>(Side::Right, options);
     (wire, client, server)
+}
+
+/// Drives a part of a test. A stream that hangs fails it: keep-alives never end, so the wire does not see that.
+pub(super) fn run<T>(wire: &Wire, part: impl Future<Output = T>) -> T {
+    let part = wire.run(timeout(&CLOCK, Duration::from_secs(100_000), part));
+    part.expect("it would hang for ever")
 }
 
 /// What `future` comes to within a minute. `None`: it still waits, and is dropped.

@@ -10,7 +10,7 @@ use tacket::{HalfCloseable, Listener as _, ReceiveStream, SendStream, timeout};
 use tacket_embassy::Options;
 use tacket_embassy::testing::{Side, Wire};
 
-use super::bare::{BARE, BYTES, cancel, join_up, pairs, socket, soon};
+use super::bare::{BARE, BYTES, cancel, join_up, pairs, run, socket, soon};
 use crate::embassy::ends::sleep;
 use crate::embassy::four_each::{CLOCK, RST, SYN, flags, four_each, listen, pair};
 
@@ -18,7 +18,7 @@ use crate::embassy::four_each::{CLOCK, RST, SYN, flags, four_each, listen, pair}
 #[test]
 fn what_came_before_the_end_can_be_received_at_any_time_later() {
     let (wire, mut bare, mut ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         let mut buf = [0; 16];
         bare.0.close();
         assert_eq!(bare.1.read(&mut buf).await, Ok(0));
@@ -83,7 +83,7 @@ async fn overtake_a_closed_window(wire: &Wire, left: &mut impl Write, right: &mu
 #[test]
 fn an_overtaken_window_stops_a_sender_for_seconds_at_most() {
     let (wire, mut bare, mut ours) = pairs();
-    wire.run(async {
+    run(&wire, async {
         let mut buf = [0; 16];
         overtake_a_closed_window(&wire, &mut bare.0, &mut bare.1).await;
         let hour = timeout(&CLOCK, Duration::from_secs(3600), bare.1.read(&mut buf));
@@ -109,7 +109,7 @@ fn is_first(from: Side, packet: &[u8]) -> bool {
 #[test]
 fn a_late_copy_of_the_first_packet_does_not_disturb_its_connection() {
     let (wire, client, server) = four_each(Options::new().backlog(2));
-    wire.run(async {
+    run(&wire, async {
         let mut left = socket(&wire, Side::Left);
         let [mut before, mut right] = [(); 2].map(|()| socket(&wire, Side::Right));
         let first = keep_first(&wire, is_first, true);
@@ -124,7 +124,7 @@ fn a_late_copy_of_the_first_packet_does_not_disturb_its_connection() {
             .expect_err("the copy has reset it");
         assert_eq!(error, Error::ConnectionReset);
     });
-    wire.run(async {
+    run(&wire, async {
         let mut listener = listen(server);
         let lowest = pair(client, &mut listener).await;
         let _next = pair(client, &mut listener).await;
