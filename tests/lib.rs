@@ -5,6 +5,7 @@ extern crate alloc;
 
 mod authority;
 mod lockstep;
+mod median;
 mod pingpong;
 
 use alloc::collections::BTreeSet;
@@ -17,6 +18,7 @@ use tacket_std::MonotonicClock;
 
 pub use authority::{Authority, NAME};
 pub use lockstep::{LockstepPair, LockstepReceiving, LockstepSending, LockstepStream};
+pub use median::median;
 pub use pingpong::pingpong;
 
 /// Keeps the outcome of every clause.

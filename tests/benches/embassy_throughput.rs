@@ -21,6 +21,7 @@ use futures_util::future::join;
 use tacket::{Listener as _, SendStream as _};
 use tacket_embassy::testing::{Impairments, Side, Wire};
 use tacket_embassy::{Options, TcpListener, TcpStream};
+use tacket_tests::median;
 
 /// The bytes of each buffer of each socket.
 const BUFFER: usize = 8192;
@@ -87,12 +88,6 @@ fn bare(piece: usize, pieces: usize) -> Duration {
         accepted.unwrap();
         transfer(sender, receiver, piece, pieces).await
     })
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn main() {

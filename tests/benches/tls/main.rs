@@ -19,7 +19,7 @@ mod pump;
 
 use std::time::{Duration, Instant};
 
-use tacket_tests::{Authority, NAME};
+use tacket_tests::{Authority, NAME, median};
 use tacket_tls::rustls::crypto::ring::cipher_suite::{
     TLS13_AES_128_GCM_SHA256, TLS13_CHACHA20_POLY1305_SHA256,
 };
@@ -78,12 +78,6 @@ fn time(work: impl FnOnce()) -> Duration {
     let start = Instant::now();
     work();
     start.elapsed()
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn main() {
