@@ -10,10 +10,15 @@ use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 
+use embassy_time::{Duration, Instant};
+
 use super::time;
 
 /// How often in a row everybody may be polled without time going on, before that counts as a loop without end.
 const MOST_ROUNDS: u32 = 10_000_000;
+
+/// How much time a test may take. Keep-alives go on for ever, so without a bound nothing but silence would be a hang.
+const MOST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Tasks of one thread.
 #[derive(Default)]
@@ -69,6 +74,7 @@ impl Executor {
         let flag = Flag::raised();
         let waker = Arc::clone(&flag).into();
         let mut rounds = 0;
+        let end = Instant::now().saturating_add(MOST_TIME);
         loop {
             let mut idle = true;
             if flag.lower() {
@@ -83,6 +89,10 @@ impl Executor {
                 assert!(
                     time::advance(),
                     "everybody waits, and nothing is due: this would hang for ever"
+                );
+                assert!(
+                    Instant::now() < end,
+                    "a year has passed: this would hang for ever"
                 );
                 rounds = 0;
             }

@@ -174,7 +174,8 @@ impl Wire {
     ///
     /// # Panics
     ///
-    /// If everybody waits and nothing is due, which would be a hang; or if the tasks wake each other for ever while no time passes.
+    /// If it would hang: everybody waits and nothing is due, a year has passed (connections keep each other alive for ever), or the
+    /// tasks wake each other without end while no time passes.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.executor.run(future)
     }

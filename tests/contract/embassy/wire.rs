@@ -55,6 +55,28 @@ fn a_test_that_would_hang_panics() {
 }
 
 #[test]
+#[should_panic(expected = "a year has passed")]
+fn a_test_that_would_hang_although_connections_are_kept_alive_panics() {
+    let wire = Wire::new(1, Impairments::none());
+    let ends = Ends::of(&wire, Options::new());
+    wire.run(async {
+        let (mut left, _right) = ends.connect().await;
+        left.receive_some(&mut [0; 4]).await
+    })
+    .expect("never");
+}
+
+#[test]
+#[should_panic(expected = "no time passes")]
+fn tasks_that_wake_each_other_without_end_panic() {
+    let wire = Wire::new(1, Impairments::none());
+    wire.run(core::future::poll_fn(|cx| {
+        cx.waker().wake_by_ref();
+        core::task::Poll::<()>::Pending
+    }));
+}
+
+#[test]
 fn time_passes_only_when_everybody_waits() {
     let wire = Wire::new(1, Impairments::none());
     let clock = EmbassyClock::new();
