@@ -174,7 +174,7 @@ impl Wire {
     ///
     /// # Panics
     ///
-    /// If it would hang: everybody waits and nothing is due, a year has passed (connections keep each other alive for ever), or the
+    /// If it would hang: everybody waits and nothing is due, a hundred days have passed (connections keep each other alive for ever), or the
     /// tasks wake each other without end while no time passes.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.executor.run(future)

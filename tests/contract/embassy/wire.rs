@@ -55,7 +55,7 @@ fn a_test_that_would_hang_panics() {
 }
 
 #[test]
-#[should_panic(expected = "a year has passed")]
+#[should_panic(expected = "a hundred days have passed")]
 fn a_test_that_would_hang_although_connections_are_kept_alive_panics() {
     let wire = Wire::new(1, Impairments::none());
     let ends = Ends::of(&wire, Options::new());
