@@ -237,6 +237,7 @@ impl Slot {
 
     // ------------------------------------------------------------ bytes
 
+    #[inline]
     pub(crate) async fn receive_some(&self, buf: &mut [u8]) -> Result<usize, NetError> {
         match buf.is_empty() {
             true => Err(NetError::EmptyBuffer),
@@ -245,6 +246,7 @@ impl Slot {
     }
 
     /// The same, but an empty buffer receives nothing.
+    #[inline]
     pub(crate) async fn read(&self, buf: &mut [u8]) -> Result<usize, NetError> {
         poll_fn(|cx| {
             if self.receive_over.get() || buf.is_empty() {
@@ -260,11 +262,13 @@ impl Slot {
         .await
     }
 
+    #[inline]
     pub(crate) async fn send_some(&self, data: &[u8]) -> Result<usize, NetError> {
         poll_fn(|cx| self.poll_send(cx, data)).await
     }
 
     /// Sends all of `data`, and moves its start past each byte as it is taken.
+    #[inline]
     pub(crate) async fn send_rest(&self, data: &mut &[u8]) -> Result<(), NetError> {
         poll_fn(|cx| {
             loop {
@@ -278,6 +282,7 @@ impl Slot {
         .await
     }
 
+    #[inline]
     fn poll_send(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, NetError>> {
         if self.send_over.get() {
             return Poll::Ready(Err(NetError::Closed));

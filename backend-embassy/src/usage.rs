@@ -26,7 +26,7 @@ pub struct Usage {
     pub most_lingering: usize,
     /// Resets that are still to be sent.
     pub aborting: usize,
-    /// Sockets asked for when none was free: by connecting, or by starting to listen.
+    /// Sockets asked for when none was free: to connect, to listen, or for datagrams.
     pub refused: u32,
     /// Clients given up because they did not finish their handshake in time.
     pub half_open: u32,
