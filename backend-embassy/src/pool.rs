@@ -5,7 +5,7 @@ use core::fmt;
 use core::future::poll_fn;
 use core::net::SocketAddr;
 use core::pin::pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
 use embassy_net::tcp::State;
 use embassy_net::{IpAddress, IpListenEndpoint, Stack};
@@ -106,6 +106,8 @@ impl Pool {
     pub(crate) fn let_go(&self, slot: &Slot) {
         let now = Instant::now();
         if slot.may_linger() {
+            // What nobody has read is no reason for a reset; only what is still to come.
+            slot.drain(&mut Context::from_waker(Waker::noop()));
             slot.linger(now.saturating_add(ticks(self.options.linger)));
             let lingering = self.count(|life| matches!(life, Life::Closing { .. }));
             raise(&self.counters.most_lingering, lingering);

@@ -109,6 +109,46 @@ fn a_stream_dropped_with_unsent_data_resets_its_peer() {
 }
 
 #[test]
+fn a_stream_dropped_after_its_end_ends_properly_though_it_has_not_read_everything() {
+    let (wire, client, server) = four_each(Options::new());
+    wire.run(async {
+        let mut listener = listen(server);
+        let (mut stream, mut peer) = pair(client, &mut listener).await;
+        peer.send_all(&[1; 500]).await.expect("sends");
+        sleep(100).await;
+        stream.send_all(b"all of it").await.expect("sends");
+        stream.send_eof().await.expect("ends");
+        sleep(100).await; // it is acknowledged
+        drop(stream);
+        sleep(100).await;
+        let mut buf = [0; 64];
+        assert_eq!(peer.receive_some(&mut buf).await.expect("data"), 9);
+        assert_eq!(peer.receive_some(&mut buf).await.expect("the end"), 0);
+        peer.close().await.expect("closes");
+        assert_eq!(client.usage().unclean, 0);
+    });
+}
+
+/// Nobody will read it, and the peer should not go on.
+#[test]
+fn a_peer_that_goes_on_sending_to_a_stream_that_is_gone_is_reset() {
+    let (wire, client, server) = four_each(Options::new());
+    wire.run(async {
+        let mut listener = listen(server);
+        let (stream, mut peer) = pair(client, &mut listener).await;
+        stream.close().await.expect("closes");
+        let error = loop {
+            match peer.send_all(&[1; 500]).await {
+                Ok(()) => sleep(100).await,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.fault(), Fault::Broken);
+        assert_eq!(client.usage().unclean, 1);
+    });
+}
+
+#[test]
 fn a_close_that_is_dropped_resets_its_peer() {
     let (wire, client, server) = four_each(Options::new());
     wire.run(async {
