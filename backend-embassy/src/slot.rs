@@ -27,7 +27,7 @@ const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)
 ///
 /// That can happen for ever otherwise: an acknowledgement that was overtaken by a later one still sets the window, to none
 /// maybe, and then no timer is left running. smoltcp 0.13.1, `process`: no check of SND.WL1 and SND.WL2 (RFC 9293, 3.10.7.4).
-const PROBE: Duration = Duration::from_secs(1);
+const PROBE: Duration = Duration::from_secs(5);
 
 /// What a socket is doing.
 #[derive(Clone, Copy, Debug)]
@@ -373,7 +373,7 @@ impl Slot {
         }
         let mut socket = self.socket.borrow_mut();
         if socket.send_queue() > 0 && socket.state() != State::Closed {
-            return Some(Instant::now().saturating_add(PROBE * 5));
+            return Some(Instant::now().saturating_add(PROBE));
         }
         socket.set_keep_alive(self.keep_alive);
         self.is_probing.set(false);

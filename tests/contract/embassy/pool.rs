@@ -284,6 +284,23 @@ fn a_silent_peer_is_a_broken_connection_after_the_chosen_time() {
     });
 }
 
+/// What is under way is probed every 5 s, what is idle twice a minute from each end.
+#[test]
+fn an_idle_connection_costs_few_packets() {
+    let (wire, client, server) = four_each(Options::new());
+    wire.run(async {
+        let mut listener = listen(server);
+        let (mut left, mut right) = pair(client, &mut listener).await;
+        left.send_all(b"x").await.expect("sends");
+        right.receive_some(&mut [0; 4]).await.expect("data");
+        sleep(60_000).await;
+        let before = wire.carried().sent;
+        sleep(600_000).await;
+        let packets = wire.carried().sent - before;
+        assert!((20..=80).contains(&packets), "{packets}");
+    });
+}
+
 /// Its window is closed for much longer than a peer may be silent.
 #[test]
 fn a_reader_that_sleeps_for_an_hour_loses_nothing() {

@@ -93,7 +93,7 @@ fn an_overtaken_window_stops_a_sender_for_seconds_at_most() {
         overtake_a_closed_window(&wire, &mut ours.0, &mut ours.1).await;
         let seconds = timeout(
             &CLOCK,
-            Duration::from_secs(5),
+            Duration::from_secs(10),
             ours.1.receive_some(&mut buf),
         );
         assert_eq!(seconds.await.expect("the sender goes on"), Ok(4));
