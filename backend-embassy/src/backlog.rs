@@ -62,7 +62,8 @@ impl Pool {
         record.backlog.set(backlog.max(1));
         record.cursor.set(0);
         // The pool's task comes to it soon; until then nobody has to be woken.
-        self.arm(&mut Context::from_waker(Waker::noop()), place, record);
+        let cx = &mut Context::from_waker(Waker::noop());
+        self.arm(cx, place, record, usize::MAX);
         if self.count(|life| is_armed_for(life, place)) == 0 {
             record.on.set(None);
             return Err(self.refuse());
@@ -131,21 +132,23 @@ impl Pool {
         waiting.max_by_key(|slot| order(slot).map(|order| next.wrapping_sub(order)))
     }
 
-    /// Arms sockets for every listener.
+    /// Arms sockets for every listener: first one each, then what is left.
     pub(crate) fn arm_all(&self, cx: &mut Context<'_>) {
-        for (place, record) in self.listeners.iter().enumerate() {
-            self.arm(cx, place, record);
+        for most in [1, usize::MAX] {
+            for (place, record) in self.listeners.iter().enumerate() {
+                self.arm(cx, place, record, most);
+            }
         }
     }
 
-    /// Arms sockets until the backlog is full or the pool is empty.
+    /// Arms sockets until the backlog is full, or `most` are armed, or the pool is empty.
     ///
     /// A client may send its SYN twice, and the stack gives each copy to the first socket that would take it. That has to be the
     /// one that took the first copy: so sockets are armed in rising order, round and round, and never before one that is half open.
-    fn arm(&self, cx: &mut Context<'_>, place: usize, record: &ListenerRecord) {
+    fn arm(&self, cx: &mut Context<'_>, place: usize, record: &ListenerRecord, most: usize) {
         let Some(on) = record.on.get() else { return };
         let mut armed = self.count(|life| is_armed_for(life, place));
-        while armed < record.backlog.get() {
+        while armed < record.backlog.get().min(most) {
             let is_half_open = |slot: &Slot| {
                 is_armed_for(slot.life(), place) && slot.state() == State::SynReceived
             };

@@ -33,7 +33,7 @@ impl Options {
 
     /// How many sockets each listener keeps armed: the clients that can connect before they are accepted.
     ///
-    /// A client that finds none armed is refused. At least 1.
+    /// A client that finds none armed is refused. At least 1. They are taken from the pool, and then not there to connect with.
     #[must_use]
     pub const fn backlog(mut self, sockets: usize) -> Self {
         self.backlog = if sockets == 0 { 1 } else { sockets };

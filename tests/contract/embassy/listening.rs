@@ -74,6 +74,24 @@ fn clients_are_accepted_in_the_order_in_which_they_came() {
 }
 
 #[test]
+fn no_listener_starves_another_of_sockets() {
+    let (wire, client, server) = four_each(Options::new().backlog(3));
+    wire.run(async {
+        let mut greedy = listen(server);
+        let other = Side::Right.port(PORT + 1);
+        let mut modest = TcpListener::bind(server, other).expect("one socket is left");
+        // The first wants another socket from now on.
+        let _held = pair(client, &mut greedy).await;
+        for _ in 0..20 {
+            let connecting = TcpStream::connect(client, other);
+            let pair = try_join(connecting, modest.accept()).await;
+            drop(pair.expect("a connection"));
+            sleep(100).await;
+        }
+    });
+}
+
+#[test]
 fn a_flood_of_half_open_connections_passes() {
     let options = Options::new().half_open(Duration::from_secs(3));
     let (wire, client, server) = four_each(options);
