@@ -1,0 +1,29 @@
+//! The boards of QEMU: start-up, executor, clock, network driver, console.
+//!
+//! One file in `boards/` is one board, chosen by the target; all others are written once, for all of them. An image needs
+//!
+//! * [`entry`] on its `main`, which calls [`run`] with a function that spawns its tasks;
+//! * a network: [`start_network`] makes an embassy-net stack over the board's Ethernet;
+//! * [`Arguments`], [`report!`] and [`exit`], its way to talk with whoever boots it.
+#![no_std]
+
+mod arguments;
+#[cfg_attr(target_arch = "arm", path = "boards/mps2.rs")]
+#[cfg_attr(target_arch = "riscv32", path = "boards/virt.rs")]
+mod board;
+mod console;
+pub mod ethernet;
+mod executor;
+mod network;
+mod stack_usage;
+mod time;
+
+pub use arguments::Arguments;
+pub use board::{Ethernet, entry, insecure_seed, ethernet};
+pub use console::exit;
+pub use executor::run;
+pub use network::start_network;
+pub use stack_usage::StackUsage;
+
+#[doc(hidden)]
+pub use semihosting::println as __println;
