@@ -1,7 +1,7 @@
 //! A network, and all memory it needs.
 
 use embassy_executor::Spawner;
-use embassy_net::StackResources;
+use embassy_net::{Stack, StackResources};
 use static_cell::{ConstStaticCell, StaticCell};
 use tacket_embassy::{Net, Options, PoolState, PoolStorage};
 
@@ -36,16 +36,18 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const PLACES: usize>
 
     /// Starts the network, with the two tasks that it needs, over the board's Ethernet.
     ///
+    /// It has no address yet: the stack tells when ([`Stack::wait_config_up`]). Listening works before that, connecting does not.
+    ///
     /// # Panics
     ///
     /// When a network was started already.
-    pub fn start(&'static self, spawner: Spawner, options: Options) -> Net {
+    pub fn start(&'static self, spawner: Spawner, options: Options) -> (Net, Stack<'static>) {
         let resources = self.resources.init(StackResources::new());
         let stack = tacket_board::start_network(spawner, tacket_board::ethernet(), resources);
         let state = self.state.init(PoolState::new());
         let net = Net::new(stack, self.storage.take(), state, options);
         spawner.spawn(run(net).expect("one network"));
-        net
+        (net, stack)
     }
 }
 

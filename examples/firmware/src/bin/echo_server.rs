@@ -7,6 +7,7 @@
 use core::net::{Ipv4Addr, SocketAddr};
 
 use embassy_executor::Spawner;
+use embassy_net::Stack;
 use static_cell::ConstStaticCell;
 use tacket::{Listen as _, Listener as _};
 use tacket_board::{Arguments, exit, report};
@@ -22,13 +23,14 @@ static BUFFER: ConstStaticCell<[u8; 2048]> = ConstStaticCell::new([0; 2048]);
 #[tacket_board::entry]
 fn main() -> ! {
     tacket_board::run(|spawner: Spawner| {
-        let net = MEMORY.start(spawner, Options::new().backlog(1));
-        spawner.spawn(image(net).expect("one task"));
+        let (net, stack) = MEMORY.start(spawner, Options::new().backlog(1));
+        spawner.spawn(image(net, stack).expect("one task"));
     })
 }
 
 #[embassy_executor::task]
-async fn image(net: Net) {
+async fn image(net: Net, stack: Stack<'static>) {
+    stack.wait_config_up().await;
     let result = serve(net, BUFFER.take()).await;
     if let Err(error) = result {
         report!("the listener failed: {error}");

@@ -1,0 +1,47 @@
+//! Has bytes echoed by a server, checks each of them, and ends.
+//!
+//! Arguments: `server=ADDRESS:PORT`, and `bytes=N` for how many, 64 KiB without it.
+#![no_std]
+#![no_main]
+
+use core::net::SocketAddr;
+
+use embassy_executor::Spawner;
+use embassy_net::Stack;
+use static_cell::ConstStaticCell;
+use tacket::Connect as _;
+use tacket_board::{Arguments, exit, report};
+use tacket_embassy::{Net, NetError, Options};
+use tacket_examples::echo::{self, ExchangeError};
+use tacket_firmware::Memory;
+
+static MEMORY: Memory<1, 4096, 4096, 3> = Memory::new();
+static BUFFERS: ConstStaticCell<[[u8; 2048]; 2]> = ConstStaticCell::new([[0; 2048]; 2]);
+
+#[tacket_board::entry]
+fn main() -> ! {
+    tacket_board::run(|spawner: Spawner| {
+        let (net, stack) = MEMORY.start(spawner, Options::new());
+        spawner.spawn(image(net, stack).expect("one task"));
+    })
+}
+
+#[embassy_executor::task]
+async fn image(net: Net, stack: Stack<'static>) {
+    let arguments = Arguments::load();
+    let server: SocketAddr = arguments.get("server").expect("the argument server=");
+    let bytes: u64 = arguments.get("bytes").unwrap_or(64 * 1024);
+    stack.wait_config_up().await;
+    let result = exchange(net, server, bytes).await;
+    match &result {
+        Ok(()) => report!("{bytes} bytes came back"),
+        Err(error) => report!("the exchange failed: {error}"),
+    }
+    exit(result.is_ok())
+}
+
+async fn exchange(net: Net, server: SocketAddr, bytes: u64) -> Result<(), ExchangeError<NetError>> {
+    let stream = net.connect(server).await.map_err(ExchangeError::Stream)?;
+    let [sending, receiving] = BUFFERS.take();
+    echo::exchange(stream, bytes, 5, sending, receiving, |_| ()).await
+}

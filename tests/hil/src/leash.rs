@@ -1,0 +1,72 @@
+//! A process that cannot outlive its owner.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+/// Runs the program of its arguments, and kills it when its own standard input ends.
+const SHELL: &str = r#"
+exec 3<&0
+"$@" </dev/null 3<&- &
+program=$!
+( read -r _ <&3; kill -9 $program ) 2>/dev/null >/dev/null &
+watch=$!
+exec 3<&-
+wait $program 2>/dev/null
+status=$?
+kill $watch 2>/dev/null
+exit $status
+"#;
+
+/// A process that ends, at the latest, when this is dropped, or when the process that has this is gone, however that ends.
+///
+/// The other end of the leash is a pipe: nobody has to be alive to let it go.
+#[derive(Debug)]
+pub(crate) struct Leash {
+    process: Child,
+    hold: Option<ChildStdin>,
+}
+
+impl Leash {
+    pub(crate) fn start<S: AsRef<OsStr>>(
+        program: &str,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> io::Result<Self> {
+        let mut process = Command::new("sh")
+            .args(["-c", SHELL, "leash", program])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let hold = process.stdin.take();
+        Ok(Self { process, hold })
+    }
+
+    /// What it prints. Each can be taken once.
+    pub(crate) fn outputs(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (self.process.stdout.take(), self.process.stderr.take())
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn status(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.process.try_wait()
+    }
+
+    /// Kills it.
+    pub(crate) fn let_go(&mut self) {
+        self.hold = None;
+        // The shell ends when the program has.
+        let _ = self.process.wait();
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        self.let_go();
+    }
+}

@@ -1,0 +1,12 @@
+//! The firmware in QEMU, against the desktop and against itself.
+//!
+//! `cargo test -p tacket-tests --test qemu`; it needs QEMU and a compiler for the targets, which `tests/run` installs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::large_futures,
+    reason = "a test may panic, and has a stack"
+)]
+
+mod images;
+mod peers;
