@@ -3,6 +3,7 @@
 use embassy_executor::Spawner;
 use embassy_net::{Stack, StackResources};
 use static_cell::{ConstStaticCell, StaticCell};
+use tacket_board::Ethernet;
 use tacket_embassy::{Net, Options, PoolState, PoolStorage};
 
 /// The memory of a network: `TCP` sockets with `RX` bytes to receive into and `TX` bytes to send from each, on a stack with `PLACES` sockets.
@@ -34,16 +35,21 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const PLACES: usize>
         }
     }
 
-    /// Starts the network, with the two tasks that it needs, over the board's Ethernet.
+    /// Starts the network, with the two tasks that it needs, over `ethernet`.
     ///
     /// It has no address yet: the stack tells when ([`Stack::wait_config_up`]). Listening works before that, connecting does not.
     ///
     /// # Panics
     ///
     /// When a network was started already.
-    pub fn start(&'static self, spawner: Spawner, options: Options) -> (Net, Stack<'static>) {
+    pub fn start(
+        &'static self,
+        spawner: Spawner,
+        ethernet: Ethernet,
+        options: Options,
+    ) -> (Net, Stack<'static>) {
         let resources = self.resources.init(StackResources::new());
-        let stack = tacket_board::start_network(spawner, tacket_board::ethernet(), resources);
+        let stack = tacket_board::start_network(spawner, ethernet, resources);
         let state = self.state.init(PoolState::new());
         let net = Net::new(stack, self.storage.take(), state, options);
         spawner.spawn(run(net).expect("one network"));

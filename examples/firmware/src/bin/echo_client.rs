@@ -10,7 +10,7 @@ use embassy_executor::Spawner;
 use embassy_net::Stack;
 use static_cell::ConstStaticCell;
 use tacket::Connect as _;
-use tacket_board::{Arguments, exit, report};
+use tacket_board::{Arguments, ethernet, exit, report};
 use tacket_embassy::{Net, NetError, Options};
 use tacket_examples::echo::{self, ExchangeError};
 use tacket_firmware::Memory;
@@ -21,7 +21,7 @@ static BUFFERS: ConstStaticCell<[[u8; 2048]; 2]> = ConstStaticCell::new([[0; 204
 #[tacket_board::entry]
 fn main() -> ! {
     tacket_board::run(|spawner: Spawner| {
-        let (net, stack) = MEMORY.start(spawner, Options::new());
+        let (net, stack) = MEMORY.start(spawner, ethernet(), Options::new());
         spawner.spawn(image(net, stack).expect("one task"));
     })
 }

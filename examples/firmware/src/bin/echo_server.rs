@@ -10,7 +10,7 @@ use embassy_executor::Spawner;
 use embassy_net::Stack;
 use static_cell::ConstStaticCell;
 use tacket::{Listen as _, Listener as _};
-use tacket_board::{Arguments, exit, report};
+use tacket_board::{Arguments, ethernet, exit, report};
 use tacket_embassy::{Net, NetError, Options};
 use tacket_examples::echo;
 use tacket_firmware::Memory;
@@ -23,7 +23,7 @@ static BUFFER: ConstStaticCell<[u8; 2048]> = ConstStaticCell::new([0; 2048]);
 #[tacket_board::entry]
 fn main() -> ! {
     tacket_board::run(|spawner: Spawner| {
-        let (net, stack) = MEMORY.start(spawner, Options::new().backlog(1));
+        let (net, stack) = MEMORY.start(spawner, ethernet(), Options::new().backlog(1));
         spawner.spawn(image(net, stack).expect("one task"));
     })
 }

@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use embassy_executor::Spawner;
 use embassy_net::Stack;
 use tacket::Connect as _;
-use tacket_board::{Arguments, exit, report};
+use tacket_board::{Arguments, ethernet, exit, report};
 use tacket_embassy::{Net, Options};
 use tacket_examples::telemetry::{self, ClientError, SessionError};
 use tacket_firmware::Memory;
@@ -19,7 +19,7 @@ static MEMORY: Memory<1, 1024, 1024, 3> = Memory::new();
 #[tacket_board::entry]
 fn main() -> ! {
     tacket_board::run(|spawner: Spawner| {
-        let (net, stack) = MEMORY.start(spawner, Options::new());
+        let (net, stack) = MEMORY.start(spawner, ethernet(), Options::new());
         spawner.spawn(image(net, stack).expect("one task"));
     })
 }

@@ -8,7 +8,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 
 use embassy_executor::Spawner;
 use embassy_net::Stack;
-use tacket_board::{Arguments, exit, report};
+use tacket_board::{Arguments, ethernet, exit, report};
 use tacket_embassy::{Net, NetError, Options};
 use tacket_examples::telemetry::{self, ServerEvent, Thermostat};
 use tacket_firmware::Memory;
@@ -20,7 +20,7 @@ static MEMORY: Memory<2, 1024, 1024, 4> = Memory::new();
 #[tacket_board::entry]
 fn main() -> ! {
     tacket_board::run(|spawner: Spawner| {
-        let (net, stack) = MEMORY.start(spawner, Options::new().backlog(1));
+        let (net, stack) = MEMORY.start(spawner, ethernet(), Options::new().backlog(1));
         spawner.spawn(image(net, stack).expect("one task"));
     })
 }
