@@ -11,3 +11,5 @@ pub use lan9118::Lan9118;
 pub(crate) use lan9118::{Frames, Interrupt};
 #[cfg(target_arch = "riscv32")]
 pub use virtio::VirtioNet;
+#[cfg(target_arch = "riscv32")]
+pub(crate) use virtio::{Buffers, Interrupt};
