@@ -8,5 +8,12 @@
     reason = "a test may panic, and has a stack"
 )]
 
+extern crate alloc;
+
+mod boards;
+mod contract;
+mod harness;
 mod images;
 mod peers;
+mod symbols;
+mod wires;

@@ -6,19 +6,15 @@ use core::time::Duration;
 use tacket::{Listener as _, LocalAddress as _, timeout};
 use tacket_examples::echo;
 use tacket_examples::telemetry::{self, Thermostat};
-use tacket_hil::{Board, Boot, Guest, HilError, Target};
+use tacket_hil::{Guest, HilError};
 use tacket_std::{MonotonicClock, TcpListener, TcpStream};
 
-use crate::images::example;
+use crate::images::boot;
 
 const MIB: u64 = 1 << 20;
 
 /// This machine, as a guest in the emulator's network sees it.
 const HERE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
-
-fn boot(name: &str) -> Boot {
-    Boot::new(&example(Target::THUMBV7M, name), Board::MPS2_AN385)
-}
 
 /// How long the side of a conversation that runs here may take.
 const LIMIT: Duration = Duration::from_secs(60);

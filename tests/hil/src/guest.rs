@@ -179,10 +179,15 @@ impl Guest {
         self.monitor()?.execute("cont", Value::default()).map(drop)
     }
 
-    /// The number of its process.
-    #[must_use]
-    pub fn process(&self) -> u32 {
-        self.leash.id()
+    /// How much time of the host's processors the emulator has used so far.
+    ///
+    /// # Errors
+    ///
+    /// [`HilError::System`], where there is no `/proc` of Linux.
+    pub fn processor_time(&self) -> Result<Duration, HilError> {
+        self.leash
+            .processor_time()
+            .map_err(HilError::system("looking at the emulator's process"))
     }
 
     fn monitor(&mut self) -> Result<&mut Monitor, HilError> {

@@ -1,8 +1,12 @@
 //! A process that cannot outlive its owner.
 
+use core::time::Duration;
 use std::ffi::OsStr;
-use std::io;
+use std::{fs, io};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+
+/// In which Linux tells of processes: USER_HZ, the same on all machines.
+const TICKS_PER_SECOND: u32 = 100;
 
 /// Runs the program of its arguments, and kills it when its own standard input ends.
 const SHELL: &str = r#"
@@ -60,8 +64,19 @@ impl Leash {
         let _ = self.process.wait();
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
+    /// How much time of the processors the program has used so far.
+    pub(crate) fn processor_time(&self) -> io::Result<Duration> {
+        let shell = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children"))?;
+        let mut ticks = 0;
+        for child in children.split_whitespace() {
+            let stat = fs::read_to_string(format!("/proc/{child}/stat"))?;
+            // After the name, which ends with the last parenthesis: proc(5) counts from the state, which is field 3.
+            let (_, fields) = stat.rsplit_once(')').unwrap_or_default();
+            let mut used = fields.split_whitespace().skip(14 - 3).take(2);
+            ticks += used.by_ref().filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+        }
+        Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
     }
 }
 

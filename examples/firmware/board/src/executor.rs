@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use embassy_executor::{Spawner, raw};
 use static_cell::StaticCell;
 
-use crate::board;
+use crate::{board, console};
 
 /// Whether a task was woken since the executor last looked.
 static WOKEN: AtomicBool = AtomicBool::new(false);
@@ -28,7 +28,9 @@ pub fn run(spawn: impl FnOnce(Spawner)) -> ! {
     static EXECUTOR: StaticCell<raw::Executor> = StaticCell::new();
     let executor = EXECUTOR.init(raw::Executor::new(ptr::null_mut()));
     board::start();
-    spawn(executor.spawner());
+    let spawner = executor.spawner();
+    spawner.spawn(console::end().expect("one end"));
+    spawn(spawner);
     loop {
         WOKEN.store(false, Ordering::Release);
         // SAFETY: this is the only place that polls, and no task can get here.

@@ -4,10 +4,10 @@
 //!
 //! * [`entry`] on its `main`, which calls [`run`] with a function that spawns its tasks;
 //! * a network: [`start_network`] makes an embassy-net stack over the board's Ethernet;
-//! * [`Arguments`], [`report!`] and [`exit`], its way to talk with whoever boots it.
+//! * [`argument`], [`report!`] and [`exit`], its way to talk with whoever boots it.
 #![no_std]
 
-mod arguments;
+mod argument;
 #[cfg_attr(target_arch = "arm", path = "boards/mps2.rs")]
 #[cfg_attr(target_arch = "riscv32", path = "boards/virt.rs")]
 mod board;
@@ -18,7 +18,7 @@ mod network;
 mod stack_usage;
 mod time;
 
-pub use arguments::Arguments;
+pub use argument::argument;
 pub use board::{Ethernet, entry, insecure_seed, ethernet};
 pub use console::exit;
 pub use executor::run;

@@ -5,7 +5,7 @@ use core::net::Ipv4Addr;
 use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 
-use crate::{Arguments, Ethernet, insecure_seed};
+use crate::{Ethernet, argument, insecure_seed, report};
 
 /// How many bits of an address of its own name the network.
 const PREFIX: u8 = 24;
@@ -23,7 +23,7 @@ pub fn start_network<const SOCKETS: usize>(
     ethernet: Ethernet,
     resources: &'static mut StackResources<SOCKETS>,
 ) -> Stack<'static> {
-    let config = match Arguments::load().get::<Ipv4Addr>("address") {
+    let config = match argument::<Ipv4Addr>("address") {
         Some(address) => Config::ipv4_static(StaticConfigV4 {
             address: Ipv4Cidr::new(address, PREFIX),
             gateway: None,
@@ -33,10 +33,24 @@ pub fn start_network<const SOCKETS: usize>(
     };
     let (stack, runner) = embassy_net::new(ethernet, config, resources, insecure_seed());
     spawner.spawn(drive(runner).expect("one network"));
+    spawner.spawn(tell_address(stack).expect("one network"));
     stack
 }
 
 #[embassy_executor::task]
 async fn drive(mut runner: Runner<'static, Ethernet>) -> ! {
     runner.run().await
+}
+
+/// Reports the address, and its loss, for instance with the link.
+#[embassy_executor::task]
+async fn tell_address(stack: Stack<'static>) -> ! {
+    loop {
+        stack.wait_config_up().await;
+        if let Some(config) = stack.config_v4() {
+            report!("address {}", config.address.address());
+        }
+        stack.wait_config_down().await;
+        report!("no address");
+    }
 }

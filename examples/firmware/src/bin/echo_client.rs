@@ -10,7 +10,7 @@ use embassy_executor::Spawner;
 use embassy_net::Stack;
 use static_cell::ConstStaticCell;
 use tacket::Connect as _;
-use tacket_board::{Arguments, ethernet, exit, report};
+use tacket_board::{argument, ethernet, exit, report};
 use tacket_embassy::{Net, NetError, Options};
 use tacket_examples::echo::{self, ExchangeError};
 use tacket_firmware::Memory;
@@ -28,16 +28,15 @@ fn main() -> ! {
 
 #[embassy_executor::task]
 async fn image(net: Net, stack: Stack<'static>) {
-    let arguments = Arguments::load();
-    let server: SocketAddr = arguments.get("server").expect("the argument server=");
-    let bytes: u64 = arguments.get("bytes").unwrap_or(64 * 1024);
+    let server: SocketAddr = argument("server").expect("the argument server=");
+    let bytes: u64 = argument("bytes").unwrap_or(64 * 1024);
     stack.wait_config_up().await;
     let result = exchange(net, server, bytes).await;
     match &result {
         Ok(()) => report!("{bytes} bytes came back"),
         Err(error) => report!("the exchange failed: {error}"),
     }
-    exit(result.is_ok())
+    exit(result.is_ok());
 }
 
 async fn exchange(net: Net, server: SocketAddr, bytes: u64) -> Result<(), ExchangeError<NetError>> {

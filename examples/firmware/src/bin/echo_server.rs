@@ -10,7 +10,7 @@ use embassy_executor::Spawner;
 use embassy_net::Stack;
 use static_cell::ConstStaticCell;
 use tacket::{Listen as _, Listener as _};
-use tacket_board::{Arguments, ethernet, exit, report};
+use tacket_board::{argument, ethernet, exit, report};
 use tacket_embassy::{Net, NetError, Options};
 use tacket_examples::echo;
 use tacket_firmware::Memory;
@@ -35,7 +35,7 @@ async fn image(net: Net, stack: Stack<'static>) {
     if let Err(error) = result {
         report!("the listener failed: {error}");
     }
-    exit(result.is_ok())
+    exit(result.is_ok());
 }
 
 async fn serve(net: Net, buffer: &mut [u8]) -> Result<(), NetError> {
@@ -43,7 +43,7 @@ async fn serve(net: Net, buffer: &mut [u8]) -> Result<(), NetError> {
         .listen(SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)))
         .await?;
     report!("listening on port {PORT}");
-    let mut clients = Arguments::load().get("clients").unwrap_or(u32::MAX);
+    let mut clients = argument("clients").unwrap_or(u32::MAX);
     while clients > 0 {
         match echo::serve(listener.accept().await?, buffer).await {
             Ok(bytes) => report!("echoed {bytes} bytes"),

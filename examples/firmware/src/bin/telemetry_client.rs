@@ -9,7 +9,7 @@ use core::net::SocketAddr;
 use embassy_executor::Spawner;
 use embassy_net::Stack;
 use tacket::Connect as _;
-use tacket_board::{Arguments, ethernet, exit, report};
+use tacket_board::{argument, ethernet, exit, report};
 use tacket_embassy::{Net, Options};
 use tacket_examples::telemetry::{self, ClientError, SessionError};
 use tacket_firmware::Memory;
@@ -26,7 +26,7 @@ fn main() -> ! {
 
 #[embassy_executor::task]
 async fn image(net: Net, stack: Stack<'static>) {
-    let server: SocketAddr = Arguments::load().get("server").expect("the argument server=");
+    let server: SocketAddr = argument("server").expect("the argument server=");
     stack.wait_config_up().await;
     let session = async {
         let stream = net.connect(server).await;
@@ -36,11 +36,11 @@ async fn image(net: Net, stack: Stack<'static>) {
     match session.await {
         Ok(summary) => {
             report!("{} requests, {} samples", summary.requests, summary.samples);
-            exit(true)
+            exit(true);
         }
         Err(error) => {
             report!("the session failed: {error}");
-            exit(false)
+            exit(false);
         }
     }
 }

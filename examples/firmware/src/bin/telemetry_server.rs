@@ -8,7 +8,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 
 use embassy_executor::Spawner;
 use embassy_net::Stack;
-use tacket_board::{Arguments, ethernet, exit, report};
+use tacket_board::{argument, ethernet, exit, report};
 use tacket_embassy::{Net, NetError, Options};
 use tacket_examples::telemetry::{self, ServerEvent, Thermostat};
 use tacket_firmware::Memory;
@@ -29,7 +29,7 @@ fn main() -> ! {
 async fn image(net: Net, stack: Stack<'static>) {
     stack.wait_config_up().await;
     let everywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT));
-    let mut clients = Arguments::load().get("clients").unwrap_or(u32::MAX);
+    let mut clients = argument("clients").unwrap_or(u32::MAX);
     let mut thermostat = Thermostat::new();
     report!("listening on port {PORT}");
     let Err(error) = telemetry::listen(&net, everywhere, &mut thermostat, |event| {

@@ -14,7 +14,7 @@ use futures_util::future::try_join;
 use static_cell::ConstStaticCell;
 use tacket::testing::{Clause, Examiner, Makers, Outcome, check_half_closeable_stream};
 use tacket::{Clock as _, Connect as _, Listen as _, Listener as _};
-use tacket_board::{Arguments, exit, report};
+use tacket_board::{argument, exit, report};
 use tacket_embassy::{Net, NetError, Options, TcpListener, TcpStream};
 use tacket_firmware::Memory;
 
@@ -38,7 +38,7 @@ fn main() -> ! {
 
 #[embassy_executor::task]
 async fn image(net: Net) {
-    let address: Ipv4Addr = Arguments::load().get("address").expect("the argument address=");
+    let address: Ipv4Addr = argument("address").expect("the argument address=");
     let there = SocketAddr::from((address, PORT));
     let listener = net.listen(there).await.expect("a free port");
     let listener = Cell::new(Some(listener));
@@ -48,7 +48,7 @@ async fn image(net: Net) {
         .duplex_bytes(64 * 1024);
     let summary = check_half_closeable_stream(&mut examiner, Makers::new(make, make)).await;
     report!("{summary}; {:?}", net.usage());
-    exit(summary.is_clean())
+    exit(summary.is_clean());
 }
 
 fn tell(clause: &Clause, outcome: &Outcome) {

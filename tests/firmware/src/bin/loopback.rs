@@ -75,7 +75,7 @@ async fn image() {
         wake_by_interrupt(&mut ethernet, address, seed).await;
     }
     report!("each frame interrupted");
-    exit(true)
+    exit(true);
 }
 
 /// Fills `frame` with a header, from and to this board, and data that the receiver can make too.
