@@ -10,6 +10,10 @@
 //! What the sockets of embassy-net 0.9 do otherwise than the contract demands is repaired here; `tests/contract/embassy/deviations.rs`
 //! in the repository has a test for each of these.
 //!
+//! Protocols that a firmware does not use must not cost it flash. So `dns`, `proto-ipv6` and `udp` are features here, by the names that
+//! embassy-net has for them; without the first or the last, [`Net`] lacks [`Resolve`](tacket::Resolve) or [`Bind`](tacket::Bind), and is no `Network` as a whole. DHCP and the
+//! medium are chosen with embassy-net itself.
+//!
 //! The feature `testing` adds a wire between two stacks in one process, on the host, in virtual time: see `testing::Wire`.
 #![no_std]
 
@@ -18,6 +22,7 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "testing"))]
 extern crate std;
 
+mod address;
 mod backlog;
 mod clock;
 mod error;
@@ -25,12 +30,14 @@ mod listener;
 mod net;
 mod options;
 mod pool;
+#[cfg(feature = "dns")]
 mod resolve;
 mod slot;
 mod storage;
 mod tcp;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg_attr(not(feature = "udp"), path = "no_udp.rs")]
 mod udp;
 mod usage;
 
@@ -41,5 +48,6 @@ pub use net::Net;
 pub use options::Options;
 pub use storage::{PoolState, PoolStorage};
 pub use tcp::{TcpReceiving, TcpSending, TcpStream};
+#[cfg(feature = "udp")]
 pub use udp::{UdpReceiving, UdpSending, UdpSocket};
 pub use usage::Usage;

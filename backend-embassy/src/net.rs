@@ -1,16 +1,25 @@
 //! A network: the pool over one stack.
 
-use core::net::{IpAddr, SocketAddr};
+#[cfg(feature = "dns")]
+use core::net::IpAddr;
+use core::net::SocketAddr;
 use core::time::Duration;
 
 use embassy_net::Stack;
 use embedded_io_async::ErrorType;
-use tacket::{Bind, Clock, Connect, Listen, Resolve};
+#[cfg(feature = "udp")]
+use tacket::Bind;
+#[cfg(feature = "dns")]
+use tacket::Resolve;
+use tacket::{Clock, Connect, Listen};
 
+#[cfg(feature = "udp")]
+use crate::UdpSocket;
 use crate::pool::Pool;
+#[cfg(feature = "dns")]
+use crate::resolve;
 use crate::{
-    EmbassyClock, NetError, Options, PoolState, PoolStorage, TcpListener, TcpStream, UdpSocket,
-    Usage, resolve,
+    EmbassyClock, NetError, Options, PoolState, PoolStorage, TcpListener, TcpStream, Usage,
 };
 
 /// A network: an embassy-net stack, and the pool of sockets on it. Copies are handles to the same.
@@ -43,7 +52,7 @@ impl Net {
     /// Makes the sockets of a pool on `stack`, over the buffers in `storage`.
     ///
     /// They stay there for ever, and so nothing of the network has to be allocated later. The stack needs a place for each
-    /// socket: `StackResources<{ TCP + UDP + 1 }>`, where 1 is for the resolver of names (and another 1 is for DHCP, if that is used).
+    /// socket: `StackResources<{ TCP + UDP }>`, and 1 more for the resolver of names, and 1 more for DHCP, if these are used.
     ///
     /// # Panics
     ///
@@ -99,6 +108,7 @@ impl Listen for Net {
     }
 }
 
+#[cfg(feature = "udp")]
 impl Bind for Net {
     type Datagram = UdpSocket;
 
@@ -107,6 +117,7 @@ impl Bind for Net {
     }
 }
 
+#[cfg(feature = "dns")]
 impl Resolve for Net {
     async fn resolve(&self, host: &str, addresses: &mut [IpAddr]) -> Result<usize, NetError> {
         resolve::resolve(self.pool.stack, host, addresses).await

@@ -3,7 +3,7 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::poll_fn;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 
@@ -17,12 +17,13 @@ use crate::clock::ticks;
 use crate::slot::{Closing, Life, Slot};
 use crate::udp::DatagramSlot;
 use crate::usage::{Counters, Usage, count, raise};
-use crate::{NetError, Options};
+use crate::{NetError, Options, address};
 
 /// What a [`PoolStorage`](crate::PoolStorage) holds, without its sizes.
 pub(crate) struct Pool {
     pub(crate) stack: Stack<'static>,
     pub(crate) slots: &'static [Slot],
+    #[cfg_attr(not(feature = "udp"), expect(dead_code, reason = "there are none"))]
     pub(crate) datagrams: &'static [DatagramSlot],
     pub(crate) listeners: &'static [ListenerRecord],
     pub(crate) options: Options,
@@ -152,22 +153,18 @@ impl Pool {
     pub(crate) fn local_endpoint(&self, local: SocketAddr) -> Result<IpListenEndpoint, NetError> {
         let own = match local.ip() {
             ip if ip.is_unspecified() => None,
-            ip => Some(IpAddress::from(ip)),
+            ip => Some(self.own_address(ip).ok_or(NetError::InvalidAddress)?),
         };
-        let ipv4 = self.stack.config_v4();
-        let ipv6 = self.stack.config_v6();
-        let is_own = |ip| {
-            let ipv4 = ipv4.as_ref().map(|ipv4| ipv4.address.address().into());
-            let ipv6 = ipv6.as_ref().map(|ipv6| ipv6.address.address().into());
-            [ipv4, ipv6].contains(&Some(ip))
-        };
-        match own {
-            Some(ip) if !is_own(ip) => Err(NetError::InvalidAddress),
-            addr => Ok(IpListenEndpoint {
-                addr,
-                port: local.port(),
-            }),
-        }
+        Ok(IpListenEndpoint {
+            addr: own,
+            port: local.port(),
+        })
+    }
+
+    /// The address for the stack, if it is one of its own.
+    fn own_address(&self, ip: IpAddr) -> Option<IpAddress> {
+        let ip = address::to_stack(ip)?;
+        address::own(self.stack).contains(&Some(ip)).then_some(ip)
     }
 
     // ------------------------------------------------------------ the pool's task

@@ -6,7 +6,7 @@ use embassy_net::Stack;
 use embassy_net::dns::{DnsQueryType, Error};
 use futures_util::future::join;
 
-use crate::NetError;
+use crate::{NetError, address};
 
 /// Writes addresses of `host` to the front of `addresses`, those of IPv6 first (RFC 6724), and returns how many.
 ///
@@ -27,9 +27,10 @@ pub(crate) async fn resolve(
         true => stack.dns_query(host, kind).await,
         false => Err(Error::Failed),
     };
+    let [ipv4, ipv6] = address::own(stack);
     let (six, four) = join(
-        query(stack.config_v6().is_some(), DnsQueryType::Aaaa),
-        query(stack.config_v4().is_some(), DnsQueryType::A),
+        query(ipv6.is_some(), DnsQueryType::Aaaa),
+        query(ipv4.is_some(), DnsQueryType::A),
     )
     .await;
     let invalid = [&six, &four]

@@ -11,8 +11,8 @@ use embassy_net::tcp::{ConnectError, State, TcpSocket};
 use embassy_net::{IpEndpoint, IpListenEndpoint};
 use embassy_time::{Duration, Instant};
 
-use crate::NetError;
 use crate::pool::Wake;
+use crate::{NetError, address};
 
 /// How long a reset may wait for the link before its socket is taken back all the same.
 const RESET_LIMIT: Duration = Duration::from_secs(1);
@@ -180,10 +180,11 @@ impl Slot {
         cx: &mut Context<'_>,
         address: SocketAddr,
     ) -> Result<(), NetError> {
+        let endpoint = address::endpoint_to_stack(address).ok_or(NetError::NoRoute)?;
         let mut socket = self.socket.borrow_mut();
-        let step = pin!(socket.connect(IpEndpoint::from(address))).poll(cx);
+        let step = pin!(socket.connect(endpoint)).poll(cx);
         self.local
-            .set(socket.local_endpoint().map_or(NOBODY, socket_addr));
+            .set(socket.local_endpoint().map_or(NOBODY, address::from_stack));
         self.peer.set(address);
         match step {
             Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
@@ -223,8 +224,8 @@ impl Slot {
     /// Makes the client's connection one that is held. `None` if it has failed meanwhile.
     pub(crate) fn accept(&self) -> Option<()> {
         let (local, peer) = self.endpoints()?;
-        self.local.set(socket_addr(local));
-        self.peer.set(socket_addr(peer));
+        self.local.set(address::from_stack(local));
+        self.peer.set(address::from_stack(peer));
         self.hold();
         Some(())
     }
@@ -466,8 +467,4 @@ pub(crate) enum Closing {
     Goes,
     Done,
     GiveUp,
-}
-
-fn socket_addr(endpoint: IpEndpoint) -> SocketAddr {
-    SocketAddr::new(endpoint.addr.into(), endpoint.port)
 }

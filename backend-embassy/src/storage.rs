@@ -5,7 +5,6 @@ use core::fmt;
 
 use embassy_net::Stack;
 use embassy_net::tcp::TcpSocket;
-use embassy_net::udp::PacketMetadata;
 use heapless::Vec;
 
 use crate::Options;
@@ -13,30 +12,22 @@ use crate::backlog::{FIRST_DYNAMIC_PORT, ListenerRecord};
 use crate::clock::ticks;
 use crate::pool::{Pool, Wake};
 use crate::slot::Slot;
-use crate::udp::DatagramSlot;
+use crate::udp::{DatagramBuffers, DatagramSlot};
 use crate::usage::Counters;
 
-/// How many datagrams a socket keeps in each direction, if their bytes fit.
-const DATAGRAMS: usize = 8;
-
 /// The buffers of a pool: of `TCP` sockets with `RX` bytes to receive into and `TX` bytes to send from each, and of `UDP` sockets
-/// with as many bytes each way, for up to 8 datagrams.
+/// with as many bytes each way, for up to 8 datagrams. Those are nothing without the feature `udp`.
 ///
 /// It is meant for a `static`: a `ConstStaticCell` of the crate `static_cell`, so that it is never on the stack. An example is at
 /// [`Net`](crate::Net).
 pub struct PoolStorage<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize = 0> {
     tcp: [Buffers<RX, TX>; TCP],
-    udp: [(Metadata, Buffers<RX, TX>); UDP],
+    udp: [DatagramBuffers<RX, TX>; UDP],
 }
 
 struct Buffers<const RX: usize, const TX: usize> {
     receive: [u8; RX],
     send: [u8; TX],
-}
-
-struct Metadata {
-    receive: [PacketMetadata; DATAGRAMS],
-    send: [PacketMetadata; DATAGRAMS],
 }
 
 impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
@@ -47,7 +38,7 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
     pub const fn new() -> Self {
         Self {
             tcp: [const { Buffers::new() }; TCP],
-            udp: [const { (Metadata::new(), Buffers::new()) }; UDP],
+            udp: [const { DatagramBuffers::new() }; UDP],
         }
     }
 }
@@ -89,13 +80,8 @@ impl<const TCP: usize, const UDP: usize> PoolState<TCP, UDP> {
             // There are as many places as buffers.
             let _ = self.slots.push(Slot::new(socket, &self.task, silence));
         }
-        for (metadata, Buffers { receive, send }) in &mut storage.udp {
-            let Metadata {
-                receive: receive_meta,
-                send: send_meta,
-            } = metadata;
-            let slot = DatagramSlot::new(stack, receive_meta, receive, send_meta, send);
-            let _ = self.datagrams.push(slot);
+        for buffers in &mut storage.udp {
+            let _ = self.datagrams.push(DatagramSlot::new(stack, buffers));
         }
         self.pool.insert(Pool {
             stack,
@@ -117,15 +103,6 @@ impl<const RX: usize, const TX: usize> Buffers<RX, TX> {
         Self {
             receive: [0; RX],
             send: [0; TX],
-        }
-    }
-}
-
-impl Metadata {
-    const fn new() -> Self {
-        Self {
-            receive: [PacketMetadata::EMPTY; DATAGRAMS],
-            send: [PacketMetadata::EMPTY; DATAGRAMS],
         }
     }
 }

@@ -9,12 +9,34 @@ use core::pin::pin;
 use core::task::Poll;
 
 use embassy_net::udp::{BindError, PacketMetadata, SendError};
-use embassy_net::{IpEndpoint, IpListenEndpoint, Stack};
+use embassy_net::{IpListenEndpoint, Stack};
 use embedded_io_async::ErrorType;
 use tacket::{AsyncResource, Datagram, LocalAddress, ReceiveDatagram, SendDatagram};
 
 use crate::pool::Pool;
-use crate::{Net, NetError};
+use crate::{Net, NetError, address};
+
+/// How many datagrams a socket keeps in each direction, if their bytes fit.
+const DATAGRAMS: usize = 8;
+
+/// The memory of a UDP socket.
+pub(crate) struct DatagramBuffers<const RX: usize, const TX: usize> {
+    receive_meta: [PacketMetadata; DATAGRAMS],
+    receive: [u8; RX],
+    send_meta: [PacketMetadata; DATAGRAMS],
+    send: [u8; TX],
+}
+
+impl<const RX: usize, const TX: usize> DatagramBuffers<RX, TX> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            receive_meta: [PacketMetadata::EMPTY; DATAGRAMS],
+            receive: [0; RX],
+            send_meta: [PacketMetadata::EMPTY; DATAGRAMS],
+            send: [0; TX],
+        }
+    }
+}
 
 /// A UDP socket of the pool.
 pub(crate) struct DatagramSlot {
@@ -31,13 +53,16 @@ impl fmt::Debug for DatagramSlot {
 }
 
 impl DatagramSlot {
-    pub(crate) fn new(
+    pub(crate) fn new<const RX: usize, const TX: usize>(
         stack: Stack<'static>,
-        receive_meta: &'static mut [PacketMetadata],
-        receive: &'static mut [u8],
-        send_meta: &'static mut [PacketMetadata],
-        send: &'static mut [u8],
+        buffers: &'static mut DatagramBuffers<RX, TX>,
     ) -> Self {
+        let DatagramBuffers {
+            receive_meta,
+            receive,
+            send_meta,
+            send,
+        } = buffers;
         let socket =
             embassy_net::udp::UdpSocket::new(stack, receive_meta, receive, send_meta, send);
         Self {
@@ -145,7 +170,7 @@ impl SendDatagram for UdpSending<'_> {
         if peer.port() == 0 || peer.ip().is_unspecified() {
             return Err(NetError::InvalidAddress);
         }
-        let peer = IpEndpoint::from(peer);
+        let peer = address::endpoint_to_stack(peer).ok_or(NetError::NoRoute)?;
         poll_fn(|cx| self.slot.socket.borrow().poll_send_to(data, peer, cx))
             .await
             .map_err(|error| match error {
@@ -170,7 +195,7 @@ impl ReceiveDatagram for UdpReceiving<'_> {
             poll
         });
         let (length, peer) = received.await;
-        Ok((length, SocketAddr::new(peer.addr.into(), peer.port)))
+        Ok((length, address::from_stack(peer)))
     }
 }
 

@@ -35,10 +35,7 @@ fn assert_sleeps(guest: &Guest) {
 /// Covers FRM-03.
 #[test]
 fn a_cortex_m3_echoes_and_sleeps() {
-    assert_sleeps(&echoing(
-        Target::THUMBV7M,
-        Board::MPS2_AN385.in_real_time(),
-    ));
+    assert_sleeps(&echoing(Target::THUMBV7M, Board::MPS2_AN385.in_real_time()));
 }
 
 /// Covers FRM-03.
@@ -53,10 +50,7 @@ fn a_cortex_m4_echoes_and_sleeps() {
 /// Covers FRM-03. The processor is a Cortex-M3, but the code is that of a Cortex-M0, which cannot swap atomically.
 #[test]
 fn code_for_a_cortex_m0_echoes_and_sleeps() {
-    assert_sleeps(&echoing(
-        Target::THUMBV6M,
-        Board::MPS2_AN385.in_real_time(),
-    ));
+    assert_sleeps(&echoing(Target::THUMBV6M, Board::MPS2_AN385.in_real_time()));
 }
 
 /// Covers FRM-03.

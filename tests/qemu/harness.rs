@@ -45,7 +45,11 @@ fn a_guest_that_panics_is_told_with_its_last_words_and_its_network() {
     let capture = trace.capture.unwrap();
     assert!(said.contains(capture.to_str().unwrap()), "{said}");
     let header = fs::read(&capture).unwrap();
-    assert_eq!(header[..4], [0xD4, 0xC3, 0xB2, 0xA1], "a file in pcap format");
+    assert_eq!(
+        header[..4],
+        [0xD4, 0xC3, 0xB2, 0xA1],
+        "a file in pcap format"
+    );
     fs::remove_dir_all(capture.parent().unwrap()).unwrap();
     assert_gone("mark=panics");
 }
@@ -67,7 +71,9 @@ fn a_guest_that_hangs_is_told_and_killed() {
         .argument("mark=hangs");
     let mut guest = boot.start().unwrap();
     let limit = Duration::from_millis(300);
-    let error = guest.wait_for_within("what never comes", limit).unwrap_err();
+    let error = guest
+        .wait_for_within("what never comes", limit)
+        .unwrap_err();
     let said = error.to_string();
     assert!(said.contains("failing hangs"), "{said}");
     assert!(said.contains("\"what never comes\""), "{said}");
@@ -85,13 +91,20 @@ fn a_guest_that_hangs_is_told_and_killed() {
 #[test]
 fn a_guest_does_not_outlive_a_test_that_is_killed() {
     let mut test = Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "harness::holds_a_guest", "--nocapture"])
+        .args([
+            "--ignored",
+            "--exact",
+            "harness::holds_a_guest",
+            "--nocapture",
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let lines = BufReader::new(test.stdout.take().unwrap()).lines();
-    let ready = lines.map_while(Result::ok).any(|line| line.contains("held"));
+    let ready = lines
+        .map_while(Result::ok)
+        .any(|line| line.contains("held"));
     assert!(ready);
     assert!(emulators_with("mark=held") > 0);
     test.kill().unwrap();
@@ -117,7 +130,10 @@ fn a_missing_emulator_and_a_missing_image_are_named() {
     let image = example(Target::THUMBV7M, "echo_server");
     let nowhere = Board::new("qemu-system-nowhere", &[]);
     let error = Boot::new(&image, nowhere).start().unwrap_err().to_string();
-    assert!(error.contains("qemu-system-nowhere is not installed"), "{error}");
+    assert!(
+        error.contains("qemu-system-nowhere is not installed"),
+        "{error}"
+    );
 
     let missing = Image::built_elsewhere("/nowhere/firmware.elf");
     let error = Boot::new(&missing, Board::MPS2_AN385).start().unwrap_err();
@@ -139,7 +155,8 @@ fn an_option_that_the_emulator_refuses_is_told_in_its_words() {
 fn a_build_that_fails_is_told_with_the_compilers_words() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("src")).unwrap();
-    let manifest = "[package]\nname = \"broken\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
+    let manifest =
+        "[package]\nname = \"broken\"\nversion = \"0.0.0\"\nedition = \"2024\"\n[workspace]\n";
     let lock = "version = 4\n\n[[package]]\nname = \"broken\"\nversion = \"0.0.0\"\n";
     let main = "#![no_std]\n#![no_main]\nfn main() { there_is_no_such_thing() }\n";
     fs::write(folder.path().join("Cargo.toml"), manifest).unwrap();
@@ -147,7 +164,10 @@ fn a_build_that_fails_is_told_with_the_compilers_words() {
     fs::write(folder.path().join("src/main.rs"), main).unwrap();
     let built = Firmware::in_folder(folder.path()).build(Target::THUMBV7M, "broken");
     let error = built.unwrap_err().to_string();
-    assert!(error.contains("broken for thumbv7m-none-eabi in "), "{error}");
+    assert!(
+        error.contains("broken for thumbv7m-none-eabi in "),
+        "{error}"
+    );
     assert!(error.contains("there_is_no_such_thing"), "{error}");
 
     let unknown = Target::new("no-such-target");
@@ -163,7 +183,10 @@ fn a_port_in_use_is_named() {
     let port = taken.local_addr().unwrap().port();
     let mut guest = boot("echo_server").forward_from(port, 7).start().unwrap();
     let error = guest.wait_for("listening").unwrap_err().to_string();
-    assert!(error.contains(&format!("port {port} of this machine is in use")), "{error}");
+    assert!(
+        error.contains(&format!("port {port} of this machine is in use")),
+        "{error}"
+    );
 }
 
 /// Covers HIL-05.
@@ -173,7 +196,10 @@ fn an_image_built_elsewhere_is_booted_like_any_other() {
     let path = folder.path().join("somebody's firmware.elf");
     fs::copy(boot_image(), &path).unwrap();
     let image = Image::built_elsewhere(&path);
-    let guest = Boot::new(&image, Board::MPS2_AN385).name("theirs").start().unwrap();
+    let guest = Boot::new(&image, Board::MPS2_AN385)
+        .name("theirs")
+        .start()
+        .unwrap();
     let error = guest.finish().unwrap_err().to_string();
     assert!(error.contains("theirs ended with exit code 1"), "{error}");
 }

@@ -11,7 +11,12 @@ pub(crate) fn example(target: Target, name: &str) -> Image {
 
 /// An image that is a test.
 pub(crate) fn test_image(target: Target, name: &str) -> Image {
-    build("../examples/firmware", "tacket-firmware-tests", target, name)
+    build(
+        "../examples/firmware",
+        "tacket-firmware-tests",
+        target,
+        name,
+    )
 }
 
 /// An image of the examples, on the board that they are tested on most.

@@ -29,7 +29,9 @@ fn talk(wire: &Relay, server: Boot, port: u16, client: Boot) -> (Guest, Guest) {
 
 fn assert_content(guests: (Guest, Guest), server_says: &str, client_says: &str) {
     for (mut guest, says) in [(guests.1, client_says), (guests.0, server_says)] {
-        guest.wait_for(says).unwrap_or_else(|error| panic!("{error}"));
+        guest
+            .wait_for(says)
+            .unwrap_or_else(|error| panic!("{error}"));
         guest.finish().unwrap_or_else(|error| panic!("{error}"));
     }
 }

@@ -4,7 +4,7 @@ use core::convert::Infallible;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use tacket::{Clock, Error as _, Fault, Listener, Network, Stream};
+use tacket::{Clock, Error as _, Fault, Listen, Listener, Stream};
 
 use super::device::Device;
 use super::server::{ServeError, Served, serve};
@@ -41,12 +41,15 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///     error
 /// }
 /// ```
-pub async fn listen<N: Network>(
+pub async fn listen<N>(
     network: &N,
     local: SocketAddr,
     device: &mut impl Device,
     note: impl FnMut(ServerEvent<N::Error>),
-) -> Result<Infallible, N::Error> {
+) -> Result<Infallible, N::Error>
+where
+    N: Listen<Listener: Listener<Stream: Stream<Error = N::Error>>> + Clock,
+{
     let mut listener = network.listen(local).await?;
     serve_clients(&mut listener, device, network, note).await
 }

@@ -27,12 +27,10 @@ pub(crate) enum Nic {
 
 impl Board {
     /// Arm MPS2 with a Cortex-M3 and a LAN9118.
-    pub const MPS2_AN385: Self =
-        Self::new("qemu-system-arm", &["-M", "mps2-an385"]).nic("lan9118");
+    pub const MPS2_AN385: Self = Self::new("qemu-system-arm", &["-M", "mps2-an385"]).nic("lan9118");
 
     /// Arm MPS2 with a Cortex-M4 and a LAN9118.
-    pub const MPS2_AN386: Self =
-        Self::new("qemu-system-arm", &["-M", "mps2-an386"]).nic("lan9118");
+    pub const MPS2_AN386: Self = Self::new("qemu-system-arm", &["-M", "mps2-an386"]).nic("lan9118");
 
     /// The generic machine with a 32-bit RISC-V processor, and virtio-net.
     pub const RISCV32_VIRT: Self = Self::new(

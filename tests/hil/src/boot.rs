@@ -31,7 +31,10 @@ enum Network {
     /// That of the emulator: the guest sees this machine as 10.0.2.2 and gets its own address by DHCP. Ports of it are ports here.
     User { forwards: Vec<(u16, u16)> },
     /// A wire to another guest.
-    Wire { netdev: String, address: &'static str },
+    Wire {
+        netdev: String,
+        address: &'static str,
+    },
 }
 
 impl Boot {

@@ -121,7 +121,10 @@ impl fmt::Display for HilError {
                 }
             ),
             Self::PortInUse { port } => {
-                write!(f, "port {port} of this machine is in use: leave the choice to the system")
+                write!(
+                    f,
+                    "port {port} of this machine is in use: leave the choice to the system"
+                )
             }
             Self::Failed { trace, code } => match code {
                 Some(code) => write!(f, "{} ended with exit code {code}{trace}", trace.guest),

@@ -73,16 +73,25 @@ impl Firmware {
         }
         let what = format!("{} for {target}", images.join(", "));
         let progress = Progress::start(format!("building {what}"));
-        let mut child = command
-            .spawn()
-            .map_err(HilError::system(format!("starting cargo in {}", self.folder.display())))?;
+        let mut child = command.spawn().map_err(HilError::system(format!(
+            "starting cargo in {}",
+            self.folder.display()
+        )))?;
         let mut lines = Vec::new();
-        for line in child.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
+        for line in child
+            .stderr
+            .take()
+            .map(BufReader::new)
+            .into_iter()
+            .flat_map(BufRead::lines)
+        {
             let line = line.map_err(HilError::system("reading what cargo says"))?;
             progress.show(&line);
             lines.push(line);
         }
-        let status = child.wait().map_err(HilError::system("waiting for cargo"))?;
+        let status = child
+            .wait()
+            .map_err(HilError::system("waiting for cargo"))?;
         progress.finish();
         if status.success() {
             let folder = output.join(target.0).join("release");

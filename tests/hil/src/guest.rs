@@ -192,7 +192,10 @@ impl Guest {
 
     fn monitor(&mut self) -> Result<&mut Monitor, HilError> {
         if self.monitor.is_none() {
-            let path = self.folder.as_ref().map(|folder| folder.path().join(MONITOR));
+            let path = self
+                .folder
+                .as_ref()
+                .map(|folder| folder.path().join(MONITOR));
             match Monitor::connect(&path.unwrap_or_default()) {
                 Ok(monitor) => self.monitor = Some(monitor),
                 Err(error) => match self.exit_code()? {

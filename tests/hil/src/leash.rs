@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 use std::ffi::OsStr;
-use std::{fs, io};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::{fs, io};
 
 /// In which Linux tells of processes: USER_HZ, the same on all machines.
 const TICKS_PER_SECOND: u32 = 100;
@@ -74,7 +74,10 @@ impl Leash {
             // After the name, which ends with the last parenthesis: proc(5) counts from the state, which is field 3.
             let (_, fields) = stat.rsplit_once(')').unwrap_or_default();
             let mut used = fields.split_whitespace().skip(14 - 3).take(2);
-            ticks += used.by_ref().filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+            ticks += used
+                .by_ref()
+                .filter_map(|field| field.parse::<u64>().ok())
+                .sum::<u64>();
         }
         Ok(Duration::from_secs(ticks) / TICKS_PER_SECOND)
     }

@@ -26,7 +26,9 @@ impl Monitor {
             match UnixStream::connect(path) {
                 Ok(socket) => break socket,
                 Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
-                Err(error) => return Err(HilError::system("reaching the emulator's monitor")(error)),
+                Err(error) => {
+                    return Err(HilError::system("reaching the emulator's monitor")(error));
+                }
             }
         };
         socket
@@ -54,7 +56,10 @@ impl Monitor {
                 return Ok(value.take());
             }
             if let Some(error) = answer.get("error") {
-                let reason = error.get("desc").and_then(Value::as_str).unwrap_or("no reason");
+                let reason = error
+                    .get("desc")
+                    .and_then(Value::as_str)
+                    .unwrap_or("no reason");
                 return Err(HilError::Monitor(format!("{command}: {reason}")));
             }
         }

@@ -44,7 +44,12 @@ impl Toolchain {
             Self::Installed => "cargo",
             Self::Debian => DEBIAN_CARGO,
         });
-        for inherited in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC", "CARGO_BUILD_TARGET"] {
+        for inherited in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTC",
+            "CARGO_BUILD_TARGET",
+        ] {
             command.env_remove(inherited);
         }
         command.args(["build", "--release", "--locked", "--target", target.0]);
