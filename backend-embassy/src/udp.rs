@@ -171,6 +171,10 @@ impl SendDatagram for UdpSending<'_> {
             return Err(NetError::InvalidAddress);
         }
         let peer = address::endpoint_to_stack(peer).ok_or(NetError::NoRoute)?;
+        // The stack takes it, and panics when it sends it. smoltcp 0.13.1, `IpRepr::new`.
+        if (self.slot.endpoint().addr).is_some_and(|own| own.version() != peer.addr.version()) {
+            return Err(NetError::NoRoute);
+        }
         poll_fn(|cx| self.slot.socket.borrow().poll_send_to(data, peer, cx))
             .await
             .map_err(|error| match error {

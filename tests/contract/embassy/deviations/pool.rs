@@ -1,17 +1,20 @@
 //! Deviations in how connections begin, and in what they take from the stack.
 
 use core::cell::Cell;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 
 use embassy_net::tcp::{AcceptError, ConnectError, State, TcpSocket};
+use embassy_net::udp::PacketMetadata;
 use futures_util::future::join;
 use tacket::{
-    AsyncResource, Error as _, Fault, Listener as _, LocalAddress as _, ReceiveStream, SendStream,
+    AsyncResource, Error as _, Fault, Listener as _, LocalAddress as _, ReceiveStream,
+    SendDatagram, SendStream,
 };
-use tacket_embassy::testing::{Side, Wire};
-use tacket_embassy::{NetError, Options, TcpListener, TcpStream};
+use tacket_embassy::testing::{Impairments, Side, Wire};
+use tacket_embassy::{NetError, Options, TcpListener, TcpStream, UdpSocket};
 
 use super::bare::{BARE, BYTES, bare_pair, cancel, one_each, pairs, run, socket, soon, start};
 use crate::embassy::ends::sleep;
@@ -276,5 +279,40 @@ fn a_socket_too_many_is_an_error() {
             (error, error.fault()),
             (NetError::PoolExhausted, Fault::Capacity)
         );
+    });
+}
+
+/// Covers EMB-22.
+#[test]
+fn a_datagram_to_an_address_of_the_other_version_is_an_error() {
+    const LENGTH: usize = 16;
+    let bare_sends = || {
+        let wire = Wire::new(0, Impairments::none());
+        let mut meta = [[PacketMetadata::EMPTY; 1]; 2];
+        let mut data = [[0; LENGTH]; 2];
+        let ([received, sent], [receive, send]) = (&mut meta, &mut data);
+        let stack = wire.stack(Side::Left);
+        let mut socket = embassy_net::udp::UdpSocket::new(stack, received, receive, sent, send);
+        let own = (Side::Left.ipv4(), 7);
+        socket.bind(own).expect("a free port");
+        let peer = (Side::Right.ipv6(), 7);
+        wire.run(async {
+            socket.send_to(b"?", peer).await.expect("is taken");
+            socket.flush().await;
+        });
+    };
+    let panic = catch_unwind(AssertUnwindSafe(bare_sends)).expect_err("a panic");
+    let message = panic.downcast_ref::<String>().expect("a message");
+    assert!(message.contains("IP version mismatch"), "{message}");
+
+    let wire = Wire::new(0, Impairments::none());
+    let net = wire.net::<0, 0, LENGTH, 1>(Side::Left, Options::new());
+    wire.run(async {
+        let mut socket = UdpSocket::bind(net, Side::Left.port(7)).expect("a free port");
+        let peer = SocketAddr::new(Side::Right.ipv6().into(), 7);
+        assert_eq!(socket.send_to(b"?", peer).await, Err(NetError::NoRoute));
+        let same = Side::Right.port(7);
+        assert_eq!(socket.send_to(b"?", same).await, Ok(()));
+        assert_eq!(socket.close().await, Ok(()));
     });
 }
