@@ -10,7 +10,7 @@ use core::task::{Context, Poll, Waker};
 use embassy_net::tcp::State;
 use embassy_net::{IpAddress, IpListenEndpoint, Stack};
 use embassy_sync::waitqueue::WakerRegistration;
-use embassy_time::{Instant, Timer};
+use embassy_time::{Duration, Instant, Timer};
 
 use crate::backlog::ListenerRecord;
 use crate::clock::ticks;
@@ -27,6 +27,8 @@ pub(crate) struct Pool {
     pub(crate) datagrams: &'static [DatagramSlot],
     pub(crate) listeners: &'static [ListenerRecord],
     pub(crate) options: Options,
+    /// How soon a silent peer is asked for a sign of life.
+    pub(crate) keep_alive: Option<Duration>,
     /// Bytes of buffers of one socket.
     pub(crate) socket_bytes: usize,
     pub(crate) task: &'static Wake,
@@ -196,7 +198,8 @@ impl Pool {
                 Life::Aborting { deadline } => Self::watch_aborting(cx, slot, deadline),
                 _ => at,
             };
-            next = [next, at, slot.watch_probing()].into_iter().flatten().min();
+            let probing = slot.watch_probing(self.keep_alive);
+            next = [next, at, probing].into_iter().flatten().min();
         }
         self.arm_all(cx);
         next

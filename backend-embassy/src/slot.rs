@@ -3,7 +3,7 @@
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::poll_fn;
-use core::net::{IpAddr, Ipv4Addr, SocketAddr};
+use core::net::{Ipv4Addr, SocketAddr};
 use core::pin::pin;
 use core::task::{Context, Poll, ready};
 
@@ -20,8 +20,6 @@ const RESET_LIMIT: Duration = Duration::from_secs(1);
 /// The stack forgets a connection, with all that was received, 10 s after both ends were exchanged. Before that we do,
 /// and keep what was received. smoltcp 0.13.1, `CLOSE_DELAY`.
 const KEEP_AFTER: Duration = Duration::from_secs(8);
-
-const NOBODY: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// How soon a peer that has not acknowledged is asked for a sign of life, once the stack sees no reason to send anything.
 ///
@@ -62,9 +60,7 @@ pub(crate) struct Slot {
     handles: Cell<u8>,
     /// The pool's task.
     task: &'static Wake,
-    /// The keep-alive interval of a connection on which nothing is under way.
-    keep_alive: Option<Duration>,
-    /// Something is under way, and the interval is [`PROBE`].
+    /// Something is under way, and the keep-alive interval is [`PROBE`].
     is_probing: Cell<bool>,
     /// The end of the sending direction was sent.
     send_over: Cell<bool>,
@@ -74,28 +70,30 @@ pub(crate) struct Slot {
     discards: Cell<bool>,
     /// A close waits for what was sent to be delivered. Dropped, it is to be a reset.
     leaving: Cell<bool>,
-    local: Cell<SocketAddr>,
-    peer: Cell<SocketAddr>,
+    /// Those of the last connection: the stack forgets them.
+    ends: Cell<Option<Ends>>,
 }
+
+/// This end of a connection, and that of the peer.
+type Ends = (IpEndpoint, IpEndpoint);
 
 impl fmt::Debug for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slot")
             .field("life", &self.life)
-            .field("local", &self.local)
-            .field("peer", &self.peer)
+            .field("ends", &self.ends)
             .finish_non_exhaustive()
     }
 }
 
 impl Slot {
-    /// Over a new socket. `silence` is how long a peer may be silent.
+    /// Over a new socket. `silence` is how long a peer may be silent, before it is asked for a sign of life each `keep_alive`.
     pub(crate) fn new(
         mut socket: TcpSocket<'static>,
         task: &'static Wake,
         silence: Option<Duration>,
+        keep_alive: Option<Duration>,
     ) -> Self {
-        let keep_alive = silence.map(|limit| limit / 4);
         // A small message does not wait for the acknowledgement of the one before.
         socket.set_nagle_enabled(false);
         socket.set_timeout(silence);
@@ -103,7 +101,6 @@ impl Slot {
         Self {
             socket: RefCell::new(socket),
             task,
-            keep_alive,
             is_probing: Cell::new(false),
             life: Cell::new(Life::Free),
             handles: Cell::new(0),
@@ -111,8 +108,7 @@ impl Slot {
             receive_over: Cell::new(false),
             discards: Cell::new(false),
             leaving: Cell::new(false),
-            local: Cell::new(NOBODY),
-            peer: Cell::new(NOBODY),
+            ends: Cell::new(None),
         }
     }
 
@@ -128,12 +124,13 @@ impl Slot {
         self.socket.borrow().state()
     }
 
-    pub(crate) const fn local(&self) -> SocketAddr {
-        self.local.get()
-    }
-
-    pub(crate) const fn peer(&self) -> SocketAddr {
-        self.peer.get()
+    /// The addresses of this end and of the peer, unspecified before there was one.
+    pub(crate) fn addresses(&self) -> (SocketAddr, SocketAddr) {
+        let ends = self.ends.get();
+        let nobody = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0);
+        ends.map_or((nobody, nobody), |(local, peer)| {
+            (address::from_stack(local), address::from_stack(peer))
+        })
     }
 
     // ------------------------------------------------------------ handles
@@ -183,9 +180,8 @@ impl Slot {
         let endpoint = address::endpoint_to_stack(address).ok_or(NetError::NoRoute)?;
         let mut socket = self.socket.borrow_mut();
         let step = pin!(socket.connect(endpoint)).poll(cx);
-        self.local
-            .set(socket.local_endpoint().map_or(NOBODY, address::from_stack));
-        self.peer.set(address);
+        self.ends
+            .set(socket.local_endpoint().map(|local| (local, endpoint)));
         match step {
             Poll::Pending | Poll::Ready(Ok(())) => Ok(()),
             Poll::Ready(Err(ConnectError::NoRoute)) => Err(NetError::NoRoute),
@@ -223,15 +219,13 @@ impl Slot {
 
     /// Makes the client's connection one that is held. `None` if it has failed meanwhile.
     pub(crate) fn accept(&self) -> Option<()> {
-        let (local, peer) = self.endpoints()?;
-        self.local.set(address::from_stack(local));
-        self.peer.set(address::from_stack(peer));
+        self.ends.set(Some(self.endpoints()?));
         self.hold();
         Some(())
     }
 
     /// Both ends of the connection, as long as the stack knows it.
-    pub(crate) fn endpoints(&self) -> Option<(IpEndpoint, IpEndpoint)> {
+    pub(crate) fn endpoints(&self) -> Option<Ends> {
         let socket = self.socket.borrow();
         socket.local_endpoint().zip(socket.remote_endpoint())
     }
@@ -367,8 +361,9 @@ impl Slot {
 
     // ------------------------------------------------------------ by the pool's task
 
-    /// Looks whether something is still under way. Returns when to look again.
-    pub(crate) fn watch_probing(&self) -> Option<Instant> {
+    /// Looks whether something is still under way; if not, the peer is asked for a sign of life each `keep_alive` again.
+    /// Returns when to look again.
+    pub(crate) fn watch_probing(&self, keep_alive: Option<Duration>) -> Option<Instant> {
         if !self.is_probing.get() {
             return None;
         }
@@ -376,7 +371,7 @@ impl Slot {
         if socket.send_queue() > 0 && socket.state() != State::Closed {
             return Some(Instant::now().saturating_add(PROBE));
         }
-        socket.set_keep_alive(self.keep_alive);
+        socket.set_keep_alive(keep_alive);
         self.is_probing.set(false);
         None
     }

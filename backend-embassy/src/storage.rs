@@ -75,10 +75,12 @@ impl<const TCP: usize, const UDP: usize> PoolState<TCP, UDP> {
         options: Options,
     ) -> &'static Pool {
         let silence = options.silence.map(ticks);
+        let keep_alive = silence.map(|limit| limit / 4);
         for Buffers { receive, send } in &mut storage.tcp {
             let socket = TcpSocket::new(stack, receive, send);
             // There are as many places as buffers.
-            let _ = self.slots.push(Slot::new(socket, &self.task, silence));
+            let slot = Slot::new(socket, &self.task, silence, keep_alive);
+            let _ = self.slots.push(slot);
         }
         for buffers in &mut storage.udp {
             let _ = self.datagrams.push(DatagramSlot::new(stack, buffers));
@@ -89,6 +91,7 @@ impl<const TCP: usize, const UDP: usize> PoolState<TCP, UDP> {
             datagrams: &self.datagrams,
             listeners: &self.listeners,
             options,
+            keep_alive,
             socket_bytes: RX + TX,
             task: &self.task,
             next_order: Cell::new(0),

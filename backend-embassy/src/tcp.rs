@@ -104,13 +104,13 @@ impl TcpStream {
     /// The address of this side.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.handle.slot.local()
+        self.handle.slot.addresses().0
     }
 
     /// The address of the peer.
     #[must_use]
     pub fn peer_addr(&self) -> SocketAddr {
-        self.handle.slot.peer()
+        self.handle.slot.addresses().1
     }
 
     /// Parts the stream into halves that tasks of their own can keep.
