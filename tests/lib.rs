@@ -1,12 +1,16 @@
 //! What the tests share: an examination of a stream, recorded clause by clause, certificates, streams without
-//! a buffer, and a ping-pong to count the costs of.
+//! a buffer, a ping-pong to count the costs of, a fuzzer's programs, and firmware.
 
 extern crate alloc;
 
 mod authority;
+#[expect(clippy::large_futures, reason = "programs run on a desktop")]
+mod fuzz_pool;
+mod images;
 mod lockstep;
 mod median;
 mod pingpong;
+mod sizes;
 
 use alloc::collections::BTreeSet;
 use core::fmt::Write as _;
@@ -17,9 +21,12 @@ use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;
 
 pub use authority::{Authority, NAME};
+pub use fuzz_pool::Program;
+pub use images::{direct_image, example, test_image};
 pub use lockstep::{LockstepPair, LockstepReceiving, LockstepSending, LockstepStream};
 pub use median::median;
 pub use pingpong::pingpong;
+pub use sizes::Sizes;
 
 /// Keeps the outcome of every clause.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ mod four_each;
 mod halves;
 mod listening;
 mod pool;
+mod programs;
 mod seeds;
 mod tls;
 mod wire;

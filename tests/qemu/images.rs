@@ -1,22 +1,20 @@
 //! The images that the tests boot, and how.
 
-use std::path::Path;
-
-use tacket_hil::{Board, Boot, Firmware, Image, Target};
+use tacket_hil::{Board, Boot, HilError, Image, Target};
 
 /// An image of the examples.
 pub(crate) fn example(target: Target, name: &str) -> Image {
-    build("../examples/firmware", "tacket-firmware", target, name)
+    built(tacket_tests::example(target, name))
 }
 
 /// An image that is a test.
 pub(crate) fn test_image(target: Target, name: &str) -> Image {
-    build(
-        "../examples/firmware",
-        "tacket-firmware-tests",
-        target,
-        name,
-    )
+    built(tacket_tests::test_image(target, name))
+}
+
+/// An image that does without tacket what an example does.
+pub(crate) fn direct_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::direct_image(target, name))
 }
 
 /// An image of the examples, on the board that they are tested on most.
@@ -29,10 +27,6 @@ pub(crate) fn boot_test(name: &str) -> Boot {
     Boot::new(&test_image(Target::THUMBV7M, name), Board::MPS2_AN385)
 }
 
-fn build(folder: &str, package: &str, target: Target, name: &str) -> Image {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let built = Firmware::in_folder(folder)
-        .package(package)
-        .build(target, name);
-    built.unwrap_or_else(|error| panic!("{error}"))
+fn built(image: Result<Image, HilError>) -> Image {
+    image.unwrap_or_else(|error| panic!("{error}"))
 }

@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod boards;
+mod budgets;
 mod contract;
 mod harness;
 mod images;

@@ -8,10 +8,10 @@ use tacket_embassy::{Net, Options, PoolState, PoolStorage};
 
 /// The memory of a network: `TCP` sockets with `RX` bytes to receive into and `TX` bytes to send from each, on a stack with `PLACES` sockets.
 ///
-/// The stack needs a place for each TCP socket, and one for DHCP and one for the resolver.
+/// The stack needs a place for each TCP socket, and one for DHCP.
 ///
 /// ```ignore
-/// static MEMORY: Memory<2, 4096, 4096, 4> = Memory::new();
+/// static MEMORY: Memory<2, 4096, 4096, 3> = Memory::new();
 /// ```
 pub struct Memory<const TCP: usize, const RX: usize, const TX: usize, const PLACES: usize> {
     storage: ConstStaticCell<PoolStorage<TCP, RX, TX>>,
@@ -22,7 +22,7 @@ pub struct Memory<const TCP: usize, const RX: usize, const TX: usize, const PLAC
 impl<const TCP: usize, const RX: usize, const TX: usize, const PLACES: usize>
     Memory<TCP, RX, TX, PLACES>
 {
-    const ENOUGH: () = assert!(PLACES >= TCP + 2, "a place for each socket, DHCP and DNS");
+    const ENOUGH: () = assert!(PLACES > TCP, "a place for each socket, and for DHCP");
 
     /// The memory, unused.
     #[must_use]

@@ -15,7 +15,7 @@ use tacket_embassy::{Net, NetError, Options};
 use tacket_examples::echo::{self, ExchangeError};
 use tacket_firmware::Memory;
 
-static MEMORY: Memory<1, 4096, 4096, 3> = Memory::new();
+static MEMORY: Memory<1, 4096, 4096, 2> = Memory::new();
 static BUFFERS: ConstStaticCell<[[u8; 2048]; 2]> = ConstStaticCell::new([[0; 2048]; 2]);
 
 #[tacket_board::entry]

@@ -17,7 +17,7 @@ use tacket_firmware::Memory;
 
 const PORT: u16 = 7;
 
-static MEMORY: Memory<2, 4096, 4096, 4> = Memory::new();
+static MEMORY: Memory<2, 4096, 4096, 3> = Memory::new();
 static BUFFER: ConstStaticCell<[u8; 2048]> = ConstStaticCell::new([0; 2048]);
 
 #[tacket_board::entry]

@@ -14,7 +14,7 @@ use tacket_embassy::{Net, Options};
 use tacket_examples::telemetry::{self, ClientError, SessionError};
 use tacket_firmware::Memory;
 
-static MEMORY: Memory<1, 1024, 1024, 3> = Memory::new();
+static MEMORY: Memory<1, 1024, 1024, 2> = Memory::new();
 
 #[tacket_board::entry]
 fn main() -> ! {

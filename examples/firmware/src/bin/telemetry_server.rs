@@ -15,7 +15,7 @@ use tacket_firmware::Memory;
 
 const PORT: u16 = 8;
 
-static MEMORY: Memory<2, 1024, 1024, 4> = Memory::new();
+static MEMORY: Memory<2, 1024, 1024, 3> = Memory::new();
 
 #[tacket_board::entry]
 fn main() -> ! {

@@ -23,7 +23,7 @@ const PORT: u16 = 7;
 /// How often a pair is asked for again while earlier connections hold every socket.
 const PAUSE: Duration = Duration::from_millis(10);
 
-static MEMORY: Memory<6, 1024, 1024, 8> = Memory::new();
+static MEMORY: Memory<6, 1024, 1024, 7> = Memory::new();
 static SCRATCH: ConstStaticCell<[u8; 2048]> = ConstStaticCell::new([0; 2048]);
 
 #[tacket_board::entry]

@@ -1,0 +1,278 @@
+//! What tacket costs in firmware: flash, memory, stack, instructions and speed of a server on it, beside one that does the same on
+//! embassy-net directly. Both run in QEMU, in turns; the medians count, and a ratio is the median of those within a round.
+//!
+//! `firmware_budgets [--write] [ROUNDS]` prints the table; `--write` puts it into `examples/firmware/BUDGETS.md` too. It needs what
+//! `tests/run` installs, a C compiler, and QEMU before 9.0.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::large_futures,
+    reason = "a measurement that goes wrong may as well stop"
+)]
+
+use core::fmt::Write as _;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{env, fs, thread};
+
+use tacket_examples::{echo, telemetry};
+use tacket_hil::{Board, Boot, Guest, Image, Target};
+use tacket_std::{MonotonicClock, TcpStream};
+use tacket_tests::{Sizes, direct_image, example, median};
+
+const TARGET: Target = Target::THUMBV7M;
+const BOARD: Board = Board::MPS2_AN385;
+
+/// The TCP sockets of each image.
+const SOCKETS: u64 = 2;
+
+/// In the document, the figures are between these lines.
+const MARKS: [&str; 2] = ["<!-- figures -->", "<!-- end of figures -->"];
+
+/// A protocol, and the two servers that speak it.
+struct Protocol {
+    name: &'static str,
+    ours: &'static str,
+    direct: &'static str,
+    port: u16,
+    /// What is counted: instructions are for one of these.
+    unit: &'static str,
+    /// How many of the units the guest does in its short run and in its long run. The difference is free of what happens once.
+    amounts: [u64; 2],
+    /// How often that is done in a run.
+    clients: fn(u64) -> u64,
+    /// Has one client do its share of this amount.
+    talk: fn(SocketAddr, u64),
+}
+
+const PROTOCOLS: [Protocol; 2] = [
+    Protocol {
+        name: "echo",
+        ours: "echo_server",
+        direct: "direct_echo",
+        port: 7,
+        unit: "byte each way",
+        amounts: [1 << 18, 4 << 20],
+        clients: |_| 1,
+        talk: |address, bytes| {
+            let (mut sending, mut receiving) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+            tacket_std::run(async {
+                let stream = TcpStream::connect(address).await.unwrap();
+                echo::exchange(stream, bytes, 3, &mut sending, &mut receiving, |_| ()).await
+            })
+            .unwrap()
+            .unwrap();
+        },
+    },
+    Protocol {
+        name: "telemetry",
+        ours: "telemetry_server",
+        direct: "direct_telemetry",
+        port: 8,
+        unit: "session",
+        amounts: [1, 9],
+        clients: |sessions| sessions,
+        talk: |address, _| {
+            let clock = MonotonicClock::new();
+            tacket_std::run(async {
+                let stream = TcpStream::connect(address).await.unwrap();
+                telemetry::session(stream, &clock).await
+            })
+            .unwrap()
+            .unwrap();
+        },
+    },
+];
+
+/// What one run came to.
+struct Run {
+    time: Duration,
+    instructions: Option<u64>,
+    stack: u64,
+}
+
+impl Protocol {
+    /// Boots `boot`, and does this amount with it.
+    fn run(&self, boot: Boot, amount: u64) -> Run {
+        let clients = (self.clients)(amount);
+        let boot = boot
+            .argument(format!("clients={clients}"))
+            .forward(self.port);
+        let (mut guest, address) = self.start(&boot);
+        let start = Instant::now();
+        (0..clients).for_each(|_| (self.talk)(address, amount));
+        let time = start.elapsed();
+        let line = guest.wait_for("stack ").unwrap();
+        let depth = line.split(' ').nth(1).unwrap();
+        Run {
+            time,
+            stack: depth.parse().unwrap(),
+            instructions: guest.finish().unwrap().instructions,
+        }
+    }
+
+    fn start(&self, boot: &Boot) -> (Guest, SocketAddr) {
+        let mut guest = boot.start().unwrap();
+        guest.wait_for("listening").unwrap();
+        let address = guest.address_of(self.port).unwrap();
+        (guest, address)
+    }
+
+    /// The instructions for one unit.
+    fn instructions(&self, image: &Image) -> f64 {
+        let [few, many] = self.amounts.map(|amount| {
+            let boot = Boot::new(image, BOARD).count_instructions();
+            self.run(boot, amount).instructions.unwrap() as f64
+        });
+        let [short, long] = self.amounts;
+        (many - few) / (long - short) as f64
+    }
+
+    /// Units a second, and the depth of the stack.
+    fn speed(&self, image: &Image) -> (f64, f64) {
+        let [_, amount] = self.amounts;
+        let run = self.run(Boot::new(image, BOARD), amount);
+        (amount as f64 / run.time.as_secs_f64(), run.stack as f64)
+    }
+
+    /// The share of a processor that the image takes while it waits for a client.
+    fn idleness(&self, image: &Image) -> f64 {
+        const WATCHED: Duration = Duration::from_secs(10);
+        let boot = Boot::new(image, BOARD.in_real_time()).forward(self.port);
+        let (guest, _) = self.start(&boot);
+        thread::sleep(Duration::from_secs(1));
+        let before = guest.processor_time().unwrap();
+        thread::sleep(WATCHED);
+        let used = guest.processor_time().unwrap() - before;
+        used.as_secs_f64() / WATCHED.as_secs_f64()
+    }
+
+    /// The rows of the table.
+    fn measure(&self, rounds: usize) -> String {
+        let images = [
+            example(TARGET, self.ours),
+            direct_image(TARGET, self.direct),
+        ];
+        let [ours, direct] = images.map(Result::unwrap);
+        let [of_ours, of_direct] = [&ours, &direct].map(|image| Sizes::of(image.path()).unwrap());
+        let mut rows = String::new();
+        let mut row =
+            |what: &str, unit: &str, ours: String, direct: String, more: String, aim: &str| {
+                let name = self.name;
+                writeln!(
+                    rows,
+                    "| {name} | {what}, {unit} | {ours} | {direct} | {more} | {aim} |"
+                )
+                .unwrap();
+            };
+        let more =
+            |ours: u64, direct: u64| format!("{:+}", ours.cast_signed() - direct.cast_signed());
+        let (a, b) = (of_ours.flash, of_direct.flash);
+        row(
+            "flash",
+            "bytes",
+            a.to_string(),
+            b.to_string(),
+            more(a, b),
+            "+2048",
+        );
+        let (a, b) = (of_ours.ram, of_direct.ram);
+        let each = format!(
+            "{}, {} a socket",
+            more(a, b),
+            more(a / SOCKETS, b / SOCKETS)
+        );
+        row(
+            "static RAM",
+            "bytes",
+            a.to_string(),
+            b.to_string(),
+            each,
+            "+256 a socket",
+        );
+
+        let [mut stacks, mut counts, mut speeds] = [const { Vec::new() }; 3];
+        for round in 1..=rounds {
+            eprintln!("{}: round {round} of {rounds}", self.name);
+            let (ours_now, direct_now) = (self.speed(&ours), self.speed(&direct));
+            speeds.push([ours_now.0, direct_now.0]);
+            stacks.push([ours_now.1, direct_now.1]);
+            counts.push([&ours, &direct].map(|image| self.instructions(image)));
+        }
+        let middle = |values: &[[f64; 2]]| {
+            let ratio = median(values.iter().map(|[a, b]| a / b));
+            let [a, b] =
+                [0, 1].map(|side| median(values.iter().filter_map(|both| both.get(side).copied())));
+            (a, b, format!("{ratio:.3}"))
+        };
+        let (a, b, _) = middle(&stacks);
+        row(
+            "stack",
+            "bytes",
+            format!("{a}"),
+            format!("{b}"),
+            format!("{:+}", a - b),
+            "",
+        );
+        let (a, b, ratio) = middle(&counts);
+        let digits = if a < 1000.0 { 2 } else { 0 };
+        let unit = format!("for a {}", self.unit);
+        row(
+            "instructions",
+            &unit,
+            format!("{a:.digits$}"),
+            format!("{b:.digits$}"),
+            ratio,
+            "≤ 1.01",
+        );
+        let (a, b, ratio) = middle(&speeds);
+        let unit = format!("{}s a second", self.unit.split(' ').next().unwrap());
+        row(
+            "speed",
+            &unit,
+            format!("{a:.0}"),
+            format!("{b:.0}"),
+            ratio,
+            "≥ 0.95",
+        );
+        let [a, b] = [&ours, &direct].map(|image| format!("{:.1} %", 100.0 * self.idleness(image)));
+        row(
+            "idle",
+            "of a host processor, 10 s",
+            a,
+            b,
+            String::new(),
+            "< 2 %",
+        );
+        rows
+    }
+}
+
+fn document() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/firmware/BUDGETS.md")
+}
+
+fn main() {
+    let mut rounds = 5;
+    let mut writes = false;
+    for argument in env::args().skip(1) {
+        match argument.as_str() {
+            "--write" => writes = true,
+            number => rounds = number.parse().expect("--write, or the number of rounds"),
+        }
+    }
+    let mut table = "| protocol | what | on tacket | direct | difference or ratio | aim |\n|---|---|---:|---:|---:|---|\n".to_owned();
+    PROTOCOLS
+        .iter()
+        .for_each(|protocol| table += &protocol.measure(rounds));
+    print!("{table}");
+    if writes {
+        let old = fs::read_to_string(document()).unwrap();
+        let [first, last] = MARKS;
+        let (before, rest) = old.split_once(first).expect("the first mark");
+        let (_, after) = rest.split_once(last).expect("the last mark");
+        fs::write(document(), format!("{before}{first}\n{table}{last}{after}")).unwrap();
+    }
+}

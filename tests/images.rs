@@ -1,0 +1,39 @@
+//! The images of this repository's firmware, built when they are asked for.
+
+use std::path::Path;
+
+use tacket_hil::{Firmware, HilError, Image, Target};
+
+/// Builds an image of the examples, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn example(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware", target, name)
+}
+
+/// Builds an image that is a test, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn test_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-tests", target, name)
+}
+
+/// Builds an image that does without tacket what an example does, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn direct_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-direct", target, name)
+}
+
+fn build(package: &str, target: Target, name: &str) -> Result<Image, HilError> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/firmware");
+    Firmware::in_folder(folder)
+        .package(package)
+        .build(target, name)
+}

@@ -1,0 +1,64 @@
+//! What tacket costs beside the same server on embassy-net directly. The figures are in `examples/firmware/BUDGETS.md`.
+
+use tacket_hil::{Board, Boot, Image, Target};
+use tacket_tests::Sizes;
+
+use crate::images::{direct_image, example};
+use crate::peers::exchange;
+
+const PAIRS: [(&str, &str); 2] = [
+    ("echo_server", "direct_echo"),
+    ("telemetry_server", "direct_telemetry"),
+];
+
+/// The TCP sockets of each image.
+const SOCKETS: u64 = 2;
+
+/// What there is once, whatever the number of sockets: above all the pool's task.
+const ONCE: u64 = 128;
+
+fn images((ours, direct): (&str, &str)) -> [Image; 2] {
+    [
+        example(Target::THUMBV7M, ours),
+        direct_image(Target::THUMBV7M, direct),
+    ]
+}
+
+/// Covers FRM-08.
+#[test]
+fn a_socket_of_the_pool_takes_256_bytes_beside_its_buffers() {
+    for pair in PAIRS {
+        let [ours, direct] = images(pair).map(|image| Sizes::of(image.path()).unwrap());
+        let more = ours.ram.saturating_sub(direct.ram);
+        assert!(more <= 256 * SOCKETS + ONCE, "{pair:?}: {more} bytes");
+    }
+}
+
+/// Covers FRM-08.
+#[test]
+fn the_pool_takes_8_kib_of_flash() {
+    for pair in PAIRS {
+        let [ours, direct] = images(pair).map(|image| Sizes::of(image.path()).unwrap());
+        let more = ours.flash.saturating_sub(direct.flash);
+        assert!(more <= 8192, "{pair:?}: {more} bytes");
+    }
+}
+
+/// Covers FRM-08.
+#[test]
+fn a_byte_costs_no_more_instructions_than_directly() {
+    let [ours, direct] = images(PAIRS[0]).map(|image| {
+        let [few, many] = [1 << 18, 2 << 20].map(|bytes| instructions(&image, bytes));
+        many - few
+    });
+    assert!(ours * 100 <= direct * 101, "{ours} and {direct}");
+}
+
+/// How many instructions it takes to boot, and to echo so many bytes.
+fn instructions(image: &Image, bytes: u64) -> u64 {
+    let boot = Boot::new(image, Board::MPS2_AN385).argument("clients=1");
+    let mut guest = boot.forward(7).count_instructions().start().unwrap();
+    guest.wait_for("listening").unwrap();
+    exchange(guest.address_of(7).unwrap(), bytes);
+    guest.finish().unwrap().instructions.unwrap()
+}
