@@ -43,7 +43,8 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
     }
 }
 
-/// What a pool knows of its `TCP` and `UDP` sockets: some 200 bytes for each.
+/// What a pool knows of its `TCP` and `UDP` sockets: on a 32-bit target some 170 bytes, and 100 for each TCP socket, more with
+/// `proto-ipv6`.
 ///
 /// It is meant for a `static` too, a `StaticCell`. An example is at [`Net`](crate::Net).
 pub struct PoolState<const TCP: usize, const UDP: usize = 0> {

@@ -1,4 +1,4 @@
-//! Which package of this workspace may depend on which.
+//! Which package of this repository may depend on which.
 //!
 //! The streams of a protocol can be exchanged because nothing but the wiring knows two of them: every package depends on
 //! core, and on no other one.
@@ -9,7 +9,10 @@ use crate::sources;
 
 const CORE: &str = "tacket";
 
-/// The packages of the workspace and what each may depend on, in whatever section of its manifest.
+/// Folders with a workspace each: firmware has another compiler and other features, the fuzz targets have other flags.
+const WORKSPACES: [&str; 3] = [".", "examples/firmware", "tests/fuzz"];
+
+/// The packages and what each may depend on, in whatever section of its manifest.
 const ARROWS: &[(&str, &[&str])] = &[
     (CORE, &[]),
     ("tacket-std", &[CORE]),
@@ -17,8 +20,15 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tacket-tls", &[CORE]),
     (
         "tacket-examples",
-        &[CORE, "tacket-std", "tacket-embassy", "tacket-tls"],
+        &[
+            CORE,
+            "tacket-std",
+            "tacket-embassy",
+            "tacket-tls",
+            "tacket-hil",
+        ],
     ),
+    ("tacket-hil", &[]),
     (
         "tacket-tests",
         &[
@@ -27,7 +37,22 @@ const ARROWS: &[(&str, &[&str])] = &[
             "tacket-embassy",
             "tacket-tls",
             "tacket-examples",
+            "tacket-hil",
         ],
+    ),
+    ("tacket-fuzz", &["tacket-tests"]),
+    ("tacket-board", &[]),
+    (
+        "tacket-firmware",
+        &[CORE, "tacket-board", "tacket-embassy", "tacket-examples"],
+    ),
+    (
+        "tacket-firmware-tests",
+        &[CORE, "tacket-board", "tacket-embassy", "tacket-firmware"],
+    ),
+    (
+        "tacket-firmware-direct",
+        &[CORE, "tacket-board", "tacket-examples"],
     ),
 ];
 
@@ -38,24 +63,27 @@ const SECTIONS: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependen
 
 #[test]
 fn every_package_depends_on_what_it_may_and_on_nothing_else() {
-    let root = sources::read(&sources::root().join("Cargo.toml"));
-    let workspace: Table = root.parse().expect("the workspace manifest is TOML");
-    let members = member_folders(&workspace);
-    assert!(members.contains(&"core".to_owned()), "{members:?}");
-    let violations: Vec<String> = members
-        .iter()
-        .flat_map(|member| {
-            let manifest = sources::root().join(member).join("Cargo.toml");
-            violations(&root, &sources::read(&manifest))
-        })
-        .collect();
-    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+    let mut found = Vec::new();
+    let mut packages = 0;
+    for folder in WORKSPACES.map(|folder| sources::root().join(folder)) {
+        let root = sources::read(&folder.join("Cargo.toml"));
+        let workspace: Table = root.parse().expect("the workspace manifest is TOML");
+        for member in member_folders(&workspace) {
+            let manifest = folder.join(member).join("Cargo.toml");
+            found.extend(violations(&root, &sources::read(&manifest)));
+            packages += 1;
+        }
+    }
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+    assert_eq!(packages, ARROWS.len(), "a row without a package");
 }
 
 /// Every folder that holds a package of the workspace.
 fn member_folders(workspace: &Table) -> Vec<String> {
     let members = workspace.get("workspace").and_then(|w| w.get("members"));
-    let members = members.and_then(Value::as_array).expect("the members");
+    let Some(members) = members.and_then(Value::as_array) else {
+        return vec![".".to_owned()];
+    };
     members
         .iter()
         .map(|member| {
@@ -225,18 +253,25 @@ fn backends_and_tls_do_not_know_each_other() {
 }
 
 #[test]
-fn nobody_depends_on_the_tests_and_only_the_tests_on_the_examples() {
-    for (package, _) in ARROWS {
-        assert_refused(
-            package,
-            "dependencies.tacket-tests.path = \"../tests\"",
-            "must not have tacket-tests",
-        );
-        let examples = "dev-dependencies.tacket-examples.workspace = true";
-        match *package {
-            "tacket-tests" => assert_accepted(package, examples),
-            _ => assert_refused(package, examples, "must not have tacket-examples"),
+fn what_is_published_knows_no_examples_no_tests_and_no_board() {
+    for package in [CORE, "tacket-std", "tacket-embassy", "tacket-tls"] {
+        for unpublished in [
+            "tacket-tests",
+            "tacket-examples",
+            "tacket-hil",
+            "tacket-board",
+        ] {
+            let rest = format!("dev-dependencies.{unpublished}.path = \"..\"");
+            assert_refused(package, &rest, &format!("must not have {unpublished}"));
         }
+    }
+}
+
+#[test]
+fn the_harness_and_the_boards_know_nothing_of_tacket() {
+    for package in ["tacket-hil", "tacket-board"] {
+        let rest = "dependencies.tacket.path = \"../core\"";
+        assert_refused(package, rest, "must not have tacket");
     }
 }
 

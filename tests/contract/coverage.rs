@@ -7,12 +7,14 @@ use tacket::testing::{Direction, Makers, MemoryPair, check_half_closeable_stream
 use tacket_tests::{Patience, Recorder, examine_in};
 
 /// How many ids each group has. The next group begins here when its part is built.
-const GROUPS: [(&str, usize); 5] = [
+const GROUPS: [(&str, usize); 7] = [
     ("RES", 8),
     ("STR", 30),
     ("STA", 6),
     ("SSL", 37),
-    ("EMB", 21),
+    ("EMB", 23),
+    ("FRM", 9),
+    ("HIL", 5),
 ];
 
 struct Row {

@@ -30,3 +30,29 @@ pub(crate) fn boot_test(name: &str) -> Boot {
 fn built(image: Result<Image, HilError>) -> Image {
     image.unwrap_or_else(|error| panic!("{error}"))
 }
+
+#[test]
+fn every_image_is_built_for_every_board_that_boots_it() {
+    let [v6m, v7m, v7em, riscv] = [
+        Target::THUMBV6M,
+        Target::THUMBV7M,
+        Target::THUMBV7EM,
+        Target::RISCV32IMAC,
+    ];
+    for target in [v6m, v7m, v7em, riscv] {
+        for name in [
+            "echo_client",
+            "echo_server",
+            "telemetry_client",
+            "telemetry_server",
+        ] {
+            assert!(example(target, name).path().exists(), "{name}");
+        }
+    }
+    for name in ["contract", "loopback", "failing"] {
+        assert!(test_image(v7m, name).path().exists(), "{name}");
+    }
+    for name in ["direct_echo", "direct_telemetry"] {
+        assert!(direct_image(v7m, name).path().exists(), "{name}");
+    }
+}

@@ -48,6 +48,7 @@ fn serve_one<T>(
     (guest, served)
 }
 
+/// Covers FRM-09.
 #[test]
 fn the_echo_server_sends_back_8_mib_each_way() {
     let mut guest = boot("echo_server")
@@ -61,6 +62,7 @@ fn the_echo_server_sends_back_8_mib_each_way() {
     guest.finish().unwrap();
 }
 
+/// Covers FRM-09.
 #[test]
 fn the_echo_client_gets_8_mib_back() {
     let (mut guest, echoed) = serve_one(
@@ -77,6 +79,7 @@ fn the_echo_client_gets_8_mib_back() {
     guest.finish().unwrap();
 }
 
+/// Covers FRM-09.
 #[test]
 fn the_telemetry_server_answers_client_after_client() {
     let mut guest = boot("telemetry_server")
@@ -102,6 +105,7 @@ fn the_telemetry_server_answers_client_after_client() {
     guest.finish().unwrap();
 }
 
+/// Covers FRM-09.
 #[test]
 fn the_telemetry_client_is_content_with_the_desktop() {
     let clock = MonotonicClock::new();

@@ -9,6 +9,8 @@
 
 #[cfg(unix)]
 mod child;
+#[cfg(unix)]
+mod firmware_rows;
 mod identity;
 mod options;
 mod progress;
@@ -49,6 +51,8 @@ fn take(row: Row, options: &Options) -> Outcome {
     let limit = time_limit(options.bytes);
     let visit = Visit {
         bytes: options.bytes,
+        #[cfg(unix)]
+        limit,
         clock: MonotonicClock::new(),
         progress: Progress::start(row.name(), options.bytes),
         child_program: options.child_program.as_deref(),

@@ -16,6 +16,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "ROW", value_delimiter = ',')]
     rows: Vec<Row>,
 
+    /// Take the rows with firmware too; they need QEMU, and a compiler for its target
+    #[arg(long)]
+    firmware: bool,
+
     /// How much to echo: a number, or one with KiB, MiB or GiB
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_bytes)]
     pub(crate) bytes: u64,
@@ -46,7 +50,10 @@ impl Options {
     /// The rows to take, each once, in their order.
     pub(crate) fn rows(&self) -> impl Iterator<Item = Row> {
         let all = Row::value_variants().iter().copied();
-        all.filter(|row| self.rows.is_empty() || self.rows.contains(row))
+        all.filter(|row| match self.rows.is_empty() {
+            true => self.firmware || !row.is_firmware(),
+            false => self.rows.contains(row) || self.firmware && row.is_firmware(),
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-const BAR: &str = "{prefix:<10} {bar:32} {binary_bytes:>10} of {binary_total_bytes}, {binary_bytes_per_sec} each way";
+const BAR: &str = "{prefix:<15} {bar:32} {binary_bytes:>10} of {binary_total_bytes}, {binary_bytes_per_sec} each way";
 
 /// A bar on a terminal, lines anywhere else; on standard error.
 pub(crate) struct Progress {
@@ -31,6 +31,15 @@ impl Progress {
     pub(crate) fn show(&self, verified: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(verified);
+        }
+    }
+
+    /// Makes room on the terminal for what `work` shows there.
+    #[cfg(unix)]
+    pub(crate) fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(work),
+            None => work(),
         }
     }
 

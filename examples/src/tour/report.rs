@@ -103,7 +103,7 @@ impl Report {
         let widths = self.rows.iter().map(|(row, _)| layers(*row).len());
         let width = widths.max().unwrap_or_default();
         let mut table = format!(
-            "{:<10} {:<width$} {:>15}  result\n",
+            "{:<15} {:<width$} {:>15}  result\n",
             "row", "layers", "MiB/s each way"
         );
         for (row, outcome) in &self.rows {
@@ -112,7 +112,7 @@ impl Report {
                 .map_or_else(|| "-".to_owned(), |speed| format!("{speed:.0}"));
             let (name, layers) = (row.name(), layers(*row));
             let result = outcome.result();
-            table += &format!("{name:<10} {layers:<width$} {speed:>15}  {result}\n");
+            table += &format!("{name:<15} {layers:<width$} {speed:>15}  {result}\n");
         }
         for (row, outcome) in &self.rows {
             if outcome.reason().is_some() {

@@ -11,6 +11,8 @@ use tacket_embassy::NetError;
 use tacket_embassy::testing::{Impairments, Side, Wire};
 use tacket_std::{IoError, TcpListener, TcpStream};
 
+#[cfg(unix)]
+use crate::firmware_rows::{client as firmware_client, server as firmware_server};
 use crate::tls_rows;
 use crate::visit::{Failure, Visit};
 
@@ -33,6 +35,10 @@ pub(crate) enum Row {
     TlsInTls,
     /// TLS over the pipes of a child process
     TlsPipes,
+    /// TCP to a microcontroller in QEMU, which serves
+    FirmwareServer,
+    /// TCP from a microcontroller in QEMU
+    FirmwareClient,
 }
 
 impl Row {
@@ -46,7 +52,14 @@ impl Row {
             Self::Tls => "tls",
             Self::TlsInTls => "tls-in-tls",
             Self::TlsPipes => "tls-pipes",
+            Self::FirmwareServer => "firmware-server",
+            Self::FirmwareClient => "firmware-client",
         }
+    }
+
+    /// Whether it needs what not every machine has: an emulator, and a compiler for its target.
+    pub(crate) const fn is_firmware(self) -> bool {
+        matches!(self, Self::FirmwareServer | Self::FirmwareClient)
     }
 
     /// From the protocols down.
@@ -60,6 +73,9 @@ impl Row {
             Self::Tls => &["echo, telemetry", "TLS", "TCP"],
             Self::TlsInTls => &["echo, telemetry", "TLS", "tunnel", "TLS", "TCP"],
             Self::TlsPipes => &["echo, telemetry", "TLS", "StapledStream", "child's pipes"],
+            Self::FirmwareServer | Self::FirmwareClient => {
+                &["echo, telemetry", "TCP", "Cortex-M3 in QEMU"]
+            }
         }
     }
 
@@ -74,6 +90,8 @@ impl Row {
             Self::Tls => tls_rows::tls(visit).await,
             Self::TlsInTls => tls_rows::tls_in_tls(visit).await,
             Self::TlsPipes => tls_rows::tls_pipes(visit).await,
+            Self::FirmwareServer => firmware_server(visit).await,
+            Self::FirmwareClient => firmware_client(visit).await,
         }
     }
 }
@@ -166,4 +184,14 @@ async fn pipes(visit: &Visit<'_>) -> Result<Duration, Failure> {
 #[cfg(not(unix))]
 async fn pipes(_: &Visit<'_>) -> Result<Duration, Failure> {
     Err(Failure::Unavailable("no pipes on this system yet"))
+}
+
+#[cfg(not(unix))]
+async fn firmware_server(_: &Visit<'_>) -> Result<Duration, Failure> {
+    Err(Failure::Unavailable("no guests on this system yet"))
+}
+
+#[cfg(not(unix))]
+async fn firmware_client(_: &Visit<'_>) -> Result<Duration, Failure> {
+    Err(Failure::Unavailable("no guests on this system yet"))
 }

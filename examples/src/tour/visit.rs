@@ -20,6 +20,9 @@ const BUFFER: usize = 64 * 1024;
 pub(crate) struct Visit<'a> {
     /// How many bytes to echo.
     pub(crate) bytes: u64,
+    /// How long a row may take.
+    #[cfg(unix)]
+    pub(crate) limit: Duration,
     pub(crate) clock: MonotonicClock,
     pub(crate) progress: Progress,
     /// The server program of rows with a child process, if it is not this one.

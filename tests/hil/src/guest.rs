@@ -122,6 +122,27 @@ impl Guest {
         }
     }
 
+    /// Looks whether it has failed so far. One that runs, or has ended content, has not.
+    ///
+    /// # Errors
+    ///
+    /// [`HilError::Failed`], or [`HilError::Hung`] when its lifetime is over.
+    pub fn check(&mut self) -> Result<(), HilError> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let status = self.leash.status();
+        match status.map_err(HilError::system("looking for the emulator's end"))? {
+            None if left.is_zero() => Err(self.hung("running".to_owned(), self.lifetime)),
+            None => Ok(()),
+            Some(_) => {
+                let _ = self.console.wait_for_end(left); // for its last words
+                match self.exit_code()? {
+                    Some(0) => Ok(()),
+                    code => Err(self.failed(code)),
+                }
+            }
+        }
+    }
+
     /// All lines that it and the emulator have printed so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {

@@ -19,7 +19,7 @@ mod stack_usage;
 mod time;
 
 pub use argument::argument;
-pub use board::{Ethernet, entry, insecure_seed, ethernet};
+pub use board::{Ethernet, entry, ethernet, insecure_seed};
 pub use console::exit;
 pub use executor::run;
 pub use network::start_network;

@@ -47,7 +47,11 @@ async fn image(net: Net, stack: Stack<'static>) {
 fn tell(event: ServerEvent<NetError>) {
     match event {
         ServerEvent::Served(served) => {
-            report!("served {} requests, {} samples", served.requests, served.samples);
+            report!(
+                "served {} requests, {} samples",
+                served.requests,
+                served.samples
+            );
         }
         ServerEvent::Failed(error) => report!("a client failed: {error}"),
         ServerEvent::Full(error) => report!("no room for a client: {error}"),

@@ -63,7 +63,10 @@ async fn image() {
         send(&mut ethernet, address, 1514, seed).await;
     }
     let mut survivors = 0;
-    while with_timeout(Duration::from_millis(10), receive_any(&mut ethernet)).await.is_ok() {
+    while with_timeout(Duration::from_millis(10), receive_any(&mut ethernet))
+        .await
+        .is_ok()
+    {
         survivors += 1;
     }
     assert!((BURST..20).contains(&survivors), "{survivors} survived");
@@ -111,7 +114,10 @@ fn check(frame: &mut [u8], address: [u8; 6], length: usize, seed: u64) {
     assert_eq!(frame.len(), length.max(SHORTEST));
     let mut expected = [0; 1514];
     fill(&mut expected[..length], address, seed);
-    assert!(frame == &expected[..frame.len()], "the frame of {length} bytes is changed");
+    assert!(
+        frame == &expected[..frame.len()],
+        "the frame of {length} bytes is changed"
+    );
 }
 
 /// Waits for any frame.

@@ -99,7 +99,10 @@ pub(crate) fn set_alarm(at: u64) -> bool {
         return false;
     };
     // At most 60 s in ticks, which fits.
-    ALARM.run((ahead.min(LONGEST_ALARM) * TICKS_PER_MICROSECOND) as u32, true);
+    ALARM.run(
+        (ahead.min(LONGEST_ALARM) * TICKS_PER_MICROSECOND) as u32,
+        true,
+    );
     true
 }
 

@@ -302,10 +302,12 @@ impl TxToken for Sending<'_> {
         let padded = length.max(SHORTEST);
         self.frame[length..padded].fill(0);
         let bytes = padded as u32;
-        self.registers.write(register::TX_DATA, 1 << 13 | 1 << 12 | bytes); // the first and last piece of a frame
+        self.registers
+            .write(register::TX_DATA, 1 << 13 | 1 << 12 | bytes); // the first and last piece of a frame
         self.registers.write(register::TX_DATA, bytes << 16 | bytes);
         for word in &self.frame.as_chunks().0[..padded.div_ceil(4)] {
-            self.registers.write(register::TX_DATA, u32::from_le_bytes(*word));
+            self.registers
+                .write(register::TX_DATA, u32::from_le_bytes(*word));
         }
         // Nobody asks how it went, but the FIFO of answers must not fill.
         while self.registers.read(register::TX_FIFO_INF) >> 16 & 0xFF != 0 {
@@ -356,7 +358,10 @@ impl Registers {
 
     fn write_phy(self, index: u32, value: u32) {
         self.write_mac(mac::MII_DATA, value);
-        self.write_mac(mac::MII_ACC, MII_ADDRESS | index << 6 | MII_WRITE | MII_BUSY);
+        self.write_mac(
+            mac::MII_ACC,
+            MII_ADDRESS | index << 6 | MII_WRITE | MII_BUSY,
+        );
         self.wait_for_phy();
     }
 

@@ -127,7 +127,9 @@ impl VirtioNet {
             let buffer = &mut self.buffers.shared[place];
             // SAFETY: it is the buffer that the device got under this token.
             let received = unsafe { self.device.receive_complete(token, buffer) };
-            let frame = received.ok().and_then(|(start, length)| buffer.get(start..start + length));
+            let frame = received
+                .ok()
+                .and_then(|(start, length)| buffer.get(start..start + length));
             let place_for_it = frame.and_then(|frame| self.buffers.receive.get_mut(..frame.len()));
             let copied = frame.zip(place_for_it).map(|(frame, place)| {
                 place.copy_from_slice(frame);

@@ -60,7 +60,10 @@ async fn image(stack: Stack<'static>) {
     exit(true);
 }
 
-fn socket(stack: Stack<'static>, [receive, send]: &'static mut [[u8; 4096]; 2]) -> TcpSocket<'static> {
+fn socket(
+    stack: Stack<'static>,
+    [receive, send]: &'static mut [[u8; 4096]; 2],
+) -> TcpSocket<'static> {
     let mut socket = TcpSocket::new(stack, receive, send);
     socket.set_timeout(Some(Duration::from_secs(120)));
     socket.set_keep_alive(Some(Duration::from_secs(30)));

@@ -55,7 +55,11 @@ async fn image(stack: Stack<'static>) {
         let session = telemetry::serve(Direct(&mut serving), &mut thermostat, &EmbassyClock);
         let (served, connected) = join(session, next).await;
         match served {
-            Ok(served) => report!("served {} requests, {} samples", served.requests, served.samples),
+            Ok(served) => report!(
+                "served {} requests, {} samples",
+                served.requests,
+                served.samples
+            ),
             Err(error) => report!("a client failed: {error}"),
         }
         accepted = connected;
@@ -65,7 +69,10 @@ async fn image(stack: Stack<'static>) {
     exit(true);
 }
 
-fn socket(stack: Stack<'static>, [receive, send]: &'static mut [[u8; 1024]; 2]) -> TcpSocket<'static> {
+fn socket(
+    stack: Stack<'static>,
+    [receive, send]: &'static mut [[u8; 1024]; 2],
+) -> TcpSocket<'static> {
     let mut socket = TcpSocket::new(stack, receive, send);
     socket.set_timeout(Some(embassy_time::Duration::from_secs(120)));
     socket.set_keep_alive(Some(embassy_time::Duration::from_secs(30)));
