@@ -42,7 +42,8 @@ async fn image() {
     })
     .await;
 
-    for length in LENGTHS {
+    // From the longest, so that padding is seen where the frame before had data.
+    for length in LENGTHS.rev() {
         send(&mut ethernet, address, length, length as u64).await;
         receive(&mut ethernet, address, length, length as u64).await;
     }
