@@ -32,6 +32,7 @@
 #[cfg(any(test, doctest))]
 extern crate std;
 
+mod channel;
 mod clock;
 mod datagram;
 mod eof;
@@ -46,6 +47,10 @@ mod stream;
 pub mod testing;
 mod timeout;
 
+pub use channel::{
+    Channel, ChannelReceiver, ChannelSender, ChannelStatistics, ReceiveChannel, ReceiveError,
+    SendChannel, SendError,
+};
 pub use clock::Clock;
 pub use datagram::{Datagram, ReceiveDatagram, SendDatagram};
 pub use eof::{CloseOnEof, CloseOnEofError};

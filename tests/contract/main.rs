@@ -10,6 +10,7 @@
 
 mod architecture;
 mod broken_streams;
+mod channels;
 mod coverage;
 mod doc_sections;
 mod embassy;
