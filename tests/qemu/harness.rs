@@ -89,6 +89,20 @@ fn a_guest_that_hangs_is_told_and_killed() {
 
 /// Covers HIL-02.
 #[test]
+fn a_guest_whose_lifetime_is_over_is_killed_though_nobody_waits_for_it() {
+    let boot = boot_test("failing")
+        .argument("how=hang")
+        .argument("mark=forgotten");
+    let mut guest = boot.lifetime(Duration::from_secs(1)).start().unwrap();
+    guest.wait_for("about to fail").unwrap();
+    assert!(emulators_with("mark=forgotten") > 0);
+    assert_gone("mark=forgotten");
+    let said = guest.check().unwrap_err().to_string();
+    assert!(said.contains("after 1 s still running"), "{said}");
+}
+
+/// Covers HIL-02.
+#[test]
 fn a_guest_does_not_outlive_a_test_that_is_killed() {
     let mut test = Command::new(env::current_exe().unwrap())
         .args([

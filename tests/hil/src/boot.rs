@@ -61,7 +61,7 @@ impl Boot {
         self
     }
 
-    /// Hands the guest one more word: it gets all of them by semihosting, after the name of the image.
+    /// Hands the guest one more word, without spaces: it gets all of them by semihosting, in one line, after the name of the guest.
     pub fn argument(mut self, word: impl Into<String>) -> Self {
         self.arguments.push(word.into());
         self
@@ -106,7 +106,7 @@ impl Boot {
         self
     }
 
-    /// How long it may live, whatever it does. By default 2 minutes.
+    /// How long it may live, whatever it and the test do: then it is killed. By default 2 minutes.
     pub const fn lifetime(mut self, limit: Duration) -> Self {
         self.lifetime = limit;
         self

@@ -10,6 +10,9 @@ use std::time::Instant;
 /// How many of the last lines an error shows.
 const LAST: usize = 25;
 
+/// The longest line, in bytes. What is longer is taken for several.
+const LONGEST: u64 = 8192;
+
 /// The lines so far. Clones are handles to the same.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Console {
@@ -41,7 +44,8 @@ impl Console {
         thread::spawn(move || {
             let mut source = BufReader::new(source);
             let mut line = Vec::new();
-            while matches!(source.read_until(b'\n', &mut line), Ok(count) if count > 0) {
+            while matches!((&mut source).take(LONGEST).read_until(b'\n', &mut line), Ok(count) if count > 0)
+            {
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 console.lines().all.push(text);
                 console.shared.1.notify_all();

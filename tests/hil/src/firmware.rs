@@ -34,7 +34,7 @@ impl Firmware {
 
     /// Builds one of its images, in release mode; `image` is the name of the binary. What is built already is left as it is.
     ///
-    /// Its `.cargo/config.toml` holds. Shows what goes on where standard error is a terminal.
+    /// Its `.cargo/config.toml` holds, and so does its `Cargo.lock`. Shows what goes on where standard error is a terminal.
     ///
     /// # Errors
     ///

@@ -19,7 +19,10 @@ use crate::{HilError, instructions};
 /// What the emulator says when a port is not to be had.
 const PORT_IN_USE: &str = "Could not set up host forwarding rule";
 
-/// A guest that runs. It is killed when it is dropped.
+/// How long a guest that has outlived its lifetime is left alone, for those who wait to find out.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// A guest that runs. It is killed when it is dropped, and when its lifetime is over.
 ///
 /// When it ends in failure or is dropped by a panic, what was on its network is kept in a file.
 #[derive(Debug)]
@@ -51,8 +54,9 @@ impl Guest {
         folder: TempDir,
         lifetime: Duration,
     ) -> Result<Self, HilError> {
-        let mut leash =
-            Leash::start(program, options).map_err(HilError::system(format!("starting {name}")))?;
+        // Whoever waits for the guest is told first.
+        let mut leash = Leash::start(program, options, lifetime + SLACK)
+            .map_err(HilError::system(format!("starting {name}")))?;
         let console = Console::default();
         let (output, errors) = leash.outputs();
         if let Some(output) = output {
@@ -133,6 +137,7 @@ impl Guest {
         match status.map_err(HilError::system("looking for the emulator's end"))? {
             None if left.is_zero() => Err(self.hung("running".to_owned(), self.lifetime)),
             None => Ok(()),
+            Some(_) if left.is_zero() => Err(self.hung("running".to_owned(), self.lifetime)),
             Some(_) => {
                 let _ = self.console.wait_for_end(left); // for its last words
                 match self.exit_code()? {

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 use std::ffi::OsStr;
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::{fs, io};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::{fs, io, thread};
 
 /// In which Linux tells of processes: USER_HZ, the same on all machines.
 const TICKS_PER_SECOND: u32 = 100;
@@ -22,19 +23,22 @@ kill $watch 2>/dev/null
 exit $status
 "#;
 
-/// A process that ends, at the latest, when this is dropped, or when the process that has this is gone, however that ends.
+/// A process that ends, at the latest, when its lifetime is over, when this is dropped, or when the process that has this is gone,
+/// however that ends.
 ///
 /// The other end of the leash is a pipe: nobody has to be alive to let it go.
 #[derive(Debug)]
 pub(crate) struct Leash {
     process: Child,
-    hold: Option<ChildStdin>,
+    /// As long as this is there, a thread holds the pipe, but no longer than the lifetime.
+    hold: Option<Sender<()>>,
 }
 
 impl Leash {
     pub(crate) fn start<S: AsRef<OsStr>>(
         program: &str,
         arguments: impl IntoIterator<Item = S>,
+        lifetime: Duration,
     ) -> io::Result<Self> {
         let mut process = Command::new("sh")
             .args(["-c", SHELL, "leash", program])
@@ -43,8 +47,16 @@ impl Leash {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let hold = process.stdin.take();
-        Ok(Self { process, hold })
+        let pipe = process.stdin.take();
+        let (hold, held) = channel();
+        thread::spawn(move || {
+            let _pipe = pipe;
+            let _over = held.recv_timeout(lifetime);
+        });
+        Ok(Self {
+            process,
+            hold: Some(hold),
+        })
     }
 
     /// What it prints. Each can be taken once.

@@ -74,6 +74,7 @@ fn socket(
     [receive, send]: &'static mut [[u8; 1024]; 2],
 ) -> TcpSocket<'static> {
     let mut socket = TcpSocket::new(stack, receive, send);
+    socket.set_nagle_enabled(false);
     socket.set_timeout(Some(embassy_time::Duration::from_secs(120)));
     socket.set_keep_alive(Some(embassy_time::Duration::from_secs(30)));
     socket
