@@ -39,13 +39,17 @@ mod eof;
 mod error;
 mod foreign;
 mod listener;
+mod listeners;
 mod network;
 mod resource;
+mod serve;
 mod staple;
 mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timeout;
+mod wait_queue;
+mod waiters;
 
 pub use channel::{
     Channel, ChannelReceiver, ChannelSender, ChannelStatistics, ReceiveChannel, ReceiveError,
@@ -57,8 +61,10 @@ pub use eof::{CloseOnEof, CloseOnEofError};
 pub use error::{Error, Fault};
 pub use foreign::{Foreign, ForeignError};
 pub use listener::Listener;
+pub use listeners::Listeners;
 pub use network::{Bind, Connect, Listen, LocalAddress, Network, Resolve};
 pub use resource::AsyncResource;
+pub use serve::{ServeError, ServeEvent, ServeReport, ServeStatistics, Server};
 pub use staple::{NoHalf, StapledError, StapledStream};
 pub use stream::{HalfCloseable, ReceiveStream, SendStream, Split, Stream};
 pub use timeout::{TimedOut, timeout};

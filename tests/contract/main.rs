@@ -21,6 +21,7 @@ mod network;
 mod pipes;
 mod public_types;
 mod runtime;
+mod serving;
 mod sources;
 mod staple;
 mod task_group;

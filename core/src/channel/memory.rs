@@ -26,7 +26,7 @@ use super::{ChannelReceiver, ChannelSender};
 /// let channel = Channel::<u32, 4>::new();
 /// let (tx, rx) = channel.open().expect("its handles are not out");
 /// let sending = async move {
-///     for number in 0..10 {
+///     for number in 1..=4 {
 ///         tx.send(number).await.expect("somebody receives");
 ///     }
 ///     // The last sender is gone: that is the end of the channel.
@@ -38,7 +38,7 @@ use super::{ChannelReceiver, ChannelSender};
 ///     }
 ///     sum
 /// };
-/// assert_eq!(join(sending, receiving).await.1, 45);
+/// assert_eq!(join(sending, receiving).await.1, 10);
 /// # }).expect("ready");
 /// ```
 ///

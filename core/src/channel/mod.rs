@@ -8,7 +8,6 @@ mod receiver;
 mod ring;
 mod sender;
 mod state;
-mod waiters;
 
 pub use error::{ReceiveError, SendError};
 pub use memory::{Channel, ChannelStatistics};

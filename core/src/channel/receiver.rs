@@ -8,9 +8,9 @@ use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
 use embedded_io_async::ErrorType;
 
 use super::state::Found;
-use super::waiters::Place;
 use super::{Channel, ChannelStatistics, ReceiveChannel, ReceiveError};
 use crate::AsyncResource;
+use crate::waiters::Place;
 
 /// Receives from a [`Channel`]. Clones share its values; with the last one dropped, those are dropped, and sends fail.
 pub struct ChannelReceiver<'c, T, const N: usize, M: RawMutex = NoopRawMutex, const W: usize = 8> {

@@ -8,9 +8,9 @@ use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
 use embedded_io_async::ErrorType;
 
 use super::state::NotSent;
-use super::waiters::Place;
 use super::{Channel, ChannelStatistics, SendChannel, SendError};
 use crate::AsyncResource;
+use crate::waiters::Place;
 
 /// Sends into a [`Channel`]. Clones send into the same; with the last one dropped, receivers get what is left, then the end.
 pub struct ChannelSender<'c, T, const N: usize, M: RawMutex = NoopRawMutex, const W: usize = 8> {

@@ -4,7 +4,7 @@
 use core::task::Waker;
 
 use super::ring::Ring;
-use super::waiters::{Place, Queue, Waiters};
+use crate::waiters::{Place, Queue, Waiters};
 
 /// A channel for `N` values, in which `W` can wait.
 ///

@@ -4,13 +4,13 @@ use core::mem::replace;
 use core::task::Waker;
 
 /// Where somebody waits.
-pub(super) type Place = u16;
+pub(crate) type Place = u16;
 
 /// No place.
 const NONE: Place = Place::MAX;
 
 /// `W` places for those who wait. A place is free, or in a queue, or held by somebody without being in one.
-pub(super) struct Waiters<T, const W: usize> {
+pub(crate) struct Waiters<T, const W: usize> {
     places: [Waiter<T>; W],
     /// The first of the free places, linked by `next`.
     free: Place,
@@ -30,14 +30,14 @@ struct Waiter<T> {
 
 /// A queue of places.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(crate) struct Queue {
     first: Place,
     last: Place,
     length: usize,
 }
 
 impl Queue {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             first: NONE,
             last: NONE,
@@ -45,11 +45,11 @@ impl Queue {
         }
     }
 
-    pub(super) const fn len(&self) -> usize {
+    pub(crate) const fn len(&self) -> usize {
         self.length
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(crate) const fn is_empty(&self) -> bool {
         self.length == 0
     }
 }
@@ -57,7 +57,7 @@ impl Queue {
 impl<T, const W: usize> Waiters<T, W> {
     const FIT: () = assert!(W < NONE as usize, "more places than numbers for them");
 
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         let () = Self::FIT;
         Self {
             places: [const { Waiter::new() }; W],
@@ -73,7 +73,7 @@ impl<T, const W: usize> Waiters<T, W> {
     // ------------------------------------------------------------ places
 
     /// Takes a free place, outside of all queues.
-    pub(super) fn take_place(&mut self) -> Option<Place> {
+    pub(crate) fn take_place(&mut self) -> Option<Place> {
         let place = self.free;
         if let Some(waiter) = self.at(place) {
             let next = waiter.next;
@@ -87,7 +87,7 @@ impl<T, const W: usize> Waiters<T, W> {
     }
 
     /// Gives a place back that is in no queue. Returns what was left in it.
-    pub(super) fn free_place(&mut self, place: Place) -> (Option<T>, Option<Waker>) {
+    pub(crate) fn free_place(&mut self, place: Place) -> (Option<T>, Option<Waker>) {
         let free = self.free;
         let Some(waiter) = self.at(place) else {
             return (None, None);
@@ -98,34 +98,34 @@ impl<T, const W: usize> Waiters<T, W> {
         left
     }
 
-    pub(super) fn has_value(&self, place: Place) -> bool {
+    pub(crate) fn has_value(&self, place: Place) -> bool {
         let waiter = self.places.get(usize::from(place));
         waiter.is_some_and(|waiter| waiter.value.is_some())
     }
 
     /// The order that its value was given with.
-    pub(super) fn order(&self, place: Place) -> u32 {
+    pub(crate) fn order(&self, place: Place) -> u32 {
         let waiter = self.places.get(usize::from(place));
         waiter.map_or(0, |waiter| waiter.order)
     }
 
-    pub(super) fn put_value(&mut self, place: Place, value: T, order: u32) {
+    pub(crate) fn put_value(&mut self, place: Place, value: T, order: u32) {
         if let Some(waiter) = self.at(place) {
             (waiter.value, waiter.order) = (Some(value), order);
         }
     }
 
-    pub(super) fn take_value(&mut self, place: Place) -> Option<T> {
+    pub(crate) fn take_value(&mut self, place: Place) -> Option<T> {
         self.at(place)?.value.take()
     }
 
-    pub(super) fn take_waker(&mut self, place: Place) -> Option<Waker> {
+    pub(crate) fn take_waker(&mut self, place: Place) -> Option<Waker> {
         self.at(place)?.waker.take()
     }
 
     /// Has `waker` woken from now on. Returns the one before, to be dropped where that may do anything.
     #[must_use]
-    pub(super) fn put_waker(&mut self, place: Place, waker: &Waker) -> Option<Waker> {
+    pub(crate) fn put_waker(&mut self, place: Place, waker: &Waker) -> Option<Waker> {
         let known = &mut self.at(place)?.waker;
         match known {
             Some(known) if known.will_wake(waker) => None,
@@ -135,12 +135,17 @@ impl<T, const W: usize> Waiters<T, W> {
 
     // ------------------------------------------------------------ queues
 
-    pub(super) fn push_back(&mut self, queue: &mut Queue, place: Place) {
+    pub(crate) fn is_queued(&self, place: Place) -> bool {
+        let waiter = self.places.get(usize::from(place));
+        waiter.is_some_and(|waiter| waiter.is_queued)
+    }
+
+    pub(crate) fn push_back(&mut self, queue: &mut Queue, place: Place) {
         self.insert_behind(queue, queue.last, place);
     }
 
     /// Puts `place` in front of those that were given their values after it.
-    pub(super) fn push_in_order(&mut self, queue: &mut Queue, place: Place) {
+    pub(crate) fn push_in_order(&mut self, queue: &mut Queue, place: Place) {
         let order = self.order(place);
         let mut previous = queue.last;
         while let Some(waiter) = self.at(previous)
@@ -169,7 +174,7 @@ impl<T, const W: usize> Waiters<T, W> {
     }
 
     /// Takes `place` out of the queue, if it is still there.
-    pub(super) fn remove(&mut self, queue: &mut Queue, place: Place) {
+    pub(crate) fn remove(&mut self, queue: &mut Queue, place: Place) {
         let Some(waiter) = self.at(place) else { return };
         if !replace(&mut waiter.is_queued, false) {
             return;
@@ -186,7 +191,7 @@ impl<T, const W: usize> Waiters<T, W> {
         queue.length -= 1;
     }
 
-    pub(super) fn pop_front(&mut self, queue: &mut Queue) -> Option<Place> {
+    pub(crate) fn pop_front(&mut self, queue: &mut Queue) -> Option<Place> {
         let place = queue.first;
         self.at(place)?;
         self.remove(queue, place);

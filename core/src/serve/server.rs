@@ -1,0 +1,324 @@
+//! A server: a listener, a handler, and workers.
+
+use core::cell::Cell;
+use core::fmt;
+use core::future::pending;
+use core::time::Duration;
+
+use embassy_futures::join::join_array;
+use embassy_futures::select::{Either, select};
+use embedded_io_async::ErrorKind;
+
+use super::turn::Turns;
+use super::{ServeEvent, ServeReport, ServeStatistics};
+use crate::wait_queue::WaitQueue;
+use crate::{Clock, Error, Fault, Listener};
+
+/// How long to wait when there is no room for another client.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves the clients of a listener, as many at the same time as it has workers, without an allocator.
+///
+/// A worker accepts a client, has it handled, and accepts the next. So while all are busy nobody is accepted: clients wait in the
+/// listener's backlog. The handler owns its stream; one that forgets to close it, fails, or is dropped, closes that one, and
+/// harms no other.
+///
+/// [`run`](Self::run) has a fixed number of workers in one future, of which each wake polls all: the least memory, and the fastest
+/// way for few. For many, each [`worker`](Self::worker) can be a task of its own, which is woken alone.
+///
+/// It owns the listener, which is dropped when the server is, or is [stopped](Self::stop). Ask it for its address before.
+/// `W` is how many workers there can be.
+///
+/// ```
+/// use core::time::Duration;
+/// use embassy_futures::join::join;
+/// use tacket::{AsyncResource, Clock, Listener, ServeError, ServeStatistics, Server};
+///
+/// /// Serves four clients at the same time, for a day, and gives the last ones a minute to finish.
+/// async fn serve_for_a_day<L: Listener>(
+///     listener: L,
+///     clock: &impl Clock,
+/// ) -> Result<ServeStatistics, ServeError<L::Error>> {
+///     let server = Server::<_, _, _>::new(listener, clock, async |stream: L::Stream| {
+///         stream.close().await // or something more useful
+///     });
+///     let stopping = async {
+///         clock.sleep_until(clock.now() + Duration::from_secs(24 * 60 * 60)).await;
+///         server.stop(Duration::from_secs(60));
+///     };
+///     let (served, ()) = join(server.run::<4>(), stopping).await;
+///     served
+/// }
+/// ```
+pub struct Server<L, C, H, R = (), const W: usize = 8> {
+    listener: Turns<L, W>,
+    clock: C,
+    handler: H,
+    report: R,
+    workers: Cell<usize>,
+    /// Once it is stopped: until when handlers may go on.
+    until: Cell<Option<Duration>>,
+    stopping: WaitQueue<W>,
+    statistics: Cell<ServeStatistics>,
+}
+
+impl<L, C, H, const W: usize> Server<L, C, H, (), W> {
+    /// A server that has `handler` handle each client of `listener`.
+    pub const fn new(listener: L, clock: C, handler: H) -> Self {
+        Self::with_report(listener, clock, handler, ())
+    }
+}
+
+impl<L, C, H, R, const W: usize> Server<L, C, H, R, W> {
+    /// The same, and `report` hears what goes wrong: a function that takes a [`ServeEvent`].
+    pub const fn with_report(listener: L, clock: C, handler: H, report: R) -> Self {
+        Self {
+            listener: Turns::new(listener),
+            clock,
+            handler,
+            report,
+            workers: Cell::new(0),
+            until: Cell::new(None),
+            stopping: WaitQueue::new(),
+            statistics: Cell::new(ServeStatistics::new()),
+        }
+    }
+
+    /// What it has done so far.
+    pub const fn statistics(&self) -> ServeStatistics {
+        self.statistics.get()
+    }
+
+    fn note(&self, change: impl FnOnce(&mut ServeStatistics)) {
+        let mut statistics = self.statistics.get();
+        change(&mut statistics);
+        self.statistics.set(statistics);
+    }
+}
+
+impl<L, C: Clock, H, R, const W: usize> Server<L, C, H, R, W> {
+    /// Stops: the listener is closed, and handlers have this time to finish; then they are dropped. Workers return.
+    ///
+    /// Again, it can only shorten the time.
+    pub fn stop(&self, grace: Duration) {
+        let until = self.clock.now().saturating_add(grace);
+        let until = self.until.get().map_or(until, |known| known.min(until));
+        self.until.set(Some(until));
+        self.listener.close();
+        self.stopping.wake_all();
+    }
+
+    /// Waits until it is stopped, or, where `known` was the time to finish until then, until that is shorter.
+    async fn stopped(&self, known: Option<Duration>) -> Duration {
+        let until = || self.until.get().filter(|until| Some(*until) != known);
+        match self.stopping.wait_for(until).await {
+            Ok(until) => until,
+            Err(_) => pending().await, // there are as many places as workers
+        }
+    }
+
+    /// Waits until handlers have to be done.
+    async fn time_is_up(&self) {
+        let mut until = self.stopped(None).await;
+        loop {
+            let sleep = self.clock.sleep_until(until);
+            match select(self.stopped(Some(until)), sleep).await {
+                Either::First(shorter) => until = shorter,
+                Either::Second(()) => return,
+            }
+        }
+    }
+}
+
+impl<L, C, H, R, E, const W: usize> Server<L, C, H, R, W>
+where
+    L: Listener,
+    C: Clock,
+    H: AsyncFn(L::Stream) -> Result<(), E>,
+    R: ServeReport<L::Error, E>,
+{
+    /// Serves with `N` workers, until it is stopped and the last one is done.
+    ///
+    /// # Errors
+    ///
+    /// The listener failed, with whatever is not [`Fault::Capacity`]; handlers are dropped then. Or [`ServeError::TooManyWorkers`].
+    /// A handler that fails is no error here: it is counted, and reported.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. The listener is still open. Handlers are dropped, and with them their streams; the next `run` goes on with the next client.
+    pub async fn run<const N: usize>(&self) -> Result<ServeStatistics, ServeError<L::Error>> {
+        const {
+            assert!(N <= W, "more workers than the server has places for");
+        }
+        let workers = [(); N].map(|()| self.worker());
+        for result in join_array(workers).await {
+            result?;
+        }
+        Ok(self.statistics())
+    }
+
+    /// One worker: serves client after client, until the server is stopped and the last one of its own is done.
+    ///
+    /// # Errors
+    ///
+    /// As of [`run`](Self::run). The other workers return too then, with success.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. The listener is the next worker's. A handler is dropped, and with it its stream.
+    pub async fn worker(&self) -> Result<(), ServeError<L::Error>> {
+        if self.workers.get() == W {
+            return Err(ServeError::TooManyWorkers);
+        }
+        let _work = Work::start(&self.workers);
+        while let Some(stream) = self.accept().await? {
+            self.handle(stream).await;
+        }
+        Ok(())
+    }
+
+    /// Waits for a client, after all workers that have waited longer. `None` once it is stopped.
+    async fn accept(&self) -> Result<Option<L::Stream>, ServeError<L::Error>> {
+        let turn = self.listener.take().await;
+        let Some(mut turn) = turn.map_err(|_| ServeError::TooManyWorkers)? else {
+            return Ok(None);
+        };
+        let Some(listener) = turn.listener() else {
+            return Ok(None);
+        };
+        loop {
+            let accepted = match select(self.stopped(None), listener.accept()).await {
+                Either::First(_) => return Ok(None),
+                Either::Second(accepted) => accepted,
+            };
+            match accepted {
+                Ok(stream) => return Ok(Some(stream)),
+                Err(error) if error.fault() == Fault::Capacity => {
+                    self.note(|so_far| so_far.full += 1);
+                    self.report.report(ServeEvent::Full(error));
+                    let pause = self.clock.now().saturating_add(PAUSE);
+                    select(self.stopped(None), self.clock.sleep_until(pause)).await;
+                }
+                Err(error) => {
+                    self.stop(Duration::ZERO);
+                    return Err(ServeError::Listener(error));
+                }
+            }
+        }
+    }
+
+    async fn handle(&self, stream: L::Stream) {
+        let mut serving = Serving::start(&self.statistics);
+        let handling = (self.handler)(stream);
+        if let Either::First(handled) = select(handling, self.time_is_up()).await {
+            serving.is_done = true;
+            match handled {
+                Ok(()) => self.note(|so_far| so_far.completed += 1),
+                Err(error) => {
+                    self.note(|so_far| so_far.failed += 1);
+                    self.report.report(ServeEvent::Failed(error));
+                }
+            }
+        }
+    }
+}
+
+impl<L, C, H, R, const W: usize> fmt::Debug for Server<L, C, H, R, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("statistics", &self.statistics)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A worker, as long as it is there.
+struct Work<'w>(&'w Cell<usize>);
+
+impl<'w> Work<'w> {
+    fn start(workers: &'w Cell<usize>) -> Self {
+        workers.set(workers.get() + 1);
+        Self(workers)
+    }
+}
+
+impl Drop for Work<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// A client that is served, as long as it is.
+struct Serving<'s> {
+    statistics: &'s Cell<ServeStatistics>,
+    is_done: bool,
+}
+
+impl<'s> Serving<'s> {
+    fn start(statistics: &'s Cell<ServeStatistics>) -> Self {
+        let mut so_far = statistics.get();
+        so_far.accepted += 1;
+        so_far.active += 1;
+        so_far.most_active = so_far.most_active.max(so_far.active);
+        statistics.set(so_far);
+        Self {
+            statistics,
+            is_done: false,
+        }
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        let mut so_far = self.statistics.get();
+        so_far.active -= 1;
+        so_far.cut += u64::from(!self.is_done);
+        self.statistics.set(so_far);
+    }
+}
+
+/// Why a server ended that was not stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServeError<A> {
+    /// The listener failed.
+    Listener(A),
+    /// There are as many workers already as the server has places for.
+    TooManyWorkers,
+}
+
+impl<A> fmt::Display for ServeError<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Listener(_) => "the listener failed",
+            Self::TooManyWorkers => "the server has no place for another worker",
+        })
+    }
+}
+
+impl<A: core::error::Error + 'static> core::error::Error for ServeError<A> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Listener(error) => Some(error),
+            Self::TooManyWorkers => None,
+        }
+    }
+}
+
+impl<A: Error + 'static> embedded_io_async::Error for ServeError<A> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Listener(error) => error.kind(),
+            Self::TooManyWorkers => Fault::Capacity.kind(),
+        }
+    }
+}
+
+impl<A: Error + 'static> Error for ServeError<A> {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Listener(error) => error.fault(),
+            Self::TooManyWorkers => Fault::Capacity,
+        }
+    }
+}
