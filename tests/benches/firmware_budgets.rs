@@ -75,7 +75,7 @@ const PROTOCOLS: [Protocol; 2] = [
         direct: "direct_telemetry",
         port: 8,
         unit: "session",
-        amounts: [1, 9],
+        amounts: [1, 65],
         clients: |sessions| sessions,
         talk: |address, _| {
             let clock = MonotonicClock::new();

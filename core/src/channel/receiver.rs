@@ -36,6 +36,11 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelReceiver<'c, T, 
     /// Safe. A future dropped before it completes has received nothing. A value that it was given by then goes to the next
     /// receiver, before all that were sent after it.
     pub async fn receive(&self) -> Result<Option<T>, ReceiveError> {
+        // Mostly there is a value, and then there is nothing to remember.
+        match self.try_receive() {
+            Err(ReceiveError::Empty) => {}
+            done => return done,
+        }
         let mut receiving = Receiving {
             channel: self.channel,
             place: None,
@@ -48,6 +53,7 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelReceiver<'c, T, 
     /// # Errors
     ///
     /// [`ReceiveError::Empty`].
+    #[inline]
     pub fn try_receive(&self) -> Result<Option<T>, ReceiveError> {
         match self.channel.with(|state| state.receive()) {
             Found::Value(value, sender) => {

@@ -52,7 +52,11 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelSender<'c, T, N,
     /// Safe. A future dropped before it completes has dropped the value, unless it was received or found room by then;
     /// [`send_from`](Self::send_from) keeps it.
     pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
-        let mut slot = Some(value);
+        // Mostly there is room, and then there is nothing to remember.
+        let mut slot = match self.try_send(value) {
+            Err(SendError::Full(value)) => Some(value),
+            done => return done,
+        };
         let sent = Sending::new(self.channel, &mut slot).await_sent().await;
         match (sent, slot) {
             (Err(refusal), Some(value)) => Err(refusal.of(value)),
@@ -99,6 +103,7 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelSender<'c, T, N,
     /// # Errors
     ///
     /// [`SendError::Full`], also if there is room that somebody who waits will have, and [`SendError::Broken`].
+    #[inline]
     pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
         match self.channel.with(|state| state.send(value)) {
             Ok(receiver) => {
