@@ -52,8 +52,8 @@ mod wait_queue;
 mod waiters;
 
 pub use channel::{
-    Channel, ChannelReceiver, ChannelSender, ChannelStatistics, ReceiveChannel, ReceiveError,
-    SendChannel, SendError,
+    Channel, ChannelReceiver, ChannelSender, ChannelStatistics, Generator, ReceiveChannel,
+    ReceiveError, SendChannel, SendError,
 };
 pub use clock::Clock;
 pub use datagram::{Datagram, ReceiveDatagram, SendDatagram};

@@ -3,6 +3,7 @@
 mod behaviours;
 mod dropping;
 mod flavours;
+mod generator;
 mod handles;
 mod model;
 mod task;

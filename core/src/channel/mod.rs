@@ -1,6 +1,7 @@
 //! Channels: values from whoever sends to whoever receives, one by one.
 
 mod error;
+mod generator;
 #[cfg(all(test, loom))]
 mod loom_tests;
 mod memory;
@@ -10,6 +11,7 @@ mod sender;
 mod state;
 
 pub use error::{ReceiveError, SendError};
+pub use generator::Generator;
 pub use memory::{Channel, ChannelStatistics};
 pub use receiver::ChannelReceiver;
 pub use sender::ChannelSender;
