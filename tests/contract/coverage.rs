@@ -16,7 +16,7 @@ const GROUPS: [(&str, usize); 10] = [
     ("GEN", 3),
     ("LIS", 12),
     ("EMB", 23),
-    ("FRM", 9),
+    ("FRM", 10),
     ("HIL", 5),
 ];
 

@@ -45,6 +45,7 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             "echo_server",
             "telemetry_client",
             "telemetry_server",
+            "telemetry_hub",
         ] {
             assert!(example(target, name).path().exists(), "{name}");
         }

@@ -16,5 +16,6 @@ mod contract;
 mod harness;
 mod images;
 mod peers;
+mod serving;
 mod symbols;
 mod wires;

@@ -32,6 +32,7 @@ fn no_allocator_is_linked_into_the_firmware() {
         "echo_server",
         "telemetry_client",
         "telemetry_server",
+        "telemetry_hub",
     ]
     .map(|name| example(Target::THUMBV7M, name));
     let others = [
