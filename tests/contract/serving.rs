@@ -432,6 +432,38 @@ fn workers_can_be_tasks_of_the_caller() {
     });
 }
 
+#[test]
+fn with_an_allocator_only_the_listener_bounds_how_many_are_served() {
+    run(async |clock| {
+        let (listener, address) = listen();
+        let server = Server::<_, _, _, (), 1>::new(listener, clock, serve_echo);
+        let clients = async {
+            let mut streams = Vec::new();
+            for _client in 0..40 {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                stream.send_all(b"!").await.unwrap();
+                stream.receive_some(&mut [0]).await.unwrap();
+                streams.push(stream);
+            }
+            assert_eq!(server.statistics().active, 40);
+            let stuck = streams.split_off(35);
+            for stream in streams {
+                stream.close().await.unwrap();
+            }
+            ask(address).await.unwrap();
+            server.stop(Duration::from_millis(100));
+            stuck
+        };
+        let (served, stuck) = join(server.run_unbounded(), clients).await;
+        let served = served.unwrap();
+        assert_eq!((served.accepted, served.most_active), (41, 40));
+        assert_eq!((served.completed, served.cut), (36, 5));
+        for mut stream in stuck {
+            assert!(stream.receive_some(&mut [0]).await.is_err());
+        }
+    });
+}
+
 /// Covers LIS-12.
 #[test]
 fn it_serves_until_it_is_stopped_and_then_drains() {

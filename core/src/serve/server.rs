@@ -3,11 +3,21 @@
 use core::cell::Cell;
 use core::fmt;
 use core::future::pending;
+#[cfg(feature = "alloc")]
+use core::future::{poll_fn, ready};
+#[cfg(feature = "alloc")]
+use core::pin::pin;
+#[cfg(feature = "alloc")]
+use core::task::{Poll, ready};
 use core::time::Duration;
 
 use embassy_futures::join::join_array;
 use embassy_futures::select::{Either, select};
 use embedded_io_async::ErrorKind;
+#[cfg(feature = "alloc")]
+use futures_util::StreamExt as _;
+#[cfg(feature = "alloc")]
+use futures_util::stream::FuturesUnordered;
 
 use super::turn::Turns;
 use super::{ServeEvent, ServeReport, ServeStatistics};
@@ -24,7 +34,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// harms no other.
 ///
 /// [`run`](Self::run) has a fixed number of workers in one future, of which each wake polls all: the least memory, and the fastest
-/// way for few. For many, each [`worker`](Self::worker) can be a task of its own, which is woken alone.
+/// way for few. For many, each [`worker`](Self::worker) can be a task of its own, which is woken alone; or, with the feature `alloc`, `run_unbounded`
+/// makes a task for each client.
 ///
 /// It owns the listener, which is dropped when the server is, or is [stopped](Self::stop). Ask it for its address before.
 /// `W` is how many workers there can be.
@@ -158,6 +169,36 @@ where
         Ok(self.statistics())
     }
 
+    /// Serves without a fixed number of workers: each client has a task of its own in this future, which is polled only when it was
+    /// woken. Only the listener bounds how many there are.
+    ///
+    /// # Errors
+    ///
+    /// As of [`run`](Self::run).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. The listener is still open. Handlers are dropped, and with them their streams.
+    #[cfg(feature = "alloc")]
+    pub async fn run_unbounded(&self) -> Result<ServeStatistics, ServeError<L::Error>> {
+        let mut handlers = FuturesUnordered::new();
+        let mut accepting = pin!(self.accept());
+        poll_fn(|cx| {
+            loop {
+                while let Poll::Ready(Some(())) = handlers.poll_next_unpin(cx) {}
+                match ready!(accepting.as_mut().poll(cx))? {
+                    Some(stream) => handlers.push(self.attend(stream)),
+                    None => return Poll::Ready(Ok(())),
+                }
+                accepting.set(self.accept());
+            }
+        })
+        .await?;
+        let draining = handlers.for_each(|()| ready(()));
+        select(draining, self.time_is_up()).await;
+        Ok(self.statistics())
+    }
+
     /// One worker: serves client after client, until the server is stopped and the last one of its own is done.
     ///
     /// # Errors
@@ -208,17 +249,21 @@ where
         }
     }
 
+    /// Has a client handled, as long as there is time.
     async fn handle(&self, stream: L::Stream) {
+        select(self.attend(stream), self.time_is_up()).await;
+    }
+
+    /// Has a client handled. Dropped before that is done, it counts as cut.
+    async fn attend(&self, stream: L::Stream) {
         let mut serving = Serving::start(&self.statistics);
-        let handling = (self.handler)(stream);
-        if let Either::First(handled) = select(handling, self.time_is_up()).await {
-            serving.is_done = true;
-            match handled {
-                Ok(()) => self.note(|so_far| so_far.completed += 1),
-                Err(error) => {
-                    self.note(|so_far| so_far.failed += 1);
-                    self.report.report(ServeEvent::Failed(error));
-                }
+        let handled = (self.handler)(stream).await;
+        serving.is_done = true;
+        match handled {
+            Ok(()) => self.note(|so_far| so_far.completed += 1),
+            Err(error) => {
+                self.note(|so_far| so_far.failed += 1);
+                self.report.report(ServeEvent::Failed(error));
             }
         }
     }
