@@ -514,6 +514,25 @@ fn the_time_to_drain_can_be_shortened() {
 }
 
 #[test]
+fn a_slot_costs_its_handler_and_stream_and_at_most_96_bytes() {
+    run(async |clock| {
+        let (mut listener, address) = listen();
+        let (accepted, stream) = join(listener.accept(), TcpStream::connect(address)).await;
+        let handler = size_of_val(&serve_echo(stream.unwrap()));
+        drop(accepted);
+        let server = Server::<_, _, _>::new(listener, clock, serve_echo);
+        let [one, five] = [
+            size_of_val(&server.run::<1>()),
+            size_of_val(&server.run::<5>()),
+        ];
+        let slot = (five - one) / 4;
+        let most = handler + size_of::<TcpStream>() + 96;
+        assert!(slot <= most, "{slot} bytes, and the handler has {handler}");
+        println!("a slot of {slot} bytes, a handler of {handler}");
+    });
+}
+
+#[test]
 fn a_worker_that_is_dropped_leaves_the_listener_to_the_others() {
     run(async |clock| {
         let (listener, address) = listen();

@@ -162,11 +162,15 @@ where
         const {
             assert!(N <= W, "more workers than the server has places for");
         }
-        let workers = [(); N].map(|()| self.worker());
-        for result in join_array(workers).await {
-            result?;
-        }
-        Ok(self.statistics())
+        // One watch over all, which each slot would have to have otherwise.
+        let failure = Cell::new(None);
+        let workers = [(); N].map(|()| async {
+            if let Err(error) = self.work().await {
+                failure.set(Some(error));
+            }
+        });
+        select(join_array(workers), self.time_is_up()).await;
+        failure.take().map_or(Ok(self.statistics()), Err)
     }
 
     /// Serves without a fixed number of workers: each client has a task of its own in this future, which is polled only when it was
@@ -187,7 +191,11 @@ where
             loop {
                 while let Poll::Ready(Some(())) = handlers.poll_next_unpin(cx) {}
                 match ready!(accepting.as_mut().poll(cx))? {
-                    Some(stream) => handlers.push(self.attend(stream)),
+                    Some(stream) => handlers.push(async {
+                        let serving = Serving::start(&self.statistics);
+                        let handled = (self.handler)(stream).await;
+                        self.conclude(serving, handled);
+                    }),
                     None => return Poll::Ready(Ok(())),
                 }
                 accepting.set(self.accept());
@@ -209,14 +217,27 @@ where
     ///
     /// Safe. The listener is the next worker's. A handler is dropped, and with it its stream.
     pub async fn worker(&self) -> Result<(), ServeError<L::Error>> {
+        match select(self.work(), self.time_is_up()).await {
+            Either::First(result) => result,
+            Either::Second(()) => Ok(()),
+        }
+    }
+
+    /// Serves client after client, until it is stopped, and beyond the time to drain.
+    async fn work(&self) -> Result<(), ServeError<L::Error>> {
         if self.workers.get() == W {
             return Err(ServeError::TooManyWorkers);
         }
         let _work = Work::start(&self.workers);
-        while let Some(stream) = self.accept().await? {
-            self.handle(stream).await;
+        loop {
+            let Some(stream) = self.accept().await? else {
+                return Ok(());
+            };
+            // Written out, and not as a function: that would keep the stream beside the handler that it went to.
+            let serving = Serving::start(&self.statistics);
+            let handled = (self.handler)(stream).await;
+            self.conclude(serving, handled);
         }
-        Ok(())
     }
 
     /// Waits for a client, after all workers that have waited longer. `None` once it is stopped.
@@ -249,15 +270,7 @@ where
         }
     }
 
-    /// Has a client handled, as long as there is time.
-    async fn handle(&self, stream: L::Stream) {
-        select(self.attend(stream), self.time_is_up()).await;
-    }
-
-    /// Has a client handled. Dropped before that is done, it counts as cut.
-    async fn attend(&self, stream: L::Stream) {
-        let mut serving = Serving::start(&self.statistics);
-        let handled = (self.handler)(stream).await;
+    fn conclude(&self, mut serving: Serving<'_>, handled: Result<(), E>) {
         serving.is_done = true;
         match handled {
             Ok(()) => self.note(|so_far| so_far.completed += 1),
