@@ -495,6 +495,28 @@ fn it_serves_until_it_is_stopped_and_then_drains() {
 }
 
 #[test]
+fn an_idle_server_stops_at_once_however_many_workers_it_has() {
+    async fn stop_soon(server: impl Fn(), clock: &MonotonicClock) -> Duration {
+        sleep(clock, 20).await;
+        server();
+        clock.now()
+    }
+    run(async |clock| {
+        let one = Server::<_, _, _, (), 1>::new(listen().0, clock, serve_echo);
+        let stopping = stop_soon(|| one.stop(GRACE), clock);
+        let (served, stopped) = join(one.run::<1>(), stopping).await;
+        served.unwrap();
+        assert!(clock.now() - stopped < GRACE / 2);
+
+        let two = Server::<_, _, _, (), 2>::new(listen().0, clock, serve_echo);
+        let stopping = stop_soon(|| two.stop(GRACE), clock);
+        let (first, second, stopped) = join3(two.worker(), two.worker(), stopping).await;
+        first.and(second).unwrap();
+        assert!(clock.now() - stopped < GRACE / 2);
+    });
+}
+
+#[test]
 fn the_time_to_drain_can_be_shortened() {
     run(async |clock| {
         let (listener, address) = listen();

@@ -69,6 +69,7 @@ pub struct Server<L, C, H, R = (), const W: usize = 8> {
     workers: Cell<usize>,
     /// Once it is stopped: until when handlers may go on.
     until: Cell<Option<Duration>>,
+    /// Those who look at that, at most one for each worker.
     stopping: WaitQueue<W>,
     statistics: Cell<ServeStatistics>,
 }
@@ -246,13 +247,9 @@ where
         let Some(mut turn) = turn.map_err(|_| ServeError::TooManyWorkers)? else {
             return Ok(None);
         };
-        let Some(listener) = turn.listener() else {
-            return Ok(None);
-        };
         loop {
-            let accepted = match select(self.stopped(None), listener.accept()).await {
-                Either::First(_) => return Ok(None),
-                Either::Second(accepted) => accepted,
+            let Some(accepted) = turn.accept().await else {
+                return Ok(None);
             };
             match accepted {
                 Ok(stream) => return Ok(Some(stream)),
@@ -260,7 +257,7 @@ where
                     self.note(|so_far| so_far.full += 1);
                     self.report.report(ServeEvent::Full(error));
                     let pause = self.clock.now().saturating_add(PAUSE);
-                    select(self.stopped(None), self.clock.sleep_until(pause)).await;
+                    select(self.listener.closed(), self.clock.sleep_until(pause)).await;
                 }
                 Err(error) => {
                     self.stop(Duration::ZERO);

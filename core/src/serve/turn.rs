@@ -1,7 +1,11 @@
 //! The listener, which one worker has at a time.
 
 use core::cell::RefCell;
+use core::future::pending;
 
+use embassy_futures::select::{Either, select};
+
+use crate::Listener;
 use crate::wait_queue::{NoPlace, WaitQueue};
 
 /// A listener that workers take turns with.
@@ -46,6 +50,14 @@ impl<L, const W: usize> Turns<L, W> {
         }
     }
 
+    /// Waits until the listener is closed. To be awaited by the one who has it: there are as many places as workers.
+    pub(super) async fn closed(&self) {
+        let is_closed = || matches!(*self.listener.borrow(), Place::Closed).then_some(());
+        if self.idle.wait_for(is_closed).await.is_err() {
+            pending().await
+        }
+    }
+
     /// Has the listener dropped: at once, or when its worker gives it back.
     pub(super) fn close(&self) {
         let listener = core::mem::replace(&mut *self.listener.borrow_mut(), Place::Closed);
@@ -61,8 +73,16 @@ pub(super) struct Turn<'t, L, const W: usize> {
 }
 
 impl<L, const W: usize> Turn<'_, L, W> {
-    pub(super) const fn listener(&mut self) -> Option<&mut L> {
-        self.listener.as_mut()
+    /// Accepts, unless the listener was or is closed meanwhile: then `None`.
+    pub(super) async fn accept(&mut self) -> Option<Result<L::Stream, L::Error>>
+    where
+        L: Listener,
+    {
+        let closed = self.turns.closed();
+        match select(closed, self.listener.as_mut()?.accept()).await {
+            Either::First(()) => None,
+            Either::Second(accepted) => Some(accepted),
+        }
     }
 }
 
