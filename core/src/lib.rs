@@ -12,6 +12,8 @@
 //!   send half that has only a close, and [`Foreign`] adopts any `embedded-io-async` type;
 //! * connections come from a [`Listener`], or from a [`Network`], which is a value too: it connects ([`Connect`]), listens
 //!   ([`Listen`]), carries datagrams ([`Bind`], [`Datagram`]), knows names ([`Resolve`]) and the time;
+//! * a [`Server`] has several clients of a listener handled at the same time, and a [`Channel`] carries values between tasks
+//!   ([`SendChannel`], [`ReceiveChannel`]);
 //! * time comes from a [`Clock`], and [`timeout`] joins it to any future;
 //! * every error answers [`Error::fault`], a short list to decide by;
 //! * [`testing`] has memory streams, and the contract as functions to check anybody's stream.
