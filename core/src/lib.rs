@@ -13,7 +13,7 @@
 //! * connections come from a [`Listener`], or from a [`Network`], which is a value too: it connects ([`Connect`]), listens
 //!   ([`Listen`]), carries datagrams ([`Bind`], [`Datagram`]), knows names ([`Resolve`]) and the time;
 //! * a [`Server`] has several clients of a listener handled at the same time, and a [`Channel`] carries values between tasks
-//!   ([`SendChannel`], [`ReceiveChannel`]);
+//!   ([`SendChannel`], [`ReceiveChannel`]); a [`MessageSender`] and a [`MessageReceiver`] carry messages over a stream;
 //! * time comes from a [`Clock`], and [`timeout`] joins it to any future;
 //! * every error answers [`Error::fault`], a short list to decide by;
 //! * [`testing`] has memory streams, and the contract as functions to check anybody's stream.
@@ -40,6 +40,7 @@ mod datagram;
 mod eof;
 mod error;
 mod foreign;
+mod framing;
 mod listener;
 mod listeners;
 mod network;
@@ -62,6 +63,10 @@ pub use datagram::{Datagram, ReceiveDatagram, SendDatagram};
 pub use eof::{CloseOnEof, CloseOnEofError};
 pub use error::{Error, Fault};
 pub use foreign::{Foreign, ForeignError};
+pub use framing::{
+    Delimited, Framing, FramingError, LengthPrefixed, MessageReceiver, MessageSender, Oversize,
+    Seen,
+};
 pub use listener::Listener;
 pub use listeners::Listeners;
 pub use network::{Bind, Connect, Listen, LocalAddress, Network, Resolve};

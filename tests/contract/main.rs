@@ -15,6 +15,7 @@ mod coverage;
 mod doc_sections;
 mod embassy;
 mod foreign;
+mod framing;
 mod house;
 mod memory;
 mod network;
