@@ -133,6 +133,23 @@ fn loom_a_sender_hears_that_the_receiver_went_or_has_sent() {
 }
 
 #[test]
+fn loom_a_channel_that_is_opened_anew_has_nothing_of_before_and_loses_nothing() {
+    explore(|| {
+        let channel: &'static Channel<u32, 1, LoomRawMutex, 2> =
+            Box::leak(Box::new(Channel::new()));
+        let (tx, rx) = channel.open().expect("it is new");
+        tx.try_send(1).expect("room");
+        let closing = thread::spawn(move || drop(rx));
+        drop(tx);
+        if let Some((tx, rx)) = channel.open() {
+            tx.try_send(2).expect("room");
+            assert_eq!(rx.try_receive(), Ok(Some(2)));
+        }
+        closing.join().expect("no panic");
+    });
+}
+
+#[test]
 fn loom_two_receivers_share_the_values_and_both_hear_of_the_end() {
     explore(|| {
         let (tx, rx) = open::<1>();

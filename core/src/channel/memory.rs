@@ -65,22 +65,15 @@ impl<T, const N: usize, M: RawMutex, const W: usize> Channel<T, N, M, W> {
 
     /// Hands out the first sender and the first receiver. More are clones of these.
     ///
-    /// `None` while a handle of an earlier call is still there. Once all are gone, the channel can be opened anew.
+    /// `None` while a handle of an earlier call is still there, or a value of then. Once all are gone, the channel can be opened anew.
     pub fn open(
         &self,
     ) -> Option<(
         ChannelSender<'_, T, N, M, W>,
         ChannelReceiver<'_, T, N, M, W>,
     )> {
-        let opened = self.with(|state| {
-            let is_free = state.senders == 0 && state.receivers == 0;
-            if is_free {
-                (state.senders, state.receivers) = (1, 1);
-                state.most_buffered = 0;
-            }
-            is_free
-        });
-        opened.then(|| (ChannelSender::of(self), ChannelReceiver::of(self)))
+        self.with(State::open)
+            .then(|| (ChannelSender::of(self), ChannelReceiver::of(self)))
     }
 
     /// What the channel is up to.

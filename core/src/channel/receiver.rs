@@ -82,14 +82,8 @@ impl<T, const N: usize, M: RawMutex, const W: usize> Clone for ChannelReceiver<'
 
 impl<T, const N: usize, M: RawMutex, const W: usize> Drop for ChannelReceiver<'_, T, N, M, W> {
     fn drop(&mut self) {
-        let is_last = self.channel.with(|state| {
-            state.receivers -= 1;
-            state.receivers == 0
-        });
-        if !is_last {
-            return;
-        }
-        // Whatever is woken or dropped may come back here, so each is, outside of the lock.
+        self.channel.with(|state| state.receivers -= 1);
+        // If this was the last one. Whatever is woken or dropped may come back here, so each is, outside of the lock.
         while let Some(sender) = self.channel.with(|state| state.dismiss_sender()) {
             if let Some(waker) = sender {
                 waker.wake();

@@ -132,12 +132,9 @@ impl<T, const N: usize, M: RawMutex, const W: usize> Clone for ChannelSender<'_,
 
 impl<T, const N: usize, M: RawMutex, const W: usize> Drop for ChannelSender<'_, T, N, M, W> {
     fn drop(&mut self) {
-        let is_last = self.channel.with(|state| {
-            state.senders -= 1;
-            state.senders == 0
-        });
-        // Those who wait have nothing to wait for. Each is woken outside of the lock.
-        while is_last && let Some(receiver) = self.channel.with(|state| state.dismiss_receiver()) {
+        self.channel.with(|state| state.senders -= 1);
+        // With the last one gone, those who wait have nothing to wait for. Each is woken outside of the lock.
+        while let Some(receiver) = self.channel.with(|state| state.dismiss_receiver()) {
             if let Some(waker) = receiver {
                 waker.wake();
             }

@@ -60,6 +60,16 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
         }
     }
 
+    /// Counts the first handles, if there are none and what those before have left is gone.
+    pub(super) const fn open(&mut self) -> bool {
+        let is_free = self.senders == 0 && self.receivers == 0 && self.buffered() == 0;
+        if is_free {
+            (self.senders, self.receivers) = (1, 1);
+            self.most_buffered = 0;
+        }
+        is_free
+    }
+
     pub(super) const fn buffered(&self) -> usize {
         self.values.len() + self.returned.len()
     }
@@ -120,8 +130,11 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
         self.waiters.free_place(place)
     }
 
-    /// Takes the next sender out of the queue, to tell it that there is nobody to send to.
+    /// Takes the next sender out of the queue, to tell it that there is nobody to send to. None if there is.
     pub(super) fn dismiss_sender(&mut self) -> Option<Option<Waker>> {
+        if self.receivers > 0 {
+            return None;
+        }
         let place = self.waiters.pop_front(&mut self.sending)?;
         Some(self.waiters.take_waker(place))
     }
@@ -203,14 +216,20 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
         [waker, value.and_then(|value| self.give(next, value, order))]
     }
 
-    /// Takes the next receiver out of the queue, to tell it that nothing will come.
+    /// Takes the next receiver out of the queue, to tell it that nothing will come. None if something may.
     pub(super) fn dismiss_receiver(&mut self) -> Option<Option<Waker>> {
+        if self.senders > 0 {
+            return None;
+        }
         let place = self.waiters.pop_front(&mut self.receiving)?;
         Some(self.waiters.take_waker(place))
     }
 
-    /// Takes a value that nobody will receive.
+    /// Takes a value that nobody will receive. None if somebody may.
     pub(super) fn discard(&mut self) -> Option<T> {
+        if self.receivers > 0 {
+            return None;
+        }
         self.take_returned().or_else(|| self.values.pop())
     }
 
