@@ -12,7 +12,7 @@ use embassy_net::Stack;
 use futures_util::future::join;
 use tacket::{AsyncResource as _, Listen as _, Listener as _, ServeEvent, Server};
 use tacket_board::{argument, ethernet, exit, report};
-use tacket_embassy::{Net, NetError, Options, TcpStream};
+use tacket_embassy::{Net, NetError, Options, TcpListener, TcpStream};
 use tacket_examples::telemetry::{self, Thermostat};
 use tacket_firmware::Memory;
 
@@ -22,12 +22,13 @@ const COMMANDS: u16 = 9;
 /// How many clients are served at the same time.
 const CLIENTS: usize = 3;
 
-static MEMORY: Memory<6, 1024, 1024, 7> = Memory::new();
+/// As many clients may come in the same instant as are served, while the ones before them are still closing.
+static MEMORY: Memory<8, 1024, 1024, 9> = Memory::new();
 
 #[tacket_board::entry]
 fn main() -> ! {
     tacket_board::run(|spawner: Spawner| {
-        let (net, stack) = MEMORY.start(spawner, ethernet(), Options::new().backlog(2));
+        let (net, stack) = MEMORY.start(spawner, ethernet(), Options::new().backlog(1));
         spawner.spawn(image(net, stack).expect("one task"));
     })
 }
@@ -44,7 +45,7 @@ async fn image(net: Net, stack: Stack<'static>) {
 
 async fn serve(net: Net) -> Result<(), NetError> {
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
-    let listener = net.listen(everywhere(PORT)).await?;
+    let listener = TcpListener::bind_with_backlog(net, everywhere(PORT), CLIENTS)?;
     let mut commands = net.listen(everywhere(COMMANDS)).await?;
     let handle = async |stream: TcpStream| {
         telemetry::serve(stream, &mut Thermostat::new(), &net).await?;
