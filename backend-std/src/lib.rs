@@ -34,6 +34,7 @@
 
 extern crate alloc;
 
+mod catch_panic;
 mod clock;
 mod endpoint;
 mod error;
@@ -49,6 +50,7 @@ mod timer;
 mod udp;
 mod wake;
 
+pub use catch_panic::{CatchPanic, CatchPanicError};
 pub use clock::MonotonicClock;
 pub use error::IoError;
 pub use net::Net;

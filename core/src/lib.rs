@@ -71,7 +71,7 @@ pub use listener::Listener;
 pub use listeners::Listeners;
 pub use network::{Bind, Connect, Listen, LocalAddress, Network, Resolve};
 pub use resource::AsyncResource;
-pub use serve::{ServeError, ServeEvent, ServeReport, ServeStatistics, Server};
+pub use serve::{Handler, ServeError, ServeEvent, ServeReport, ServeStatistics, Server};
 pub use staple::{NoHalf, StapledError, StapledStream};
 pub use stream::{HalfCloseable, ReceiveStream, SendStream, Split, Stream};
 pub use timeout::{TimedOut, timeout};

@@ -20,7 +20,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
 use super::turn::Turns;
-use super::{ServeEvent, ServeReport, ServeStatistics};
+use super::{Handler, ServeEvent, ServeReport, ServeStatistics};
 use crate::wait_queue::WaitQueue;
 use crate::{Clock, Error, Fault, Listener};
 
@@ -142,12 +142,12 @@ impl<L, C: Clock, H, R, const W: usize> Server<L, C, H, R, W> {
     }
 }
 
-impl<L, C, H, R, E, const W: usize> Server<L, C, H, R, W>
+impl<L, C, H, R, const W: usize> Server<L, C, H, R, W>
 where
     L: Listener,
     C: Clock,
-    H: AsyncFn(L::Stream) -> Result<(), E>,
-    R: ServeReport<L::Error, E>,
+    H: Handler<L::Stream>,
+    R: ServeReport<L::Error, H::Error>,
 {
     /// Serves with `N` workers, until it is stopped and the last one is done.
     ///
@@ -194,7 +194,7 @@ where
                 match ready!(accepting.as_mut().poll(cx))? {
                     Some(stream) => handlers.push(async {
                         let serving = Serving::start(&self.statistics);
-                        let handled = (self.handler)(stream).await;
+                        let handled = self.handler.handle(stream).await;
                         self.conclude(serving, handled);
                     }),
                     None => return Poll::Ready(Ok(())),
@@ -236,7 +236,7 @@ where
             };
             // Written out, and not as a function: that would keep the stream beside the handler that it went to.
             let serving = Serving::start(&self.statistics);
-            let handled = (self.handler)(stream).await;
+            let handled = self.handler.handle(stream).await;
             self.conclude(serving, handled);
         }
     }
@@ -267,7 +267,7 @@ where
         }
     }
 
-    fn conclude(&self, mut serving: Serving<'_>, handled: Result<(), E>) {
+    fn conclude(&self, mut serving: Serving<'_>, handled: Result<(), H::Error>) {
         serving.is_done = true;
         match handled {
             Ok(()) => self.note(|so_far| so_far.completed += 1),
