@@ -31,6 +31,15 @@ pub fn direct_image(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware-direct", target, name)
 }
 
+/// Builds an image that uses a part of tacket, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn part_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-parts", target, name)
+}
+
 fn build(package: &str, target: Target, name: &str) -> Result<Image, HilError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/firmware");
     Firmware::in_folder(folder)

@@ -4,11 +4,13 @@
 extern crate alloc;
 
 mod authority;
+mod figures;
 #[expect(clippy::large_futures, reason = "programs run on a desktop")]
 mod fuzz_pool;
 mod images;
 mod lockstep;
 mod median;
+mod parts;
 mod pingpong;
 mod sizes;
 
@@ -21,10 +23,12 @@ use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;
 
 pub use authority::{Authority, NAME};
+pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
-pub use images::{direct_image, example, test_image};
+pub use images::{direct_image, example, part_image, test_image};
 pub use lockstep::{LockstepPair, LockstepReceiving, LockstepSending, LockstepStream};
 pub use median::median;
+pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;
 pub use sizes::Sizes;
 

@@ -1,9 +1,9 @@
 //! A handler whose panics are its client's alone.
 
+use alloc::borrow::Cow;
 use core::any::Any;
 use core::fmt;
 use core::panic::AssertUnwindSafe;
-use std::borrow::Cow;
 
 use futures_util::FutureExt as _;
 use tacket::Handler;

@@ -15,12 +15,12 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-use std::{env, fs, thread};
+use std::{env, thread};
 
 use tacket_examples::{echo, telemetry};
 use tacket_hil::{Board, Boot, Guest, Image, Target};
 use tacket_std::{MonotonicClock, TcpStream};
-use tacket_tests::{Sizes, direct_image, example, median};
+use tacket_tests::{Sizes, direct_image, example, median, write_figures};
 
 const TARGET: Target = Target::THUMBV7M;
 const BOARD: Board = Board::MPS2_AN385;
@@ -30,9 +30,6 @@ const SOCKETS: u64 = 2;
 
 /// How many pairs of runs a round has to compare speeds, which the host's moods are in.
 const PAIRS: usize = 4;
-
-/// In the document, the figures are between these lines.
-const MARKS: [&str; 2] = ["<!-- figures -->", "<!-- end of figures -->"];
 
 /// A protocol, and the two servers that speak it.
 struct Protocol {
@@ -281,10 +278,6 @@ fn main() {
         .for_each(|protocol| table += &protocol.measure(rounds));
     print!("{table}");
     if writes {
-        let old = fs::read_to_string(document()).unwrap();
-        let [first, last] = MARKS;
-        let (before, rest) = old.split_once(first).expect("the first mark");
-        let (_, after) = rest.split_once(last).expect("the last mark");
-        fs::write(document(), format!("{before}{first}\n{table}{last}{after}")).unwrap();
+        write_figures(&document(), "figures", &table).expect("the table");
     }
 }

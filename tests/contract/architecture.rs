@@ -51,6 +51,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[CORE, "tacket-board", "tacket-embassy", "tacket-firmware"],
     ),
     (
+        "tacket-firmware-parts",
+        &[CORE, "tacket-board", "tacket-embassy"],
+    ),
+    (
         "tacket-firmware-direct",
         &[CORE, "tacket-board", "tacket-examples"],
     ),

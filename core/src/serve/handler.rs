@@ -34,7 +34,7 @@ pub trait Handler<S> {
     ///
     /// # Cancel safety
     ///
-    /// Not safe, as a rule: dropped, it drops its stream.
+    /// Not safe. Dropped, it drops its stream.
     fn handle(&self, stream: S) -> impl Future<Output = Result<(), Self::Error>>;
 }
 

@@ -151,6 +151,8 @@ where
 {
     /// Serves with `N` workers, until it is stopped and the last one is done.
     ///
+    /// Each has the size of the handler's future, or of its accept, and at most 96 bytes more. The first poll makes them on the stack.
+    ///
     /// # Errors
     ///
     /// The listener failed, with whatever is not [`Fault::Capacity`]; handlers are dropped then. Or [`ServeError::TooManyWorkers`].

@@ -1,6 +1,6 @@
 //! The listener, which one worker has at a time.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell, RefMut};
 use core::future::pending;
 
 use embassy_futures::select::{Either, select};
@@ -10,22 +10,17 @@ use crate::wait_queue::{NoPlace, WaitQueue};
 
 /// A listener that workers take turns with.
 pub(super) struct Turns<L, const W: usize> {
-    listener: RefCell<Place<L>>,
+    /// Borrowed by the worker whose turn it is. `None` once it was closed.
+    listener: RefCell<Option<L>>,
+    is_closed: Cell<bool>,
     idle: WaitQueue<W>,
-}
-
-enum Place<L> {
-    Free(L),
-    /// A worker has it.
-    Taken,
-    /// It is not to be used any more.
-    Closed,
 }
 
 impl<L, const W: usize> Turns<L, W> {
     pub(super) const fn new(listener: L) -> Self {
         Self {
-            listener: RefCell::new(Place::Free(listener)),
+            listener: RefCell::new(Some(listener)),
+            is_closed: Cell::new(false),
             idle: WaitQueue::new(),
         }
     }
@@ -36,23 +31,19 @@ impl<L, const W: usize> Turns<L, W> {
     }
 
     fn try_take(&self) -> Option<Option<Turn<'_, L, W>>> {
-        let mut place = self.listener.borrow_mut();
-        match core::mem::replace(&mut *place, Place::Taken) {
-            Place::Free(listener) => Some(Some(Turn {
-                turns: self,
-                listener: Some(listener),
-            })),
-            Place::Taken => None,
-            Place::Closed => {
-                *place = Place::Closed;
-                Some(None)
-            }
+        if self.is_closed.get() {
+            return Some(None);
         }
+        let listener = self.listener.try_borrow_mut().ok()?;
+        Some(Some(Turn {
+            turns: self,
+            listener: Some(listener),
+        }))
     }
 
     /// Waits until the listener is closed. To be awaited by the one who has it: there are as many places as workers.
     pub(super) async fn closed(&self) {
-        let is_closed = || matches!(*self.listener.borrow(), Place::Closed).then_some(());
+        let is_closed = || self.is_closed.get().then_some(());
         if self.idle.wait_for(is_closed).await.is_err() {
             pending().await
         }
@@ -60,16 +51,24 @@ impl<L, const W: usize> Turns<L, W> {
 
     /// Has the listener dropped: at once, or when its worker gives it back.
     pub(super) fn close(&self) {
-        let listener = core::mem::replace(&mut *self.listener.borrow_mut(), Place::Closed);
-        drop(listener);
+        self.is_closed.set(true);
+        self.drop_listener();
         self.idle.wake_all();
+    }
+
+    /// Drops it, unless a worker has it. By then nothing is borrowed any more.
+    fn drop_listener(&self) {
+        let listener = self.listener.try_borrow_mut().ok();
+        let listener = listener.and_then(|mut listener| listener.take());
+        drop(listener);
     }
 }
 
 /// A worker's turn with the listener. Dropped, it is the next one's.
 pub(super) struct Turn<'t, L, const W: usize> {
     turns: &'t Turns<L, W>,
-    listener: Option<L>,
+    /// Until it is dropped.
+    listener: Option<RefMut<'t, Option<L>>>,
 }
 
 impl<L, const W: usize> Turn<'_, L, W> {
@@ -79,7 +78,8 @@ impl<L, const W: usize> Turn<'_, L, W> {
         L: Listener,
     {
         let closed = self.turns.closed();
-        match select(closed, self.listener.as_mut()?.accept()).await {
+        let listener = self.listener.as_mut()?.as_mut()?;
+        match select(closed, listener.accept()).await {
             Either::First(()) => None,
             Either::Second(accepted) => Some(accepted),
         }
@@ -88,13 +88,10 @@ impl<L, const W: usize> Turn<'_, L, W> {
 
 impl<L, const W: usize> Drop for Turn<'_, L, W> {
     fn drop(&mut self) {
-        let mut place = self.turns.listener.borrow_mut();
-        if let Place::Taken = *place
-            && let Some(listener) = self.listener.take()
-        {
-            *place = Place::Free(listener);
+        self.listener = None;
+        if self.turns.is_closed.get() {
+            self.turns.drop_listener();
         }
-        drop(place);
         self.turns.idle.wake_one();
     }
 }
