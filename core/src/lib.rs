@@ -56,7 +56,7 @@ mod waiters;
 
 pub use channel::{
     Channel, ChannelReceiver, ChannelSender, ChannelStatistics, Generator, ReceiveChannel,
-    ReceiveError, SendChannel, SendError,
+    ReceiveError, SendChannel, SendError, TryReceiveError, TrySendError,
 };
 pub use clock::Clock;
 pub use datagram::{Datagram, ReceiveDatagram, SendDatagram};

@@ -1,4 +1,4 @@
-//! Waiting, in order, for something that others bring about.
+//! Waiting for something that others bring about. Who has waited longest is woken first; who looks first has it.
 
 use core::cell::RefCell;
 use core::future::poll_fn;
@@ -59,8 +59,9 @@ impl<const W: usize> WaitQueue<W> {
 
     /// Wakes all.
     pub(crate) fn wake_all(&self) {
-        // Each outside of the borrow: what is woken may come back here.
-        while let Some(waker) = self.next() {
+        // Each outside of the borrow: what is woken may come back here, and wait again behind these.
+        let waiting = self.state.borrow().queue.len();
+        for waker in (0..waiting).map_while(|_| self.next()) {
             waker.wake();
         }
     }

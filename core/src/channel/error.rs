@@ -12,9 +12,7 @@ use crate::{Error, Fault};
 pub enum SendError<T> {
     /// All receivers are gone.
     Broken(T),
-    /// There is no room now. Only of `try_send`.
-    Full(T),
-    /// There is no room, and as many wait already as the channel has places for.
+    /// There is no room, and no place to wait in.
     TooManyWaiting(T),
 }
 
@@ -22,7 +20,7 @@ impl<T> SendError<T> {
     /// The value that was not sent.
     pub fn into_value(self) -> T {
         match self {
-            Self::Broken(value) | Self::Full(value) | Self::TooManyWaiting(value) => value,
+            Self::Broken(value) | Self::TooManyWaiting(value) => value,
         }
     }
 }
@@ -32,7 +30,6 @@ impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Broken(_) => "Broken(..)",
-            Self::Full(_) => "Full(..)",
             Self::TooManyWaiting(_) => "TooManyWaiting(..)",
         })
     }
@@ -41,8 +38,7 @@ impl<T> fmt::Debug for SendError<T> {
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Broken(_) => "all receivers of the channel are gone",
-            Self::Full(_) => "the channel is full",
+            Self::Broken(_) => BROKEN,
             Self::TooManyWaiting(_) => "the channel is full, and so are the places to wait in",
         })
     }
@@ -60,27 +56,64 @@ impl<T> Error for SendError<T> {
     fn fault(&self) -> Fault {
         match self {
             Self::Broken(_) => Fault::Broken,
-            Self::Full(_) | Self::TooManyWaiting(_) => Fault::Capacity,
+            Self::TooManyWaiting(_) => Fault::Capacity,
         }
     }
 }
+
+/// Why a value was not sent at once. It is in here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TrySendError<T> {
+    /// All receivers are gone.
+    Broken(T),
+    /// There is no room now.
+    Full(T),
+}
+
+impl<T> TrySendError<T> {
+    /// The value that was not sent.
+    pub fn into_value(self) -> T {
+        match self {
+            Self::Broken(value) | Self::Full(value) => value,
+        }
+    }
+}
+
+/// It does not show the value, which need not be showable.
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken(_) => "Broken(..)",
+            Self::Full(_) => "Full(..)",
+        })
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken(_) => BROKEN,
+            Self::Full(_) => "the channel is full",
+        })
+    }
+}
+
+impl<T> core::error::Error for TrySendError<T> {}
+
+const BROKEN: &str = "all receivers of the channel are gone";
 
 /// Why nothing was received. The end of a channel is none: that is `None`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// There is nothing now. Only of `try_receive`.
-    Empty,
-    /// There is nothing, and as many wait already as the channel has places for.
+    /// There is nothing, and no place to wait in.
     TooManyWaiting,
 }
 
 impl fmt::Display for ReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Empty => "the channel is empty",
-            Self::TooManyWaiting => "the channel is empty, and its places to wait in are full",
-        })
+        f.write_str("the channel is empty, and its places to wait in are full")
     }
 }
 
@@ -97,3 +130,19 @@ impl Error for ReceiveError {
         Fault::Capacity
     }
 }
+
+/// Why nothing was received at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TryReceiveError {
+    /// There is nothing now, or nothing that nobody waits for.
+    Empty,
+}
+
+impl fmt::Display for TryReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the channel is empty")
+    }
+}
+
+impl core::error::Error for TryReceiveError {}

@@ -11,8 +11,9 @@ use crate::AsyncResource;
 
 /// Values that an async block makes on demand: the receiver of a channel, and the block that sends into it.
 ///
-/// The block runs only inside of [`receive`](ReceiveChannel::receive), so not before the first one, and through a channel without room
-/// only to the next value; if it had to wait for something else on the way there, to the one after. When it is over, so is the channel. Dropped, the generator just never goes on.
+/// The block runs only inside of [`receive`](ReceiveChannel::receive), so not before the first one, and in each as far as the channel has room; through one without
+/// room only to the next value, or, if it had to wait for something else on the way there, to the one after. The block owns the sender (`async move`), so that when it is over, so
+/// is the channel; as long as somebody else has a sender too, receives wait for that one. Dropped, the generator just never goes on.
 ///
 /// ```
 /// use core::pin::pin;

@@ -12,11 +12,14 @@ use super::{ChannelReceiver, ChannelSender};
 /// A channel for values of type `T`, with room for `N` of them, all in its own memory: no allocator.
 ///
 /// Any number of senders and receivers share it, and each value goes to one receiver. Who waits is served in the order of coming.
-/// With `N = 0` a send completes when a receiver takes the value.
+/// With `N = 0` a send completes when its value is given to a receive that waits, or comes.
 ///
 /// `M` says who may use it: on one thread, nothing is locked ([`NoopRawMutex`], unless something else is named); a
 /// `CriticalSectionRawMutex` of `embassy-sync` lets interrupts and other threads in, and makes the channel `Sync`, for a `static`.
-/// `W` is how many senders and receivers can wait at the same time, one place each. One more is told so by an error.
+/// `W` is how many places there are to wait in. A send has one until its value is received or found room, a receive until its future has completed or
+/// is dropped, and a value that a dropped receive had been given already until it is received. Who finds none is told so by an error. A
+/// future that waits and is forgotten, not dropped, keeps its place for ever; and one that was given a value and is not polled again keeps that from everybody, and with
+/// it the end.
 ///
 /// ```
 /// use futures_util::future::join;
@@ -72,6 +75,8 @@ impl<T, const N: usize, M: RawMutex, const W: usize> Channel<T, N, M, W> {
         ChannelSender<'_, T, N, M, W>,
         ChannelReceiver<'_, T, N, M, W>,
     )> {
+        // A value that panicked while it was dropped may have left some behind it.
+        self.discard();
         self.with(State::open)
             .then(|| (ChannelSender::of(self), ChannelReceiver::of(self)))
     }
@@ -87,6 +92,22 @@ impl<T, const N: usize, M: RawMutex, const W: usize> Channel<T, N, M, W> {
             waiting_to_send: state.waiting_to_send(),
             waiting_to_receive: state.waiting_to_receive(),
         })
+    }
+
+    /// Wakes all receivers that wait, if no value can come any more: each outside of the lock, for it may come back here.
+    pub(super) fn dismiss_receivers(&self) {
+        while let Some(receiver) = self.with(State::dismiss_receiver) {
+            if let Some(waker) = receiver {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Drops the values that nobody can receive any more, each outside of the lock.
+    pub(super) fn discard(&self) {
+        while let Some(value) = self.with(State::discard) {
+            drop(value);
+        }
     }
 
     /// Works on the state. Nothing may be woken or dropped in there.
@@ -116,9 +137,10 @@ impl<T, const N: usize, M: RawMutex, const W: usize> fmt::Debug for Channel<T, N
 pub struct ChannelStatistics {
     /// For how many values there is room.
     pub capacity: usize,
-    /// Values that anybody may receive. One that a waiting receiver was given is not among them.
+    /// Values that anybody may receive. One that a waiting receiver was given is not among them, but is once more if that
+    /// was dropped: so there can be more than the capacity.
     pub buffered: usize,
-    /// The most of them at the same time.
+    /// The most of them at the same time, since the channel was opened.
     pub most_buffered: usize,
     /// Open senders.
     pub senders: usize,

@@ -10,7 +10,7 @@ mod ring;
 mod sender;
 mod state;
 
-pub use error::{ReceiveError, SendError};
+pub use error::{ReceiveError, SendError, TryReceiveError, TrySendError};
 pub use generator::Generator;
 pub use memory::{Channel, ChannelStatistics};
 pub use receiver::ChannelReceiver;
@@ -30,6 +30,7 @@ pub trait SendChannel<T>: AsyncResource<Error: Error> {
     ///
     /// [`Fault::Broken`](crate::Fault::Broken): nobody can receive any more, now and on every later call.
     /// [`Fault::InvalidInput`](crate::Fault::InvalidInput): this channel takes no such value; it stays usable.
+    /// [`Fault::Capacity`](crate::Fault::Capacity): as many wait already as it has places for; it stays usable.
     ///
     /// # Cancel safety
     ///
@@ -59,7 +60,8 @@ pub trait ReceiveChannel: AsyncResource<Error: Error> {
     ///
     /// # Errors
     ///
-    /// Of the channel: [`Fault::Broken`](crate::Fault::Broken) when what should come is lost. Never instead of the end.
+    /// [`Fault::Broken`](crate::Fault::Broken): what should come is lost. [`Fault::Capacity`](crate::Fault::Capacity): as many wait already
+    /// as the channel has places for; it stays usable. Never instead of the end.
     ///
     /// # Cancel safety
     ///

@@ -8,7 +8,7 @@ use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
 use embedded_io_async::ErrorType;
 
 use super::state::Found;
-use super::{Channel, ChannelStatistics, ReceiveChannel, ReceiveError};
+use super::{Channel, ChannelStatistics, ReceiveChannel, ReceiveError, TryReceiveError};
 use crate::AsyncResource;
 use crate::waiters::Place;
 
@@ -34,12 +34,12 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelReceiver<'c, T, 
     /// # Cancel safety
     ///
     /// Safe. A future dropped before it completes has received nothing. A value that it was given by then goes to the next
-    /// receiver, before all that were sent after it.
+    /// receiver, before all that nobody was given yet.
     pub async fn receive(&self) -> Result<Option<T>, ReceiveError> {
         // Mostly there is a value, and then there is nothing to remember.
         match self.try_receive() {
-            Err(ReceiveError::Empty) => {}
-            done => return done,
+            Err(TryReceiveError::Empty) => {}
+            Ok(value) => return Ok(value),
         }
         let mut receiving = Receiving {
             channel: self.channel,
@@ -52,9 +52,9 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelReceiver<'c, T, 
     ///
     /// # Errors
     ///
-    /// [`ReceiveError::Empty`].
+    /// [`TryReceiveError::Empty`].
     #[inline]
-    pub fn try_receive(&self) -> Result<Option<T>, ReceiveError> {
+    pub fn try_receive(&self) -> Result<Option<T>, TryReceiveError> {
         match self.channel.with(|state| state.receive()) {
             Found::Value(value, sender) => {
                 if let Some(waker) = sender {
@@ -62,7 +62,7 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelReceiver<'c, T, 
                 }
                 Ok(Some(value))
             }
-            Found::Nothing => Err(ReceiveError::Empty),
+            Found::Nothing => Err(TryReceiveError::Empty),
             Found::End => Ok(None),
         }
     }
@@ -89,9 +89,7 @@ impl<T, const N: usize, M: RawMutex, const W: usize> Drop for ChannelReceiver<'_
                 waker.wake();
             }
         }
-        while let Some(value) = self.channel.with(|state| state.discard()) {
-            drop(value);
-        }
+        self.channel.discard();
     }
 }
 
@@ -176,18 +174,24 @@ impl<T, const N: usize, M: RawMutex, const W: usize> Receiving<'_, T, N, M, W> {
 
     fn go_on(&mut self, cx: &Context<'_>, place: Place) -> Poll<Result<Option<T>, ReceiveError>> {
         enum Step<T> {
-            Given(T),
+            Given { value: T, is_over: bool },
             End,
             Wait(Option<core::task::Waker>),
         }
         let step = self.channel.with(|state| match state.take_given(place) {
-            Some(value) => Step::Given(value),
-            None if state.senders == 0 => Step::End,
-            None => Step::Wait(state.put_waker(place, cx.waker())),
+            Some(value) => Step::Given {
+                value,
+                is_over: state.is_over(),
+            },
+            None if state.is_over() => Step::End,
+            None => Step::Wait(state.wait_for_value(place, cx.waker())),
         });
         match step {
-            Step::Given(value) => {
+            Step::Given { value, is_over } => {
                 self.place = None;
+                if is_over {
+                    self.channel.dismiss_receivers();
+                }
                 Poll::Ready(Ok(Some(value)))
             }
             Step::End => {

@@ -7,10 +7,9 @@ use core::task::{Context, Poll};
 use embassy_sync::blocking_mutex::raw::{NoopRawMutex, RawMutex};
 use embedded_io_async::ErrorType;
 
-use super::state::NotSent;
-use super::{Channel, ChannelStatistics, SendChannel, SendError};
+use super::state::{NotSent, Ticket};
+use super::{Channel, ChannelStatistics, SendChannel, SendError, TrySendError};
 use crate::AsyncResource;
-use crate::waiters::Place;
 
 /// Sends into a [`Channel`]. Clones send into the same; with the last one dropped, receivers get what is left, then the end.
 pub struct ChannelSender<'c, T, const N: usize, M: RawMutex = NoopRawMutex, const W: usize = 8> {
@@ -54,8 +53,9 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelSender<'c, T, N,
     pub async fn send(&self, value: T) -> Result<(), SendError<T>> {
         // Mostly there is room, and then there is nothing to remember.
         let mut slot = match self.try_send(value) {
-            Err(SendError::Full(value)) => Some(value),
-            done => return done,
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Broken(value)) => return Err(SendError::Broken(value)),
+            Err(TrySendError::Full(value)) => Some(value),
         };
         let sent = Sending::new(self.channel, &mut slot).await_sent().await;
         match (sent, slot) {
@@ -102,9 +102,9 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelSender<'c, T, N,
     ///
     /// # Errors
     ///
-    /// [`SendError::Full`], also if there is room that somebody who waits will have, and [`SendError::Broken`].
+    /// [`TrySendError::Full`], also if there is room that somebody who waits will have, and [`TrySendError::Broken`].
     #[inline]
-    pub fn try_send(&self, value: T) -> Result<(), SendError<T>> {
+    pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match self.channel.with(|state| state.send(value)) {
             Ok(receiver) => {
                 if let Some(waker) = receiver {
@@ -112,8 +112,8 @@ impl<'c, T, const N: usize, M: RawMutex, const W: usize> ChannelSender<'c, T, N,
                 }
                 Ok(())
             }
-            Err((NotSent::Broken, value)) => Err(SendError::Broken(value)),
-            Err((NotSent::Full, value)) => Err(SendError::Full(value)),
+            Err((NotSent::Broken, value)) => Err(TrySendError::Broken(value)),
+            Err((NotSent::Full, value)) => Err(TrySendError::Full(value)),
         }
     }
 
@@ -133,12 +133,7 @@ impl<T, const N: usize, M: RawMutex, const W: usize> Clone for ChannelSender<'_,
 impl<T, const N: usize, M: RawMutex, const W: usize> Drop for ChannelSender<'_, T, N, M, W> {
     fn drop(&mut self) {
         self.channel.with(|state| state.senders -= 1);
-        // With the last one gone, those who wait have nothing to wait for. Each is woken outside of the lock.
-        while let Some(receiver) = self.channel.with(|state| state.dismiss_receiver()) {
-            if let Some(waker) = receiver {
-                waker.wake();
-            }
-        }
+        self.channel.dismiss_receivers();
     }
 }
 
@@ -184,7 +179,7 @@ struct Sending<'s, T, const N: usize, M: RawMutex, const W: usize> {
     channel: &'s Channel<T, N, M, W>,
     slot: &'s mut Option<T>,
     /// Where the value waits, if it does.
-    place: Option<Place>,
+    ticket: Option<Ticket>,
 }
 
 impl<'s, T, const N: usize, M: RawMutex, const W: usize> Sending<'s, T, N, M, W> {
@@ -192,7 +187,7 @@ impl<'s, T, const N: usize, M: RawMutex, const W: usize> Sending<'s, T, N, M, W>
         Self {
             channel,
             slot,
-            place: None,
+            ticket: None,
         }
     }
 
@@ -203,9 +198,9 @@ impl<'s, T, const N: usize, M: RawMutex, const W: usize> Sending<'s, T, N, M, W>
 
     #[inline]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
-        match self.place {
+        match self.ticket {
             None => self.start(cx),
-            Some(place) => self.go_on(cx, place),
+            Some(ticket) => self.go_on(cx, ticket),
         }
     }
 
@@ -228,8 +223,8 @@ impl<'s, T, const N: usize, M: RawMutex, const W: usize> Sending<'s, T, N, M, W>
                 }
                 Poll::Ready(Ok(()))
             }
-            Err(Ok(place)) => {
-                self.place = Some(place);
+            Err(Ok(ticket)) => {
+                self.ticket = Some(ticket);
                 Poll::Pending
             }
             Err(Err((refusal, value))) => {
@@ -239,16 +234,9 @@ impl<'s, T, const N: usize, M: RawMutex, const W: usize> Sending<'s, T, N, M, W>
         }
     }
 
-    fn go_on(&mut self, cx: &Context<'_>, place: Place) -> Poll<Result<(), Refusal>> {
-        let (is_over, replaced) = self.channel.with(|state| {
-            if state.is_waiting_to_send(place) && state.receivers > 0 {
-                (false, state.put_waker(place, cx.waker()))
-            } else {
-                (true, None)
-            }
-        });
-        drop(replaced);
-        if !is_over {
+    fn go_on(&mut self, cx: &Context<'_>, ticket: Ticket) -> Poll<Result<(), Refusal>> {
+        let waits = self.channel.with(|state| state.wait_on(ticket, cx.waker()));
+        if let Some(_replaced) = waits {
             return Poll::Pending;
         }
         self.stop();
@@ -260,8 +248,8 @@ impl<'s, T, const N: usize, M: RawMutex, const W: usize> Sending<'s, T, N, M, W>
 
     /// Takes the value back, if it is still there.
     fn stop(&mut self) {
-        if let Some(place) = self.place.take() {
-            let (value, waker) = self.channel.with(|state| state.stop_sending(place));
+        if let Some(ticket) = self.ticket.take() {
+            let (value, waker) = self.channel.with(|state| state.stop_sending(ticket));
             drop(waker);
             *self.slot = value;
         }

@@ -9,6 +9,7 @@ use crate::waiters::{Place, Queue, Waiters};
 /// A channel for `N` values, in which `W` can wait.
 ///
 /// * Receivers wait only while there is no value, senders only while there is no room: so never both.
+/// * A place is taken by who waits, by a value until the receiver that it was given to has it, and by a returned value.
 /// * A value goes at once to whoever has waited longest. Nobody who comes later gets it, even before the waiting one is polled.
 /// * Values that were given to a receiver who was dropped before taking them come before all others again.
 pub(super) struct State<T, const N: usize, const W: usize> {
@@ -20,10 +21,19 @@ pub(super) struct State<T, const N: usize, const W: usize> {
     receiving: Queue,
     /// Values whose receivers are gone.
     returned: Queue,
-    next_order: u32,
+    last_order: u32,
+    /// Values that were given to receivers who have not taken them yet. If one of these goes, its value is another's.
+    under_way: usize,
     pub(super) senders: usize,
     pub(super) receivers: usize,
     pub(super) most_buffered: usize,
+}
+
+/// Where a value waits to be sent, and its order: once it was sent, the place is another's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket {
+    place: Place,
+    order: u32,
 }
 
 /// Why a value could not be sent at once.
@@ -53,19 +63,24 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
             sending: Queue::new(),
             receiving: Queue::new(),
             returned: Queue::new(),
-            next_order: 0,
+            last_order: 0,
+            under_way: 0,
             senders: 0,
             receivers: 0,
             most_buffered: 0,
         }
     }
 
-    /// Counts the first handles, if there are none and what those before have left is gone.
+    /// Counts the first handles, if there are none and what those before have left is gone: values, and those who are still to hear
+    /// that it is over.
     pub(super) const fn open(&mut self) -> bool {
-        let is_free = self.senders == 0 && self.receivers == 0 && self.buffered() == 0;
+        let is_unused = self.senders == 0 && self.receivers == 0;
+        let is_empty = self.buffered() == 0 && self.sending.is_empty() && self.receiving.is_empty();
+        let is_free = is_unused && is_empty;
         if is_free {
             (self.senders, self.receivers) = (1, 1);
             self.most_buffered = 0;
+            self.under_way = 0;
         }
         is_free
     }
@@ -82,6 +97,15 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
         self.receiving.len()
     }
 
+    fn note_buffered(&mut self) {
+        self.most_buffered = self.most_buffered.max(self.buffered());
+    }
+
+    const fn next_order(&mut self) -> u32 {
+        self.last_order = self.last_order.wrapping_add(1);
+        self.last_order
+    }
+
     // ------------------------------------------------------------ sending
 
     /// Sends `value` if that is possible now, and returns a receiver to wake. Else the value comes back.
@@ -91,12 +115,12 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
             return Err((NotSent::Broken, value));
         }
         if let Some(place) = self.waiters.pop_front(&mut self.receiving) {
-            self.next_order = self.next_order.wrapping_add(1);
-            return Ok(self.give(place, value, self.next_order));
+            let order = self.next_order();
+            return Ok(self.give(place, value, order));
         }
         match self.values.push(value) {
             Ok(()) => {
-                self.most_buffered = self.most_buffered.max(self.values.len());
+                self.note_buffered();
                 Ok(None)
             }
             Err(value) => Err((NotSent::Full, value)),
@@ -104,30 +128,42 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
     }
 
     fn give(&mut self, place: Place, value: T, order: u32) -> Option<Waker> {
+        self.under_way += 1;
         self.waiters.put_value(place, value, order);
         self.waiters.take_waker(place)
     }
 
     /// Has `value` wait for room. It comes back if nobody more can wait.
-    pub(super) fn wait_to_send(&mut self, value: T, waker: &Waker) -> Result<Place, T> {
+    pub(super) fn wait_to_send(&mut self, value: T, waker: &Waker) -> Result<Ticket, T> {
         let Some(place) = self.waiters.take_place() else {
             return Err(value);
         };
-        self.waiters.put_value(place, value, 0);
+        let order = self.next_order();
+        self.waiters.put_value(place, value, order);
         let _none = self.waiters.put_waker(place, waker);
         self.waiters.push_back(&mut self.sending, place);
-        Ok(place)
+        Ok(Ticket { place, order })
     }
 
     /// Whether the value that waits there is still there.
-    pub(super) fn is_waiting_to_send(&self, place: Place) -> bool {
-        self.waiters.has_value(place)
+    fn is_there(&self, ticket: Ticket) -> bool {
+        self.waiters.has_value(ticket.place) && self.waiters.order(ticket.place) == ticket.order
+    }
+
+    /// Goes on to wait for room, with this waker, and returns the one before; if the value is still there, and anybody may receive it.
+    #[must_use]
+    pub(super) fn wait_on(&mut self, ticket: Ticket, waker: &Waker) -> Option<Option<Waker>> {
+        let waits = self.is_there(ticket) && self.receivers > 0;
+        waits.then(|| self.waiters.put_waker(ticket.place, waker))
     }
 
     /// Gives up to wait, or to hear that it is over. Returns the value, if it was not sent, and the last waker.
-    pub(super) fn stop_sending(&mut self, place: Place) -> (Option<T>, Option<Waker>) {
-        self.waiters.remove(&mut self.sending, place);
-        self.waiters.free_place(place)
+    pub(super) fn stop_sending(&mut self, ticket: Ticket) -> (Option<T>, Option<Waker>) {
+        if !self.is_there(ticket) {
+            return (None, None);
+        }
+        self.waiters.remove(&mut self.sending, ticket.place);
+        self.waiters.free_place(ticket.place)
     }
 
     /// Takes the next sender out of the queue, to tell it that there is nobody to send to. None if there is.
@@ -141,6 +177,11 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
 
     // ------------------------------------------------------------ receiving
 
+    /// Whether no value will come any more, of all that could.
+    pub(super) const fn is_over(&self) -> bool {
+        self.senders == 0 && self.under_way == 0
+    }
+
     /// Takes the next value.
     #[inline]
     pub(super) fn receive(&mut self) -> Found<T> {
@@ -153,7 +194,7 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
         if self.sending.is_empty() {
             return match value {
                 Some(value) => Found::Value(value, None),
-                None if self.senders == 0 => Found::End,
+                None if self.is_over() => Found::End,
                 None => Found::Nothing,
             };
         }
@@ -171,8 +212,7 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
         let Some(place) = self.waiters.pop_front(&mut self.sending) else {
             return value.map_or(Found::Nothing, |value| Found::Value(value, None));
         };
-        let waker = self.waiters.take_waker(place);
-        let next = self.waiters.take_value(place);
+        let (next, waker) = self.waiters.free_place(place);
         match (value, next) {
             (Some(value), Some(next)) => {
                 // There is room now, so nothing comes back.
@@ -196,7 +236,14 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
     pub(super) fn take_given(&mut self, place: Place) -> Option<T> {
         let value = self.waiters.take_value(place)?;
         let _none = self.waiters.free_place(place);
+        self.under_way -= 1;
         Some(value)
+    }
+
+    /// Goes on to wait for a value, with this waker, and returns the one before.
+    #[must_use]
+    pub(super) fn wait_for_value(&mut self, place: Place, waker: &Waker) -> Option<Waker> {
+        self.waiters.put_waker(place, waker)
     }
 
     /// Gives up to wait. A value that was given meanwhile goes to the next receiver, who is returned to be woken, with the last waker.
@@ -206,9 +253,11 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
             let (_none, waker) = self.waiters.free_place(place);
             return [waker, None];
         }
+        self.under_way -= 1;
         let waker = self.waiters.take_waker(place);
         let Some(next) = self.waiters.pop_front(&mut self.receiving) else {
             self.waiters.push_in_order(&mut self.returned, place);
+            self.note_buffered();
             return [waker, None];
         };
         let order = self.waiters.order(place);
@@ -218,7 +267,7 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
 
     /// Takes the next receiver out of the queue, to tell it that nothing will come. None if something may.
     pub(super) fn dismiss_receiver(&mut self) -> Option<Option<Waker>> {
-        if self.senders > 0 {
+        if !self.is_over() {
             return None;
         }
         let place = self.waiters.pop_front(&mut self.receiving)?;
@@ -231,11 +280,5 @@ impl<T, const N: usize, const W: usize> State<T, N, W> {
             return None;
         }
         self.take_returned().or_else(|| self.values.pop())
-    }
-
-    /// Has `waker` woken from now on by what happens to whoever waits there. Returns the one before.
-    #[must_use]
-    pub(super) fn put_waker(&mut self, place: Place, waker: &Waker) -> Option<Waker> {
-        self.waiters.put_waker(place, waker)
     }
 }

@@ -243,7 +243,7 @@ where
         }
     }
 
-    /// Waits for a client, after all workers that have waited longer. `None` once it is stopped.
+    /// Waits for a turn with the listener, then for a client. `None` once it is stopped.
     async fn accept(&self) -> Result<Option<L::Stream>, ServeError<L::Error>> {
         let turn = self.listener.take().await;
         let Some(mut turn) = turn.map_err(|_| ServeError::TooManyWorkers)? else {

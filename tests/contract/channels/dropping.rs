@@ -1,9 +1,11 @@
 //! Dropped futures, before their first poll, while they wait, and between wake and poll.
 
 use core::cell::Cell;
+use core::task::Poll;
 use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tacket::{Channel, Clock as _, ReceiveError, SendError, timeout};
+use tacket::{Channel, Clock as _, SendError, TryReceiveError, timeout};
 use tacket_std::MonotonicClock;
 
 use super::task::{Task, now};
@@ -45,7 +47,7 @@ fn values_passed_on_come_first_and_in_their_order() {
         assert_eq!(rx.try_receive(), Ok(Some(value)));
     }
     assert_eq!(waiting.woken_ready(), Ok(()));
-    assert_eq!(rx.try_receive(), Err(ReceiveError::Empty));
+    assert_eq!(rx.try_receive(), Err(TryReceiveError::Empty));
 }
 
 #[test]
@@ -82,11 +84,11 @@ fn a_send_dropped_while_it_waits_sends_nothing_and_its_slot_keeps_the_value() {
     assert_eq!(slot, Some(1));
     drop(Task::waiting(tx.send(2)));
     assert_eq!(rx.try_receive(), Ok(Some(0)));
-    assert_eq!(rx.try_receive(), Err(ReceiveError::Empty));
+    assert_eq!(rx.try_receive(), Err(TryReceiveError::Empty));
     assert_eq!(now(tx.send_from(&mut slot)), Ok(()));
     assert_eq!((slot, rx.try_receive()), (None, Ok(Some(1))));
     assert_eq!(now(tx.send_from(&mut slot)), Ok(()));
-    assert_eq!(rx.try_receive(), Err(ReceiveError::Empty));
+    assert_eq!(rx.try_receive(), Err(TryReceiveError::Empty));
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn a_future_that_is_never_polled_does_nothing() {
     let before = channel.statistics();
     drop((tx.send(1), rx.receive()));
     assert_eq!(channel.statistics(), before);
-    assert_eq!(rx.try_receive(), Err(ReceiveError::Empty));
+    assert_eq!(rx.try_receive(), Err(TryReceiveError::Empty));
 }
 
 /// Covers CHN-25.
@@ -140,4 +142,59 @@ fn after_a_receive_that_timed_out_it_is_as_if_that_had_never_been() {
     });
     assert_eq!(received.unwrap(), Ok(Some(1)));
     assert_eq!(channel.statistics().waiting_to_receive, 0);
+}
+
+#[test]
+fn a_receive_that_waits_hears_no_end_while_a_value_is_under_way_to_another() {
+    let channel = Channel::<_, 1>::new();
+    let (tx, rx) = channel.open().unwrap();
+    let [given, mut other] = [rx.receive(), rx.receive()].map(Task::waiting);
+    tx.try_send(7).unwrap();
+    drop(tx);
+    assert!(!other.is_woken());
+    assert_eq!(other.poll(), Poll::Pending);
+    drop(given);
+    assert_eq!(other.woken_ready(), Ok(Some(7)));
+    assert_eq!(rx.try_receive(), Ok(None));
+}
+
+#[test]
+fn the_end_comes_when_the_last_value_under_way_is_taken() {
+    let channel = Channel::<_, 1>::new();
+    let (tx, rx) = channel.open().unwrap();
+    let [given, other] = [rx.receive(), rx.receive()].map(Task::waiting);
+    tx.try_send(7).unwrap();
+    drop(tx);
+    assert_eq!(rx.try_receive(), Err(TryReceiveError::Empty));
+    assert_eq!(given.woken_ready(), Ok(Some(7)));
+    assert_eq!(other.woken_ready(), Ok(None));
+}
+
+#[test]
+fn a_value_that_comes_back_counts_as_buffered() {
+    let channel = Channel::<_, 0>::new();
+    let (tx, rx) = channel.open().unwrap();
+    let given = Task::waiting(rx.receive());
+    tx.try_send(1).unwrap();
+    drop(given);
+    let told = channel.statistics();
+    assert_eq!((told.buffered, told.most_buffered), (1, 1));
+}
+
+#[test]
+fn a_channel_can_be_opened_anew_although_a_value_panicked_while_it_was_dropped() {
+    struct Value(bool);
+    impl Drop for Value {
+        fn drop(&mut self) {
+            assert!(!self.0, "it panics");
+        }
+    }
+    let channel = Channel::<_, 2>::new();
+    let (tx, rx) = channel.open().unwrap();
+    tx.try_send(Value(true)).unwrap();
+    tx.try_send(Value(false)).unwrap();
+    drop(tx);
+    catch_unwind(AssertUnwindSafe(|| drop(rx))).unwrap_err();
+    let (_tx, rx) = channel.open().unwrap();
+    assert!(rx.try_receive().is_err(), "nothing is left");
 }

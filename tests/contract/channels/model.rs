@@ -7,7 +7,7 @@ use std::task::Poll;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use tacket::{Channel, ReceiveError, SendError};
+use tacket::{Channel, ReceiveError, SendError, TryReceiveError, TrySendError};
 
 use super::task::Task;
 
@@ -94,12 +94,12 @@ fn play<const N: usize>(seed: u64) {
             0 => {
                 let expected = match model.send(number) {
                     true => Ok(()),
-                    false => Err(SendError::Full(number)),
+                    false => Err(TrySendError::Full(number)),
                 };
                 assert_eq!(tx.try_send(number), expected);
             }
             1 => {
-                let expected = model.receive().map(Some).ok_or(ReceiveError::Empty);
+                let expected = model.receive().map(Some).ok_or(TryReceiveError::Empty);
                 assert_eq!(rx.try_receive(), expected);
             }
             2 | 3 if sends.len() < PENDING => {
@@ -184,11 +184,38 @@ fn play<const N: usize>(seed: u64) {
             model.senders.retain(|(sender, _)| *sender != number);
         }
         drop(tx);
-        for (number, task) in receives {
-            let expected = model.given.remove(&number);
-            assert_eq!(task.woken_ready(), Ok(expected));
-        }
         model.senders.clear();
+        while !receives.is_empty() {
+            // Only what was given can come now, even to others than it was given to.
+            let is_over = model.given.is_empty();
+            let chosen = any(&mut random, &mut receives);
+            match (random.next_u32() % 3, chosen) {
+                (0, Some((number, task))) => {
+                    let value = model.given.remove(&number);
+                    let is_ready = value.is_some() || is_over;
+                    assert_eq!(task.is_woken(), is_ready);
+                    let polled = task.poll();
+                    if is_ready {
+                        assert_eq!(polled, Poll::Ready(Ok(value)));
+                        model.receivers.retain(|waiting| *waiting != number);
+                        receives.remove(&number);
+                    } else {
+                        assert_eq!(polled, Poll::Pending);
+                    }
+                }
+                (1, Some((number, _))) => {
+                    model.drop_receive(number);
+                    receives.remove(&number);
+                }
+                _ => {
+                    let expected = match model.receive() {
+                        None if !is_over => Err(TryReceiveError::Empty),
+                        value => Ok(value),
+                    };
+                    assert_eq!(rx.try_receive(), expected);
+                }
+            }
+        }
         while let Some(value) = model.receive() {
             assert_eq!(rx.try_receive(), Ok(Some(value)));
         }

@@ -1,7 +1,7 @@
 //! Whoever waits is served in the order of coming, and nobody else before.
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use tacket::{Channel, Error as _, Fault, ReceiveError, SendError};
+use tacket::{Channel, Error as _, Fault, ReceiveError, SendError, TryReceiveError, TrySendError};
 
 use super::task::{Task, now};
 
@@ -44,7 +44,7 @@ fn a_value_for_who_waits_is_nobody_elses() {
     let (tx, rx) = channel.open().unwrap();
     let waiting = Task::waiting(rx.receive());
     tx.try_send("for the waiting one").unwrap();
-    assert_eq!(rx.try_receive(), Err(ReceiveError::Empty));
+    assert_eq!(rx.try_receive(), Err(TryReceiveError::Empty));
     assert_eq!(waiting.woken_ready(), Ok(Some("for the waiting one")));
 }
 
@@ -55,7 +55,7 @@ fn room_for_who_waits_is_nobody_elses() {
     tx.try_send(0).unwrap();
     let waiting = Task::waiting(tx.send(1));
     assert_eq!(rx.try_receive(), Ok(Some(0)));
-    assert_eq!(tx.try_send(2), Err(SendError::Full(2)));
+    assert_eq!(tx.try_send(2), Err(TrySendError::Full(2)));
     assert_eq!(waiting.woken_ready(), Ok(()));
     assert_eq!(rx.try_receive(), Ok(Some(1)));
 }
@@ -139,4 +139,24 @@ fn statistics_follow_handles_and_who_waits() {
     assert_eq!(channel.statistics().waiting_to_receive, 1);
     drop(receiving);
     assert_eq!(channel.statistics().waiting_to_receive, 0);
+}
+
+#[test]
+fn whoever_was_served_has_no_place_any_more() {
+    let channel = Channel::<_, 0, NoopRawMutex, 2>::new();
+    let (tx, rx) = channel.open().unwrap();
+    let served = [tx.send(1), tx.send(2)].map(Task::waiting);
+    assert_eq!(now(rx.receive()), Ok(Some(1)));
+    assert_eq!(now(rx.receive()), Ok(Some(2)));
+    // These have the places of the senders who have not looked yet.
+    let next = [tx.send(3), tx.send(4)].map(Task::waiting);
+    assert_eq!(served.map(Task::woken_ready), [Ok(()), Ok(())]);
+    assert_eq!(channel.statistics().waiting_to_send, 2);
+    assert_eq!(now(rx.receive()), Ok(Some(3)));
+    assert_eq!(now(rx.receive()), Ok(Some(4)));
+    drop(next);
+    let receiving = [rx.receive(), rx.receive()].map(Task::waiting);
+    assert_eq!(tx.try_send(5), Ok(()));
+    assert_eq!(tx.try_send(6), Ok(()));
+    assert_eq!(receiving.map(Task::woken_ready), [Ok(Some(5)), Ok(Some(6))]);
 }
