@@ -19,7 +19,6 @@ mod framing;
 mod house;
 mod memory;
 mod network;
-mod panics;
 mod pipes;
 mod public_types;
 mod runtime;

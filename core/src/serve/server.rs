@@ -219,6 +219,31 @@ where
     /// # Cancel safety
     ///
     /// Safe. The listener is the next worker's. A handler is dropped, and with it its stream.
+    ///
+    /// # Examples
+    ///
+    /// A task that is spawned as often as there shall be workers; on a microcontroller, its arguments have names for their types:
+    ///
+    /// ```
+    /// use tacket::{AsyncResource, Clock, Handler, Listener, Server, Stream};
+    ///
+    /// /// Closes.
+    /// struct Discard;
+    ///
+    /// impl<S: Stream> Handler<S> for Discard {
+    ///     type Error = S::Error;
+    ///
+    ///     async fn handle(&self, stream: S) -> Result<(), S::Error> {
+    ///         stream.close().await
+    ///     }
+    /// }
+    ///
+    /// async fn task<L: Listener, C: Clock>(server: &'static Server<L, C, Discard>) {
+    ///     if server.worker().await.is_err() {
+    ///         // the listener failed
+    ///     }
+    /// }
+    /// ```
     pub async fn worker(&self) -> Result<(), ServeError<L::Error>> {
         match select(self.work(), self.time_is_up()).await {
             Either::First(result) => result,
