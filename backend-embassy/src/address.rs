@@ -14,6 +14,12 @@ pub(crate) fn own(stack: Stack<'static>) -> [Option<IpAddress>; 2] {
     [ipv4, ipv6]
 }
 
+/// Whether the stack has an address of this version of IP. Without one, smoltcp 0.13.1 makes one up for IPv6.
+pub(crate) fn has_own(stack: Stack<'static>, ip: IpAddr) -> bool {
+    let [ipv4, ipv6] = own(stack);
+    if ip.is_ipv4() { ipv4 } else { ipv6 }.is_some()
+}
+
 /// The same address for the stack, if it can have such.
 pub(crate) fn to_stack(ip: IpAddr) -> Option<IpAddress> {
     match ip {

@@ -6,7 +6,7 @@ use core::task::{Context, Poll, Waker};
 
 use embassy_net::IpListenEndpoint;
 use embassy_net::tcp::State;
-use embassy_time::Instant;
+use embassy_time::{Duration, Instant};
 
 use crate::NetError;
 use crate::clock::ticks;
@@ -16,6 +16,9 @@ use crate::usage::count;
 
 /// The ports that RFC 6335 leaves to be chosen.
 pub(crate) const FIRST_DYNAMIC_PORT: u16 = 49152;
+
+/// How soon to look whether a client that waits to be accepted is still there.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// A listener, as the pool sees it.
 #[derive(Debug)]
@@ -211,7 +214,9 @@ impl Pool {
         }
         slot.set_life(Life::Armed(armed));
         slot.watch(cx);
-        armed.half_open
+        // One that has sent something is ready in both directions, so nothing tells when it goes.
+        let look_again = armed.order.map(|_| now.saturating_add(LOOK_AGAIN));
+        armed.half_open.or(look_again)
     }
 
     /// Whether this handshake is that of a connection which another socket has: a late copy of its first packet.

@@ -12,7 +12,8 @@ use crate::{Net, NetError, TcpStream};
 /// A TCP port that accepts connections, with sockets of the pool.
 ///
 /// It keeps [`Options::backlog`](crate::Options::backlog) sockets armed, as far as the pool has any; a connection that was accepted
-/// is replaced by another socket. While none is armed, the stack refuses clients with a reset.
+/// is replaced by another socket. While none is armed, the stack refuses clients with a reset. A client that does not finish its handshake keeps its socket,
+/// and may keep those before it from being armed, for as long as [`Options::half_open`](crate::Options::half_open) allows.
 /// Dropped, it resets the connections that nobody accepted.
 ///
 /// ```no_run

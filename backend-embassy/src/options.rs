@@ -56,7 +56,8 @@ impl Options {
 
     /// How long a peer may be silent before the connection counts as lost; `None` is for ever.
     ///
-    /// An idle peer is asked for a sign of life four times in that time (keep-alive, RFC 9293, section 3.8.4). The RFC
+    /// While something that was sent is not acknowledged, it may be silent for 4 minutes at least: one that has no room to receive is asked only once a
+    /// minute, and questions get lost. An idle peer is asked for a sign of life four times in that time (keep-alive, RFC 9293, section 3.8.4). The RFC
     /// wants that off by default. It is on here because a pool of few sockets would otherwise lose one with each peer that vanishes.
     #[must_use]
     pub const fn silence(mut self, limit: Option<Duration>) -> Self {

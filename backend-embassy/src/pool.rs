@@ -1,15 +1,15 @@
 //! The sockets that were allocated at the start, and the task that finishes what their users have left.
 
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::future::poll_fn;
 use core::net::{IpAddr, SocketAddr};
 use core::pin::pin;
+use core::ptr;
 use core::task::{Context, Poll, Waker};
 
 use embassy_net::tcp::State;
 use embassy_net::{IpAddress, IpListenEndpoint, Stack};
-use embassy_sync::waitqueue::WakerRegistration;
 use embassy_time::{Duration, Instant, Timer};
 
 use crate::backlog::ListenerRecord;
@@ -27,8 +27,6 @@ pub(crate) struct Pool {
     pub(crate) datagrams: &'static [DatagramSlot],
     pub(crate) listeners: &'static [ListenerRecord],
     pub(crate) options: Options,
-    /// How soon a silent peer is asked for a sign of life.
-    pub(crate) keep_alive: Option<Duration>,
     /// Bytes of buffers of one socket.
     pub(crate) socket_bytes: usize,
     pub(crate) task: &'static Wake,
@@ -46,20 +44,57 @@ impl fmt::Debug for Pool {
 }
 
 /// A task to wake.
-#[derive(Debug)]
-pub(crate) struct Wake(RefCell<WakerRegistration>);
+pub(crate) struct Wake(Cell<Option<Waker>>);
 
 impl Wake {
     pub(crate) const fn new() -> Self {
-        Self(RefCell::new(WakerRegistration::new()))
+        Self(Cell::new(None))
     }
 
+    /// Has the task of `cx` woken once, in place of the one before.
     pub(crate) fn register(&self, cx: &Context<'_>) {
-        self.0.borrow_mut().register(cx.waker());
+        let known = self.0.take();
+        let known = known.filter(|known| known.will_wake(cx.waker()));
+        self.0.set(known.or_else(|| Some(cx.waker().clone())));
     }
 
     pub(crate) fn wake(&self) {
-        self.0.borrow_mut().wake();
+        if let Some(waker) = self.0.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wake").finish_non_exhaustive()
+    }
+}
+
+/// How long to wait for signs of life.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// How long a peer may be silent.
+    pub(crate) silence: Option<Duration>,
+    /// How soon a silent one is asked for a sign of life.
+    pub(crate) keep_alive: Option<Duration>,
+}
+
+/// What all sockets of a pool have in common.
+pub(crate) struct Common {
+    pub(crate) task: Wake,
+    pub(crate) patience: Patience,
+}
+
+impl Common {
+    pub(crate) const fn new() -> Self {
+        Self {
+            task: Wake::new(),
+            patience: Patience {
+                silence: None,
+                keep_alive: None,
+            },
+        }
     }
 }
 
@@ -103,6 +138,13 @@ impl Pool {
             &self.counters.most_in_use,
             self.count(|life| !matches!(life, Life::Free)),
         );
+    }
+
+    /// Whether another socket has this connection too, or had it a moment ago.
+    pub(crate) fn is_doubled(&self, slot: &Slot) -> bool {
+        let ends = slot.endpoints();
+        let is_same = |other: &&Slot| other.endpoints() == ends && !ptr::eq(*other, slot);
+        ends.is_some() && self.slots.iter().any(|other| is_same(&other))
     }
 
     /// To be called when the last handle of a connection is gone.
@@ -198,7 +240,7 @@ impl Pool {
                 Life::Aborting { deadline } => Self::watch_aborting(cx, slot, deadline),
                 _ => at,
             };
-            let probing = slot.watch_probing(self.keep_alive);
+            let probing = slot.watch_probing();
             next = [next, at, probing].into_iter().flatten().min();
         }
         self.arm_all(cx);

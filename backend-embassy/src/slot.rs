@@ -11,7 +11,7 @@ use embassy_net::tcp::{ConnectError, State, TcpSocket};
 use embassy_net::{IpEndpoint, IpListenEndpoint};
 use embassy_time::{Duration, Instant};
 
-use crate::pool::Wake;
+use crate::pool::Common;
 use crate::{NetError, address};
 
 /// How long a reset may wait for the link before its socket is taken back all the same.
@@ -26,6 +26,10 @@ const KEEP_AFTER: Duration = Duration::from_secs(8);
 /// That can happen for ever otherwise: an acknowledgement that was overtaken by a later one still sets the window, to none
 /// maybe, and then no timer is left running. smoltcp 0.13.1, `process`: no check of SND.WL1 and SND.WL2 (RFC 9293, 3.10.7.4).
 const PROBE: Duration = Duration::from_secs(5);
+
+/// How long a peer may be silent at least while something that was sent is not acknowledged. The stack asks one whose window is closed
+/// every 60 s, and for no other sign of life meanwhile: three of these may get lost. smoltcp 0.13.1, `RTTE_MAX_RTO` and `dispatch`.
+const LEAST_SILENCE: Duration = Duration::from_secs(240);
 
 /// What a socket is doing.
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +62,8 @@ pub(crate) struct Slot {
     socket: RefCell<TcpSocket<'static>>,
     life: Cell<Life>,
     handles: Cell<u8>,
-    /// The pool's task.
-    task: &'static Wake,
-    /// Something is under way, and the keep-alive interval is [`PROBE`].
+    common: &'static Common,
+    /// Something is under way: a sign of life is asked for each [`PROBE`], and may take [`LEAST_SILENCE`].
     is_probing: Cell<bool>,
     /// The end of the sending direction was sent.
     send_over: Cell<bool>,
@@ -87,20 +90,14 @@ impl fmt::Debug for Slot {
 }
 
 impl Slot {
-    /// Over a new socket. `silence` is how long a peer may be silent, before it is asked for a sign of life each `keep_alive`.
-    pub(crate) fn new(
-        mut socket: TcpSocket<'static>,
-        task: &'static Wake,
-        silence: Option<Duration>,
-        keep_alive: Option<Duration>,
-    ) -> Self {
+    /// Over a new socket.
+    pub(crate) fn new(mut socket: TcpSocket<'static>, common: &'static Common) -> Self {
         // A small message does not wait for the acknowledgement of the one before.
         socket.set_nagle_enabled(false);
-        socket.set_timeout(silence);
-        socket.set_keep_alive(keep_alive);
+        socket.set_keep_alive(common.patience.keep_alive);
         Self {
             socket: RefCell::new(socket),
-            task,
+            common,
             is_probing: Cell::new(false),
             life: Cell::new(Life::Free),
             handles: Cell::new(0),
@@ -154,6 +151,7 @@ impl Slot {
         self.discards.set(false);
         self.leaving.set(false);
         self.life.set(Life::Held { save: None });
+        self.limit_silence();
     }
 
     /// Whether what was sent is complete, and nobody has asked to hear of its delivery.
@@ -163,6 +161,19 @@ impl Slot {
 
     pub(crate) fn set_leaving(&self, leaving: bool) {
         self.leaving.set(leaving);
+        self.limit_silence();
+    }
+
+    /// Tells the stack how long the peer may be silent. Who waits for the end to be delivered has a limit of its own.
+    fn limit_silence(&self) {
+        let silence = self.common.patience.silence;
+        let limit = match self.life.get() {
+            Life::Closing { .. } => None,
+            _ if self.leaving.get() => None,
+            _ if self.is_probing.get() => silence.map(|limit| limit.max(LEAST_SILENCE)),
+            _ => silence,
+        };
+        self.socket.borrow_mut().set_timeout(limit);
     }
 
     pub(crate) fn discard_received(&self) {
@@ -212,6 +223,7 @@ impl Slot {
             half_open: None,
             order: None,
         }));
+        self.limit_silence();
         let mut socket = self.socket.borrow_mut();
         // Refused only for port 0, or a socket in use; neither comes here.
         let _ = pin!(socket.accept(on)).poll(cx);
@@ -287,10 +299,12 @@ impl Slot {
         }
         let mut socket = self.socket.borrow_mut();
         let sent = ready!(pin!(socket.write(data)).poll(cx));
-        if !self.is_probing.get() {
-            self.is_probing.set(true);
-            socket.set_keep_alive(Some(PROBE));
-            self.task.wake();
+        if !self.is_probing.replace(true) {
+            let usual = self.common.patience.keep_alive;
+            socket.set_keep_alive(Some(usual.map_or(PROBE, |usual| usual.min(PROBE))));
+            drop(socket);
+            self.limit_silence();
+            self.common.task.wake();
         }
         Poll::Ready(sent.map_err(|_| NetError::ConnectionLost))
     }
@@ -333,7 +347,7 @@ impl Slot {
             Ok(()) => {
                 self.socket.borrow_mut().close();
                 self.send_over.set(true);
-                self.task.wake(); // from now on it watches for the other end
+                self.common.task.wake(); // from now on it watches for the other end
                 Ok(())
             }
             Err(NetError::Closed) => Ok(()),
@@ -361,9 +375,8 @@ impl Slot {
 
     // ------------------------------------------------------------ by the pool's task
 
-    /// Looks whether something is still under way; if not, the peer is asked for a sign of life each `keep_alive` again.
-    /// Returns when to look again.
-    pub(crate) fn watch_probing(&self, keep_alive: Option<Duration>) -> Option<Instant> {
+    /// Looks whether something is still under way; if not, silence is judged as ever again. Returns when to look again.
+    pub(crate) fn watch_probing(&self) -> Option<Instant> {
         if !self.is_probing.get() {
             return None;
         }
@@ -371,14 +384,17 @@ impl Slot {
         if socket.send_queue() > 0 && socket.state() != State::Closed {
             return Some(Instant::now().saturating_add(PROBE));
         }
-        socket.set_keep_alive(keep_alive);
+        socket.set_keep_alive(self.common.patience.keep_alive);
+        drop(socket);
         self.is_probing.set(false);
+        self.limit_silence();
         None
     }
 
     /// Lets what was sent be delivered, until `deadline`.
     pub(crate) fn linger(&self, deadline: Instant) {
         self.life.set(Life::Closing { deadline });
+        self.limit_silence();
     }
 
     /// Resets the connection, if there is one.

@@ -2,6 +2,7 @@
 
 use core::cell::Cell;
 use core::fmt;
+use core::time::Duration;
 
 use embassy_net::Stack;
 use embassy_net::tcp::TcpSocket;
@@ -10,10 +11,13 @@ use heapless::Vec;
 use crate::Options;
 use crate::backlog::{FIRST_DYNAMIC_PORT, ListenerRecord};
 use crate::clock::ticks;
-use crate::pool::{Pool, Wake};
+use crate::pool::{Common, Patience, Pool};
 use crate::slot::Slot;
 use crate::udp::{DatagramBuffers, DatagramSlot};
 use crate::usage::Counters;
+
+/// The stack counts microseconds, in 63 bits.
+const LONGEST_SILENCE: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// The buffers of a pool: of `TCP` sockets with `RX` bytes to receive into and `TX` bytes to send from each, and of `UDP` sockets
 /// with as many bytes each way, for up to 8 datagrams. Those are nothing without the feature `udp`.
@@ -48,7 +52,7 @@ impl<const TCP: usize, const RX: usize, const TX: usize, const UDP: usize>
 ///
 /// It is meant for a `static` too, a `StaticCell`. An example is at [`Net`](crate::Net).
 pub struct PoolState<const TCP: usize, const UDP: usize = 0> {
-    task: Wake,
+    common: Common,
     slots: Vec<Slot, TCP>,
     listeners: [ListenerRecord; TCP],
     datagrams: Vec<DatagramSlot, UDP>,
@@ -60,7 +64,7 @@ impl<const TCP: usize, const UDP: usize> PoolState<TCP, UDP> {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            task: Wake::new(),
+            common: Common::new(),
             slots: Vec::new(),
             listeners: [const { ListenerRecord::new() }; TCP],
             datagrams: Vec::new(),
@@ -75,12 +79,17 @@ impl<const TCP: usize, const UDP: usize> PoolState<TCP, UDP> {
         storage: &'static mut PoolStorage<TCP, RX, TX, UDP>,
         options: Options,
     ) -> &'static Pool {
-        let silence = options.silence.map(ticks);
-        let keep_alive = silence.map(|limit| limit / 4);
+        let silence = options
+            .silence
+            .map(|limit| ticks(limit.min(LONGEST_SILENCE)));
+        self.common.patience = Patience {
+            silence,
+            keep_alive: silence.map(|limit| limit / 4),
+        };
         for Buffers { receive, send } in &mut storage.tcp {
             let socket = TcpSocket::new(stack, receive, send);
             // There are as many places as buffers.
-            let slot = Slot::new(socket, &self.task, silence, keep_alive);
+            let slot = Slot::new(socket, &self.common);
             let _ = self.slots.push(slot);
         }
         for buffers in &mut storage.udp {
@@ -92,9 +101,8 @@ impl<const TCP: usize, const UDP: usize> PoolState<TCP, UDP> {
             datagrams: &self.datagrams,
             listeners: &self.listeners,
             options,
-            keep_alive,
             socket_bytes: RX + TX,
-            task: &self.task,
+            task: &self.common.task,
             next_order: Cell::new(0),
             next_port: Cell::new(FIRST_DYNAMIC_PORT),
             counters: Counters::default(),

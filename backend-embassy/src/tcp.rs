@@ -14,11 +14,11 @@ use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
 use crate::clock::ticks;
 use crate::pool::Pool;
 use crate::slot::Slot;
-use crate::{Net, NetError};
+use crate::{Net, NetError, address};
 
 /// A TCP connection on a socket of the pool.
 ///
-/// `Broken` comes after what had arrived before was received, and so does the end.
+/// `Broken` comes after what had arrived before was received, and so does the end; but with the stack's own address goes what was not received by then.
 /// [`close`](AsyncResource::close) waits until the peer has acknowledged everything, for as long as the pool's
 /// [`Options::linger`](crate::Options::linger) allows. Dropped before it sent its end, it resets the connection; dropped
 /// after that, what it sent is still delivered. Either is finished by [`Net::run`], and the socket returns to the pool.
@@ -84,10 +84,19 @@ impl TcpStream {
         }
         let pool = net.pool();
         let handle = Handle::of(pool, pool.take()?);
+        if !address::has_own(pool.stack, peer.ip()) {
+            return Err(NetError::NoRoute);
+        }
         let mut started = false;
         poll_fn(|cx| {
             if !replace(&mut started, true) {
                 handle.slot.connect(cx, peer)?;
+                while pool.is_doubled(handle.slot) {
+                    // Nothing of this attempt is sent. The next one has the next port.
+                    handle.slot.abort(Instant::now());
+                    handle.slot.hold();
+                    handle.slot.connect(cx, peer)?;
+                }
             }
             handle.slot.poll_connected(cx)
         })
@@ -134,7 +143,7 @@ impl AsyncResource for TcpStream {
     /// # Errors
     ///
     /// [`NetError::CloseTimedOut`]: the peer said nothing, and was reset. A peer that has reset the connection is no failure
-    /// of a close; a protocol that has to know whether its last data was processed waits for an answer to it.
+    /// of a close, nor is that this stack has lost its address; a protocol that has to know whether its last data was processed waits for an answer to it.
     ///
     /// # Cancel safety
     ///
@@ -229,13 +238,14 @@ impl AsyncResource for TcpSending<'static> {
     ///
     /// # Errors
     ///
-    /// [`NetError::ConnectionLost`]: the peer is gone.
+    /// Never: that the peer is gone is no failure of a close.
     ///
     /// # Cancel safety
     ///
     /// Safe. It waits for nothing.
     async fn close(self) -> Result<(), NetError> {
-        self.slot.send_eof()
+        let _gone = self.slot.send_eof();
+        Ok(())
     }
 }
 

@@ -10,9 +10,11 @@ use core::task::Poll;
 
 use embassy_net::udp::{BindError, PacketMetadata, SendError};
 use embassy_net::{IpListenEndpoint, Stack};
+use embassy_time::Timer;
 use embedded_io_async::ErrorType;
 use tacket::{AsyncResource, Datagram, LocalAddress, ReceiveDatagram, SendDatagram};
 
+use crate::clock::ticks;
 use crate::pool::Pool;
 use crate::{Net, NetError, address};
 
@@ -78,9 +80,11 @@ impl DatagramSlot {
 
 /// A UDP port, with a socket of the pool.
 ///
-/// Datagrams that arrive while its buffers are full are lost. Dropped or closed, it throws away what it has not sent or received.
+/// Datagrams that arrive while its buffers are full are lost, and so are those that are longer than the link takes, for the stack parts none. It sends them in their order: one to a neighbour that does not answer,
+/// or that there is no way to, holds up those behind it, until the socket is closed. Dropped, it throws away what it has not sent or received.
 #[derive(Debug)]
 pub struct UdpSocket {
+    pool: &'static Pool,
     slot: &'static DatagramSlot,
 }
 
@@ -100,15 +104,21 @@ impl UdpSocket {
         }
         let mut free = pool.datagrams.iter().filter(|slot| !slot.is_used.get());
         let slot = free.next().ok_or_else(|| pool.refuse())?;
-        slot.socket
-            .borrow_mut()
-            .bind(on)
-            .map_err(|error| match error {
+        let mut socket = slot.socket.borrow_mut();
+        loop {
+            socket.bind(on).map_err(|error| match error {
                 BindError::InvalidState => NetError::PortInUse,
                 BindError::NoRoute => NetError::InvalidAddress,
             })?;
+            let port = socket.endpoint().port;
+            let mut used = pool.datagrams.iter().filter(|slot| slot.is_used.get());
+            if !used.any(|slot| slot.endpoint().port == port) {
+                break;
+            }
+            socket.close(); // the stack goes round, without looking: the next port
+        }
         slot.is_used.set(true);
-        Ok(Self { slot })
+        Ok(Self { pool, slot })
     }
 }
 
@@ -122,6 +132,7 @@ impl Drop for UdpSocket {
 /// The sending half of a [`UdpSocket`].
 #[derive(Debug)]
 pub struct UdpSending<'a> {
+    pool: &'static Pool,
     slot: &'static DatagramSlot,
     socket: PhantomData<&'a mut UdpSocket>,
 }
@@ -138,8 +149,11 @@ impl Datagram for UdpSocket {
     type Receiving<'a> = UdpReceiving<'a>;
 
     fn split(&mut self) -> (UdpSending<'_>, UdpReceiving<'_>) {
-        let (slot, socket) = (self.slot, PhantomData);
-        (UdpSending { slot, socket }, UdpReceiving { slot, socket })
+        let (pool, slot, socket) = (self.pool, self.slot, PhantomData);
+        (
+            UdpSending { pool, slot, socket },
+            UdpReceiving { slot, socket },
+        )
     }
 }
 
@@ -169,6 +183,9 @@ impl SendDatagram for UdpSending<'_> {
     async fn send_to(&mut self, data: &[u8], peer: SocketAddr) -> Result<(), NetError> {
         if peer.port() == 0 || peer.ip().is_unspecified() {
             return Err(NetError::InvalidAddress);
+        }
+        if !address::has_own(self.pool.stack, peer.ip()) {
+            return Err(NetError::NoRoute);
         }
         let peer = address::endpoint_to_stack(peer).ok_or(NetError::NoRoute)?;
         // The stack takes it, and panics when it sends it. smoltcp 0.13.1, `IpRepr::new`.
@@ -220,13 +237,23 @@ impl AsyncResource for UdpSocket {
     ///
     /// # Errors
     ///
-    /// Never.
+    /// [`NetError::CloseTimedOut`]: it could not, for as long as the pool's [`Options::linger`](crate::Options::linger) allows; the rest is thrown away.
     ///
     /// # Cancel safety
     ///
     /// Safe. Dropped, it throws away what was not sent.
     async fn close(self) -> Result<(), NetError> {
-        poll_fn(|cx| pin!(self.slot.socket.borrow_mut().flush()).poll(cx)).await;
-        Ok(())
+        let mut alarm = Timer::after(ticks(self.pool.options.linger));
+        poll_fn(|cx| {
+            if pin!(self.slot.socket.borrow_mut().flush())
+                .poll(cx)
+                .is_ready()
+            {
+                return Poll::Ready(Ok(()));
+            }
+            let alarm = pin!(&mut alarm).poll(cx);
+            alarm.map(|()| Err(NetError::CloseTimedOut))
+        })
+        .await
     }
 }

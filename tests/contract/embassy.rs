@@ -5,9 +5,12 @@ mod ends;
 mod four_each;
 mod halves;
 mod listening;
+mod nobody;
 mod pool;
+mod ports;
 mod programs;
 mod seeds;
+mod silence;
 mod tls;
 mod wire;
 
