@@ -164,6 +164,18 @@ fn a_message_that_is_too_long_to_send_is_refused_with_both_sizes_and_the_next_go
 }
 
 #[test]
+fn a_close_tells_that_the_rest_of_a_message_cannot_be_sent() {
+    let pipe = MemoryPipe::new([0; 4]);
+    let (tx, rx) = pipe.open().unwrap();
+    let mut sender = MessageSender::<_, _, 64>::new(tx, LengthPrefixed::<1>);
+    let dropped = block_on(poll_and_drop(1, sender.send(b"longer than the pipe")));
+    assert_eq!(dropped, None);
+    drop(rx);
+    let closed = block_on(sender.close());
+    assert_eq!(closed, Err(FramingError::Stream(MemoryError::Broken)));
+}
+
+#[test]
 fn a_message_that_is_too_long_to_receive_is_an_error_that_stays() {
     fn run(framing: impl Framing, data: &[u8], expected: Oversize) {
         let pipe = MemoryPipe::new([0; 100]);

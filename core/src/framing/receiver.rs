@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use embedded_io_async::ErrorType;
 
-use super::{Framing, FramingError, Oversize, Seen};
+use super::{Framing, FramingError, Seen};
 use crate::{AsyncResource, Error, ReceiveStream};
 
 /// Receives messages of at most `N` bytes, framing included, from a stream of bytes.
@@ -29,8 +29,6 @@ pub struct MessageReceiver<R, F, const N: usize> {
     buffer: [u8; N],
     /// What has come and was not received yet.
     filled: Range<usize>,
-    /// What will not fit, from now on.
-    oversize: Option<Oversize>,
 }
 
 impl<R, F, const N: usize> MessageReceiver<R, F, N> {
@@ -41,7 +39,6 @@ impl<R, F, const N: usize> MessageReceiver<R, F, N> {
             framing,
             buffer: [0; N],
             filled: 0..0,
-            oversize: None,
         }
     }
 
@@ -75,9 +72,6 @@ impl<R: ReceiveStream<Error: Error>, F: Framing, const N: usize> MessageReceiver
 
     /// Takes the next message out of what has come.
     fn find(&mut self) -> Result<Option<Range<usize>>, FramingError<R::Error>> {
-        if let Some(oversize) = self.oversize {
-            return Err(FramingError::Oversize(oversize));
-        }
         let most = N.saturating_sub(self.framing.overhead());
         let data = self.buffer.get(self.filled.clone()).unwrap_or_default();
         match self.framing.look(data, most) {
@@ -87,10 +81,7 @@ impl<R: ReceiveStream<Error: Error>, F: Framing, const N: usize> MessageReceiver
                 Ok(Some(start + message.start..start + message.end))
             }
             Ok(Seen::Part) => Ok(None),
-            Err(oversize) => {
-                self.oversize = Some(oversize);
-                Err(FramingError::Oversize(oversize))
-            }
+            Err(oversize) => Err(FramingError::Oversize(oversize)),
         }
     }
 

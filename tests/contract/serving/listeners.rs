@@ -37,6 +37,20 @@ fn clients_of_several_listeners_are_served_in_turns() {
 }
 
 #[test]
+fn listeners_with_clients_take_turns() {
+    run(async |_| {
+        let [(one, a), (two, b), (three, c)] = [listen(), listen(), listen()];
+        let mut all = Listeners::new([one, two, three]);
+        let clients = [a, b, c, a, b, c].map(TcpStream::connect);
+        let _clients = join_all(clients).await;
+        for address in [a, b, c, a, b, c] {
+            let stream = all.accept().await.unwrap();
+            assert_eq!(stream.local_addr().unwrap(), address);
+        }
+    });
+}
+
+#[test]
 fn no_listener_keeps_another_waiting() {
     run(async |_| {
         let [(one, busy), (two, calm)] = [listen(), listen()];
