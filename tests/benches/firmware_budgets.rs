@@ -2,7 +2,7 @@
 //! embassy-net directly. Both run in QEMU, in turns; the medians count, and a ratio is the median of those within a round.
 //!
 //! `firmware_budgets [--write] [ROUNDS]` prints the table; `--write` puts it into `examples/firmware/BUDGETS.md` too. It needs what
-//! `tests/run` installs, a C compiler, and QEMU before 9.0.
+//! `tests/run` installs, and a C compiler.
 
 #![allow(
     clippy::unwrap_used,

@@ -8,8 +8,9 @@ use std::time::Instant;
 use std::{env, fs, thread};
 
 use tacket_hil::{Board, Boot, Firmware, HilError, Image, Target};
+use tacket_tests::part_image;
 
-use crate::images::{boot, boot_test, example};
+use crate::images::{boot, boot_part, boot_test, example};
 
 /// How many emulators run that have this word among their arguments.
 fn emulators_with(word: &str) -> usize {
@@ -80,9 +81,9 @@ fn a_guest_that_hangs_is_told_and_killed() {
     drop(guest);
     assert_gone("mark=hangs");
 
-    let guest = boot.lifetime(Duration::from_secs(1)).start().unwrap();
+    let guest = boot.lifetime(Duration::from_secs(5)).start().unwrap();
     let said = guest.finish().unwrap_err().to_string();
-    assert!(said.contains("after 1 s still running"), "{said}");
+    assert!(said.contains("after 5 s still running"), "{said}");
     assert!(said.contains("| about to fail"), "{said}");
     assert_gone("mark=hangs");
 }
@@ -93,12 +94,46 @@ fn a_guest_whose_lifetime_is_over_is_killed_though_nobody_waits_for_it() {
     let boot = boot_test("failing")
         .argument("how=hang")
         .argument("mark=forgotten");
-    let mut guest = boot.lifetime(Duration::from_secs(1)).start().unwrap();
+    let mut guest = boot.lifetime(Duration::from_secs(5)).start().unwrap();
     guest.wait_for("about to fail").unwrap();
     assert!(emulators_with("mark=forgotten") > 0);
+    thread::sleep(Duration::from_secs(5));
     assert_gone("mark=forgotten");
     let said = guest.check().unwrap_err().to_string();
-    assert!(said.contains("after 1 s still running"), "{said}");
+    assert!(said.contains("after 5 s still running"), "{said}");
+    let said = guest.wait_for("anything").unwrap_err().to_string();
+    assert!(said.contains("hangs"), "{said}");
+}
+
+/// Covers HIL-02.
+#[test]
+fn a_guest_that_ended_content_has_not_failed_though_its_time_is_over() {
+    let boot = boot_part("sizes").lifetime(Duration::from_secs(5));
+    let mut guest = boot.start().unwrap();
+    guest.wait_for("that is all").unwrap();
+    thread::sleep(Duration::from_secs(7));
+    guest.check().unwrap();
+    assert!(
+        matches!(guest.pause(), Err(HilError::Failed { .. })),
+        "it is gone"
+    );
+}
+
+/// Covers HIL-03.
+#[test]
+fn a_board_without_a_network_boots_and_has_no_ports() {
+    let machine = Board::new("qemu-system-arm", &["-M", "mps2-an385"]);
+    let image = part_image(Target::THUMBV7M, "sizes").unwrap();
+    let guest = Boot::new(&image, machine)
+        .lifetime(Duration::MAX)
+        .start()
+        .unwrap();
+    guest.finish().unwrap();
+    let error = Boot::new(&image, machine).forward(7).start().unwrap_err();
+    assert!(
+        error.to_string().contains("no network controller"),
+        "{error}"
+    );
 }
 
 /// Covers HIL-02.

@@ -28,6 +28,12 @@ pub(crate) fn boot_test(name: &str) -> Boot {
     Boot::new(&test_image(Target::THUMBV7M, name), Board::MPS2_AN385)
 }
 
+/// An image that uses a part, on the same board.
+pub(crate) fn boot_part(name: &str) -> Boot {
+    let image = built(part_image(Target::THUMBV7M, name));
+    Boot::new(&image, Board::MPS2_AN385)
+}
+
 fn built(image: Result<Image, HilError>) -> Image {
     image.unwrap_or_else(|error| panic!("{error}"))
 }

@@ -54,7 +54,10 @@ fn two_guests_echo_and_tell_readings_to_each_other() {
 #[test]
 fn every_byte_arrives_although_two_percent_of_the_frames_are_lost() {
     let wire = Relay::lossy(1, 0.02).unwrap();
-    let client = boot("echo_client").argument("bytes=300000");
+    // The client's last acknowledgement may get lost three times.
+    let client = boot("echo_client")
+        .argument("bytes=300000")
+        .argument("afterwards=8000");
     let guests = talk(&wire, boot("echo_server"), 7, client);
     assert_content(guests, "echoed 300000 bytes", "300000 bytes came back");
     assert!(wire.lost() > 0, "{wire:?}");
@@ -76,6 +79,21 @@ fn a_transfer_goes_on_when_the_wire_is_mended() {
     wire.mend();
     assert!(wire.lost() > 0, "it was cut too late");
     assert_content(guests, "echoed 4194304 bytes", "4194304 bytes came back");
+}
+
+/// Covers HIL-04.
+#[test]
+fn a_guest_that_is_paused_goes_on_where_it_was() {
+    let mut guest = boot("echo_server").forward(7).start().unwrap();
+    guest.wait_for("listening").unwrap();
+    let address = guest.address_of(7).unwrap();
+    guest.pause().unwrap();
+    let stalled = thread::spawn(move || exchange(address, 20_000));
+    thread::sleep(Duration::from_millis(300));
+    assert!(!stalled.is_finished(), "it is not paused");
+    guest.resume().unwrap();
+    stalled.join().unwrap();
+    guest.wait_for("echoed 20000 bytes").unwrap();
 }
 
 /// Covers FRM-06.

@@ -2,7 +2,7 @@
 //! here.
 //!
 //! `part_costs [--write] [ROUNDS]` prints the tables; `--write` puts them into `core/COSTS.md` too. It needs what `tests/run` installs,
-//! a C compiler, and QEMU before 9.0.
+//! and a C compiler.
 
 #![allow(
     clippy::unwrap_used,

@@ -19,6 +19,7 @@ pub struct Board {
 /// The network controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nic {
+    None,
     /// Built into the machine: `-net nic,model=...`
     BuiltIn(&'static str),
     /// Put into it: `-device ...`
@@ -45,7 +46,7 @@ impl Board {
         Self {
             qemu,
             machine,
-            nic: Nic::BuiltIn("none"),
+            nic: Nic::None,
             counts_time: true,
         }
     }

@@ -100,7 +100,7 @@ impl Boot {
 
     /// Counts the instructions that it executes: [`Guest::finish`] then knows their number.
     ///
-    /// It needs a C compiler, `cc`, and QEMU before 9.0.
+    /// It needs a C compiler, `cc`.
     pub const fn count_instructions(mut self) -> Self {
         self.counted = true;
         self
@@ -116,7 +116,7 @@ impl Boot {
     ///
     /// # Errors
     ///
-    /// [`HilError::NoImage`] and [`HilError::NoQemu`]. What the emulator itself has to complain of, it tells a moment later: see [`Guest`].
+    /// [`HilError::NoImage`] and [`HilError::NoQemu`]; [`HilError::NotConfigured`]: it has a network, but the board has none. What the emulator itself has to complain of, it tells a moment later: see [`Guest`].
     pub fn start(&self) -> Result<Guest, HilError> {
         if !self.image.path().exists() {
             let path = self.image.path().to_owned();
@@ -128,15 +128,15 @@ impl Boot {
         }
         let folder =
             tempfile::tempdir().map_err(HilError::system("making a folder for a guest"))?;
-        let mut options = self.options(folder.path());
+        let mut options = self.options(folder.path())?;
         if self.counted {
-            let plugin = instructions::compile(folder.path())?;
+            let plugin = instructions::compile(folder.path(), program)?;
             options.extend(["-plugin".to_owned(), plugin.display().to_string()]);
         }
         Guest::start(&self.name, program, &options, folder, self.lifetime)
     }
 
-    fn options(&self, folder: &Path) -> Vec<String> {
+    fn options(&self, folder: &Path) -> Result<Vec<String>, HilError> {
         let mut options: Vec<String> = self.board.machine.iter().map(ToString::to_string).collect();
         let mut add = |name: &str, value: String| options.extend([name.to_owned(), value]);
         for quiet in ["-display", "-monitor", "-serial"] {
@@ -145,28 +145,6 @@ impl Boot {
         if self.board.counts_time {
             add("-icount", "shift=5".to_owned());
         }
-        let (netdev, mac) = match &self.network {
-            Network::User { forwards } => {
-                let mut netdev = "user,id=n0".to_owned();
-                for (here, there) in forwards {
-                    netdev += &format!(",hostfwd=tcp:127.0.0.1:{here}-:{there}");
-                }
-                (netdev, "52:54:00:12:34:56")
-            }
-            Network::Wire { netdev, address } => (netdev.clone(), *address),
-        };
-        add("-netdev", netdev);
-        match self.board.nic {
-            Nic::BuiltIn(model) => {
-                add("-net", format!("nic,netdev=n0,model={model},macaddr={mac}"));
-            }
-            Nic::Device(model) => add("-device", format!("{model},netdev=n0,mac={mac}")),
-        }
-        let capture = folder.join(CAPTURE);
-        add(
-            "-object",
-            format!("filter-dump,id=d0,netdev=n0,file={}", capture.display()),
-        );
         let monitor = folder.join(MONITOR);
         add(
             "-qmp",
@@ -179,9 +157,44 @@ impl Boot {
         }
         add("-semihosting-config", semihosting);
         add("-kernel", self.image.path().display().to_string());
-        options
+        let (netdev, mac) = match &self.network {
+            Network::User { forwards } if self.board.nic == Nic::None => {
+                if !forwards.is_empty() {
+                    return Err(HilError::NotConfigured(NO_NIC));
+                }
+                add("-nic", "none".to_owned());
+                return Ok(options);
+            }
+            Network::Wire { .. } if self.board.nic == Nic::None => {
+                return Err(HilError::NotConfigured(NO_NIC));
+            }
+            Network::User { forwards } => {
+                let mut netdev = "user,id=n0".to_owned();
+                for (here, there) in forwards {
+                    netdev += &format!(",hostfwd=tcp:127.0.0.1:{here}-:{there}");
+                }
+                (netdev, "52:54:00:12:34:56")
+            }
+            Network::Wire { netdev, address } => (netdev.clone(), *address),
+        };
+        add("-netdev", netdev);
+        match self.board.nic {
+            Nic::None => {}
+            Nic::BuiltIn(model) => {
+                add("-net", format!("nic,netdev=n0,model={model},macaddr={mac}"));
+            }
+            Nic::Device(model) => add("-device", format!("{model},netdev=n0,mac={mac}")),
+        }
+        let capture = folder.join(CAPTURE);
+        add(
+            "-object",
+            format!("filter-dump,id=d0,netdev=n0,file={}", capture.display()),
+        );
+        Ok(options)
     }
 }
+
+const NO_NIC: &str = "the board has no network controller";
 
 /// Files in the folder of a guest.
 pub(crate) const CAPTURE: &str = "network.pcap";

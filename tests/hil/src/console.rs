@@ -13,6 +13,13 @@ const LAST: usize = 25;
 /// The longest line, in bytes. What is longer is taken for several.
 const LONGEST: u64 = 8192;
 
+/// The moment in which this time is over: some day, if there is no such moment.
+pub(crate) fn after(limit: Duration) -> Instant {
+    const SOME_DAY: Duration = Duration::from_secs(u32::MAX as u64);
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or_else(|| now + SOME_DAY)
+}
+
 /// The lines so far. Clones are handles to the same.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Console {
@@ -58,7 +65,7 @@ impl Console {
 
     /// Waits for a line, among those not waited for yet, that contains `text`.
     pub(crate) fn wait_for(&self, text: &str, limit: Duration) -> Result<String, NoLine> {
-        let deadline = Instant::now() + limit;
+        let deadline = after(limit);
         let mut lines = self.lines();
         loop {
             while let Some(line) = lines.all.get(lines.seen).cloned() {
@@ -76,12 +83,17 @@ impl Console {
 
     /// Waits until nothing more can come.
     pub(crate) fn wait_for_end(&self, limit: Duration) -> Result<(), NoLine> {
-        let deadline = Instant::now() + limit;
+        let deadline = after(limit);
         let mut lines = self.lines();
         while lines.sources > 0 {
             lines = self.wait(lines, deadline)?;
         }
         Ok(())
+    }
+
+    /// Whether nothing more can come.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lines().sources == 0
     }
 
     fn wait<'a>(

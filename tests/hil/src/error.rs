@@ -117,7 +117,7 @@ impl fmt::Display for HilError {
                 "{program} is not installed; on Debian: `apt-get install {}`",
                 match *program {
                     "qemu-system-arm" => "qemu-system-arm",
-                    _ => "qemu-system-misc",
+                    _ => "qemu-system-misc (before Debian 13), or qemu-system-riscv",
                 }
             ),
             Self::PortInUse { port } => {

@@ -54,7 +54,7 @@ impl Firmware {
         target: Target,
         images: [&str; N],
     ) -> Result<[Image; N], HilError> {
-        let toolchain = Toolchain::find(target)?;
+        let toolchain = Toolchain::find(target, &self.folder)?;
         let output = self.folder.join(toolchain.folder());
         let output = match env::current_dir() {
             Ok(here) => here.join(output),
@@ -83,9 +83,10 @@ impl Firmware {
             .take()
             .map(BufReader::new)
             .into_iter()
-            .flat_map(BufRead::lines)
+            .flat_map(|said| said.split(b'\n'))
+            .map_while(Result::ok)
         {
-            let line = line.map_err(HilError::system("reading what cargo says"))?;
+            let line = String::from_utf8_lossy(&line).into_owned();
             progress.show(&line);
             lines.push(line);
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::boot::{CAPTURE, MONITOR};
-use crate::console::{Console, NoLine};
+use crate::console::{Console, NoLine, after};
 use crate::error::Trace;
 use crate::leash::Leash;
 use crate::monitor::Monitor;
@@ -55,7 +55,7 @@ impl Guest {
         lifetime: Duration,
     ) -> Result<Self, HilError> {
         // Whoever waits for the guest is told first.
-        let mut leash = Leash::start(program, options, lifetime + SLACK)
+        let mut leash = Leash::start(program, options, lifetime.saturating_add(SLACK))
             .map_err(HilError::system(format!("starting {name}")))?;
         let console = Console::default();
         let (output, errors) = leash.outputs();
@@ -70,7 +70,7 @@ impl Guest {
             leash,
             console,
             folder: Some(folder),
-            deadline: Instant::now() + lifetime,
+            deadline: after(lifetime),
             lifetime,
             monitor: None,
         })
@@ -81,24 +81,26 @@ impl Guest {
     /// # Errors
     ///
     /// [`HilError::Hung`] when its lifetime is over, [`HilError::Failed`] when it ended before, [`HilError::PortInUse`] when the
-    /// emulator could not have a port.
+    /// emulator could not have a port. The guest is no more then.
     pub fn wait_for(&mut self, text: &str) -> Result<String, HilError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         self.wait_for_within(text, left)
     }
 
-    /// The same, within `limit`.
+    /// The same, within `limit`, or what is left of its lifetime.
     ///
     /// # Errors
     ///
     /// As [`wait_for`](Self::wait_for).
     pub fn wait_for_within(&mut self, text: &str, limit: Duration) -> Result<String, HilError> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let limit = limit.min(left);
         match self.console.wait_for(text, limit) {
             Ok(line) => Ok(line),
             Err(NoLine::TimedOut) => Err(self.hung(format!("waiting for {text:?}"), limit)),
             Err(NoLine::Ended) => {
                 let code = self.exit_code()?;
-                Err(self.failed(code))
+                Err(self.ended(code))
             }
         }
     }
@@ -122,7 +124,7 @@ impl Guest {
                     instructions,
                 })
             }
-            code => Err(self.failed(code)),
+            code => Err(self.ended(code)),
         }
     }
 
@@ -137,12 +139,11 @@ impl Guest {
         match status.map_err(HilError::system("looking for the emulator's end"))? {
             None if left.is_zero() => Err(self.hung("running".to_owned(), self.lifetime)),
             None => Ok(()),
-            Some(_) if left.is_zero() => Err(self.hung("running".to_owned(), self.lifetime)),
             Some(_) => {
-                let _ = self.console.wait_for_end(left); // for its last words
+                let _ = self.console.wait_for_end(SLACK); // for its last words
                 match self.exit_code()? {
                     Some(0) => Ok(()),
-                    code => Err(self.failed(code)),
+                    code => Err(self.ended(code)),
                 }
             }
         }
@@ -161,7 +162,7 @@ impl Guest {
     /// [`HilError::NotConfigured`] when it is not forwarded, or the monitor's.
     pub fn address_of(&mut self, port: u16) -> Result<SocketAddr, HilError> {
         let command = json!({ "command-line": "info usernet" });
-        let table = self.monitor()?.execute("human-monitor-command", command)?;
+        let table = self.ask("human-monitor-command", command)?;
         let here = table
             .as_str()
             .unwrap_or_default()
@@ -184,7 +185,7 @@ impl Guest {
     /// The monitor's.
     pub fn set_link(&mut self, up: bool) -> Result<(), HilError> {
         let arguments = json!({ "name": "n0", "up": up });
-        self.monitor()?.execute("set_link", arguments).map(drop)
+        self.ask("set_link", arguments).map(drop)
     }
 
     /// Holds it, as a debugger would; [`resume`](Self::resume) lets it go on.
@@ -193,7 +194,7 @@ impl Guest {
     ///
     /// The monitor's.
     pub fn pause(&mut self) -> Result<(), HilError> {
-        self.monitor()?.execute("stop", Value::default()).map(drop)
+        self.ask("stop", json!({})).map(drop)
     }
 
     /// Ends a [pause](Self::pause).
@@ -202,7 +203,7 @@ impl Guest {
     ///
     /// The monitor's.
     pub fn resume(&mut self) -> Result<(), HilError> {
-        self.monitor()?.execute("cont", Value::default()).map(drop)
+        self.ask("cont", json!({})).map(drop)
     }
 
     /// How much time of the host's processors the emulator has used so far.
@@ -216,22 +217,36 @@ impl Guest {
             .map_err(HilError::system("looking at the emulator's process"))
     }
 
-    fn monitor(&mut self) -> Result<&mut Monitor, HilError> {
-        if self.monitor.is_none() {
-            let path = self
-                .folder
-                .as_ref()
-                .map(|folder| folder.path().join(MONITOR));
-            match Monitor::connect(&path.unwrap_or_default()) {
-                Ok(monitor) => self.monitor = Some(monitor),
-                Err(error) => match self.exit_code()? {
-                    None => return Err(error),
-                    code => return Err(self.failed(code)),
-                },
+    /// Has the monitor do something.
+    fn ask(&mut self, command: &str, arguments: Value) -> Result<Value, HilError> {
+        let asked = self.ask_monitor(command, arguments);
+        if asked.is_err() {
+            // What comes late is no answer to the next question. And if there is no guest any more, that is what is wrong.
+            self.monitor = None;
+            let _ = self.console.wait_for_end(Duration::from_millis(100));
+            if self.console.has_ended() {
+                let code = self.exit_code()?;
+                return Err(self.ended(code));
             }
         }
-        let missing = HilError::NotConfigured("the guest has no monitor");
-        self.monitor.as_mut().ok_or(missing)
+        asked
+    }
+
+    fn ask_monitor(&mut self, command: &str, arguments: Value) -> Result<Value, HilError> {
+        let mut monitor = match self.monitor.take() {
+            Some(monitor) => monitor,
+            None => {
+                let path = self
+                    .folder
+                    .as_ref()
+                    .map(|folder| folder.path().join(MONITOR));
+                let console = &self.console;
+                Monitor::connect(&path.unwrap_or_default(), || console.has_ended())?
+            }
+        };
+        let answer = monitor.execute(command, arguments);
+        self.monitor = Some(monitor);
+        answer
     }
 
     /// Its exit code, once nothing more can come from it; `None` if it was killed.
@@ -241,15 +256,21 @@ impl Guest {
         loop {
             let status = self.leash.status();
             match status.map_err(HilError::system("looking for the emulator's end"))? {
-                // Beyond these, the shell tells of a signal.
-                Some(status) => return Ok(status.code().filter(|&code| code < 128)),
+                // With these, the shell tells of a signal.
+                Some(status) => {
+                    return Ok(status.code().filter(|code| !(129..=159).contains(code)));
+                }
                 None if Instant::now() > soon => return Ok(None),
                 None => thread::sleep(Duration::from_millis(1)),
             }
         }
     }
 
-    fn failed(&mut self, code: Option<i32>) -> HilError {
+    /// It has ended with this code, or was killed: by the end of its lifetime, if that is over.
+    fn ended(&mut self, code: Option<i32>) -> HilError {
+        if code.is_none() && self.deadline <= Instant::now() {
+            return self.hung("running".to_owned(), self.lifetime);
+        }
         let lines = self.console.last();
         if let Some(rule) = lines.iter().find(|line| line.contains(PORT_IN_USE))
             && let Some(port) = port_of_rule(rule)

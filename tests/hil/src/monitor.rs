@@ -19,13 +19,15 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
-    /// Connects to the monitor at `path`, which may be just about to come up.
-    pub(crate) fn connect(path: &Path) -> Result<Self, HilError> {
+    /// Connects to the monitor at `path`, which may be just about to come up, unless the emulator `is_gone`.
+    pub(crate) fn connect(path: &Path, is_gone: impl Fn() -> bool) -> Result<Self, HilError> {
         let deadline = Instant::now() + LIMIT;
         let socket = loop {
             match UnixStream::connect(path) {
                 Ok(socket) => break socket,
-                Err(_) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
+                Err(_) if Instant::now() < deadline && !is_gone() => {
+                    thread::sleep(Duration::from_millis(2))
+                }
                 Err(error) => {
                     return Err(HilError::system("reaching the emulator's monitor")(error));
                 }

@@ -1,5 +1,6 @@
 //! The compiler for a target: that of rustup if it has the target, else Debian's, which brings the library as source.
 
+use std::env;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,6 +9,9 @@ use crate::{HilError, Target};
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_LIBRARY: &str = "/usr/lib/rustlib/src/rust/library/core";
+
+/// By which rustup's programs tell each other the toolchain of the folder that they were called in.
+const TOOLCHAIN: &str = "RUSTUP_TOOLCHAIN";
 
 /// What builds for a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +23,9 @@ pub(crate) enum Toolchain {
 }
 
 impl Toolchain {
-    pub(crate) fn find(target: Target) -> Result<Self, HilError> {
-        if has_target(target) {
+    /// The one for what is in `folder`, which may name a toolchain of rustup.
+    pub(crate) fn find(target: Target, folder: &Path) -> Result<Self, HilError> {
+        if has_target(target, folder) {
             return Ok(Self::Installed);
         }
         let debian = [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_LIBRARY];
@@ -48,25 +53,37 @@ impl Toolchain {
             "RUSTFLAGS",
             "CARGO_ENCODED_RUSTFLAGS",
             "RUSTC",
+            "CARGO_BUILD_RUSTFLAGS",
             "CARGO_BUILD_TARGET",
+            TOOLCHAIN,
         ] {
             command.env_remove(inherited);
         }
-        command.args(["build", "--release", "--locked", "--target", target.0]);
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            let is_flags = text.starts_with("CARGO_TARGET_") && text.ends_with("_RUSTFLAGS");
+            if is_flags || text.starts_with("CARGO_PROFILE_") {
+                command.env_remove(name);
+            }
+        }
+        command.args(["build", "--release", "--locked", "--color=never"]);
+        command.args(["--target", target.0]);
         if self == Self::Debian {
             let linker = target.0.replace('-', "_").to_uppercase();
             command
                 .env("RUSTC", DEBIAN_RUSTC)
                 .env("RUSTC_BOOTSTRAP", "1")
                 .env(format!("CARGO_TARGET_{linker}_LINKER"), "lld")
-                .arg("-Zbuild-std=core");
+                .arg("-Zbuild-std=core,alloc");
         }
         command
     }
 }
 
-fn has_target(target: Target) -> bool {
-    let Ok(output) = Command::new("rustc").args(["--print", "sysroot"]).output() else {
+fn has_target(target: Target, folder: &Path) -> bool {
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--print", "sysroot"]).current_dir(folder);
+    let Ok(output) = rustc.env_remove(TOOLCHAIN).output() else {
         return false;
     };
     let sysroot = String::from_utf8_lossy(&output.stdout);

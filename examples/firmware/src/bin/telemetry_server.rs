@@ -33,8 +33,10 @@ async fn image(net: Net, stack: Stack<'static>) {
     let mut thermostat = Thermostat::new();
     report!("listening on port {PORT}");
     let Err(error) = telemetry::listen(&net, everywhere, &mut thermostat, |event| {
+        if !matches!(event, ServerEvent::Full(_)) {
+            clients = clients.saturating_sub(1);
+        }
         tell(event);
-        clients -= 1;
         if clients == 0 {
             exit(true);
         }

@@ -83,7 +83,8 @@ pub(crate) fn now() -> u64 {
         if COUNTER.is_interrupting() {
             // It wrapped just now, before or after it was read.
             elapsed = COUNTER.elapsed();
-            wraps = wraps.wrapping_add(1);
+            // At 0 it interrupts, and a tick later it wraps.
+            wraps = wraps.wrapping_add(u32::from(elapsed != u32::MAX));
         }
         (u64::from(wraps) << 32 | u64::from(elapsed)) / TICKS_PER_MICROSECOND
     })

@@ -261,6 +261,7 @@ impl Driver for Lan9118 {
             registers.read_phy(phy::INTERRUPT_SOURCE); // reading it quiets the PHY
             registers.write(register::INT_STS, PHY_INT);
             registers.write(register::INT_EN, RSFL | PHY_INT);
+            registers.read_phy(phy::STATUS); // that it was down stays there until it is read
             self.link = match registers.read_phy(phy::STATUS) & PHY_LINK {
                 0 => LinkState::Down,
                 _ => LinkState::Up,
