@@ -8,10 +8,10 @@ use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 use embassy_time::Timer;
 
-use crate::{StackUsage, argument};
+use crate::StackUsage;
 
-/// How long the network has for what is still to be said, in milliseconds.
-const AFTERWARDS: u64 = 100;
+/// How long the network has for what is still to be said.
+const GRACE: u64 = 100;
 
 /// The verdict, once there is one.
 static VERDICT: Signal<CriticalSectionRawMutex, bool> = Signal::new();
@@ -24,8 +24,7 @@ macro_rules! report {
 
 /// Ends the program, and QEMU with it: its exit code is 0 for a success, 1 for a failure.
 ///
-/// It goes on for another 100 ms, in which the last acknowledgements are sent, and reports the depth of the stack then. Where these may get lost, it has to go on
-/// until they were asked for again: the argument `afterwards=MILLISECONDS`.
+/// It goes on for another 100 ms, in which the last acknowledgements are sent, and reports the depth of the stack then.
 pub fn exit(success: bool) {
     VERDICT.signal(success);
 }
@@ -34,7 +33,7 @@ pub fn exit(success: bool) {
 #[embassy_executor::task]
 pub(crate) async fn end() -> ! {
     let success = VERDICT.wait().await;
-    Timer::after_millis(argument("afterwards").unwrap_or(AFTERWARDS)).await;
+    Timer::after_millis(GRACE).await;
     if let Some(usage) = StackUsage::measure() {
         report!("stack {usage}");
     }

@@ -1,15 +1,16 @@
 //! Has bytes echoed by a server, checks each of them, and ends.
 //!
-//! Arguments: `server=ADDRESS:PORT`, and `bytes=N` for how many, 64 KiB without it.
+//! Arguments: `server=ADDRESS:PORT`, `bytes=N` for how many, 64 KiB without it, and `afterwards=MILLISECONDS` to stay for the server to ask again.
 #![no_std]
 #![no_main]
 
 use core::net::SocketAddr;
+use core::time::Duration;
 
 use embassy_executor::Spawner;
 use embassy_net::Stack;
 use static_cell::ConstStaticCell;
-use tacket::Connect as _;
+use tacket::{Clock as _, Connect as _};
 use tacket_board::{argument, ethernet, exit, report};
 use tacket_embassy::{Net, NetError, Options};
 use tacket_examples::echo::{self, ExchangeError};
@@ -36,6 +37,9 @@ async fn image(net: Net, stack: Stack<'static>) {
         Ok(()) => report!("{bytes} bytes came back"),
         Err(error) => report!("the exchange failed: {error}"),
     }
+    // On a wire that loses frames, the server may ask for the last acknowledgement once more.
+    let afterwards = Duration::from_millis(argument("afterwards").unwrap_or(0));
+    net.sleep_until(net.now() + afterwards).await;
     exit(result.is_ok());
 }
 
