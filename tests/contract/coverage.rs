@@ -15,7 +15,7 @@ const GROUPS: [(&str, usize); 10] = [
     ("CHN", 30),
     ("GEN", 3),
     ("LIS", 12),
-    ("EMB", 23),
+    ("EMB", 29),
     ("FRM", 10),
     ("HIL", 5),
 ];

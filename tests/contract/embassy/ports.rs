@@ -41,6 +41,7 @@ fn a_port_that_a_datagram_socket_has_is_not_chosen_again() {
     });
 }
 
+/// Covers EMB-27.
 #[test]
 fn a_port_that_a_connection_has_is_not_chosen_for_another_to_the_same_peer() {
     let (wire, client, server) = with_datagrams();
@@ -56,6 +57,7 @@ fn a_port_that_a_connection_has_is_not_chosen_for_another_to_the_same_peer() {
     });
 }
 
+/// Covers EMB-28.
 #[test]
 fn without_an_address_of_a_version_of_ip_there_is_no_route_by_it() {
     let (wire, net, _) = with_datagrams();
@@ -79,6 +81,7 @@ fn without_an_address_of_a_version_of_ip_there_is_no_route_by_it() {
     });
 }
 
+/// Covers EMB-29.
 #[test]
 fn a_datagram_socket_whose_neighbour_does_not_answer_can_be_closed() {
     let wire = Wire::new(0, Impairments::none());

@@ -16,6 +16,7 @@ const fn silence(seconds: u64) -> Options {
     Options::new().silence(Some(Duration::from_secs(seconds)))
 }
 
+/// Covers EMB-24.
 #[test]
 fn a_close_that_nobody_acknowledges_fails_also_when_the_silence_has_been_long() {
     let (wire, client, server) = four_each(Options::new());
@@ -56,6 +57,7 @@ fn a_close_may_take_longer_than_silence() {
     }
 }
 
+/// Covers EMB-25.
 #[test]
 fn a_peer_that_does_not_read_for_half_an_hour_is_no_silent_one() {
     for seconds in [10, 30, 120] {
@@ -110,6 +112,7 @@ fn a_healthy_connection_bears_any_limit() {
     }
 }
 
+/// Covers EMB-26.
 #[test]
 fn a_client_that_leaves_before_it_is_accepted_gives_its_socket_back() {
     for speaks in [false, true] {
