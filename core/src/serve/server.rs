@@ -165,6 +165,10 @@ where
         const {
             assert!(N <= W, "more workers than the server has places for");
         }
+        // All of them or none. They begin at once, so nobody comes in between.
+        if self.workers.get() + N > W {
+            return Err(ServeError::TooManyWorkers);
+        }
         // One watch over all, which each slot would have to have otherwise.
         let failure = Cell::new(None);
         let workers = [(); N].map(|()| async {

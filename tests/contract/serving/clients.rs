@@ -177,6 +177,22 @@ fn workers_can_be_tasks_of_the_caller() {
 }
 
 #[test]
+fn workers_that_do_not_all_find_a_place_do_not_begin() {
+    run(async |clock| {
+        let (listener, address) = listen();
+        let server = Server::<_, _, _, (), 3>::new(listener, clock, serve_echo);
+        let second = async {
+            let refused = server.run::<2>().await;
+            assert!(matches!(refused, Err(ServeError::TooManyWorkers)));
+            ask(address).await.unwrap();
+            server.stop(GRACE);
+        };
+        let (served, ()) = join(server.run::<2>(), second).await;
+        assert_eq!(served.unwrap().completed, 1);
+    });
+}
+
+#[test]
 fn with_an_allocator_only_the_listener_bounds_how_many_are_served() {
     run(async |clock| {
         let (listener, address) = listen();
