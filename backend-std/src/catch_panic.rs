@@ -12,7 +12,7 @@ use tacket::Handler;
 ///
 /// Without it, a panic leaves [`Server::run`](tacket::Server::run) and with it every client. The panic hook runs as ever,
 /// so the message and the place are on standard error too. What the handler shares with others
-/// is as the panic left it. In a program with `panic = "abort"` nothing can be caught.
+/// is as the panic left it. A handler that panics while it is dropped, because the server's time was over, is not caught. In a program with `panic = "abort"` nothing can be caught.
 ///
 /// ```
 /// use tacket::{Clock, Listener, Server};
@@ -56,7 +56,10 @@ fn message(payload: Box<dyn Any + Send>) -> Cow<'static, str> {
     };
     match payload.downcast::<&'static str>() {
         Ok(message) => Cow::Borrowed(*message),
-        Err(_) => Cow::Borrowed("a panic without a message"),
+        Err(payload) => {
+            core::mem::forget(payload); // dropping it could panic once more
+            Cow::Borrowed("a panic without a message")
+        }
     }
 }
 

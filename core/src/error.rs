@@ -14,7 +14,7 @@ pub enum Fault {
     Closed,
     /// The peer or the path to it failed. Stays so for the life of the object.
     Broken,
-    /// The transport ended where only an authenticated end counts.
+    /// The transport ended where only an authenticated end counts, or within a message.
     Truncated,
     /// Another task is inside an operation that excludes this one.
     Busy,

@@ -7,7 +7,7 @@ use crate::{AsyncResource, Listener};
 
 /// Several listeners, as one that accepts on all of them.
 ///
-/// When clients wait at several, these take turns.
+/// When clients wait at several, these take turns. What fails one, fails all: so with several, each that lacks room makes the others wait too.
 ///
 /// ```
 /// use tacket::{Listen, Listeners};

@@ -1,5 +1,6 @@
 //! Messages over streams of bytes.
 
+use core::cell::RefCell;
 use core::task::Poll;
 use std::future::poll_fn;
 
@@ -95,13 +96,17 @@ fn messages_of_every_length_arrive_in_whatever_pieces_their_bytes_do() {
 #[test]
 fn no_message_is_lost_parted_or_doubled_when_sends_and_receives_are_dropped_all_the_time() {
     for polls in 0..3 {
+        let done = RefCell::new(Vec::new());
         let pipe = MemoryPipe::new([0; 3]);
         let (tx, rx) = pipe.open().unwrap();
         let sending = async {
             let mut sender = MessageSender::<_, _, BUFFER>::new(tx, LengthPrefixed::<2>);
             for message in messages() {
                 // Dropped on its way, it has begun: the rest goes before the next.
-                let _ = poll_and_drop(polls, sender.send(&message)).await;
+                let sent = poll_and_drop(polls, sender.send(&message)).await;
+                if sent == Some(Ok(())) {
+                    done.borrow_mut().push(message);
+                }
             }
             sender.close().await.unwrap();
         };
@@ -120,11 +125,14 @@ fn no_message_is_lost_parted_or_doubled_when_sends_and_receives_are_dropped_all_
             }
         };
         let ((), received) = block_on(join(sending, receiving));
-        // One whose send was dropped before it began is not there; all that are there are whole and in order.
-        let mut rest = messages().into_iter();
-        for message in &received {
-            assert!(rest.any(|sent| sent == *message), "never sent: {message:?}");
-        }
+        // One whose send was dropped before it began is not there; all others are, whole and in order.
+        let is_part = |part: &[Vec<u8>], whole: &[Vec<u8>]| {
+            let mut rest = whole.iter();
+            part.iter()
+                .all(|message| rest.any(|other| other == message))
+        };
+        assert!(is_part(&received, &messages()), "{received:?}");
+        assert!(is_part(&done.into_inner(), &received), "{received:?}");
         assert!(received.len() > 10, "{} messages", received.len());
     }
 }
@@ -139,10 +147,10 @@ fn a_message_that_is_too_long_to_send_is_refused_with_both_sizes_and_the_next_go
         length: 11,
         most: 10,
     };
-    assert_eq!(error, FramingError::Oversize(expected));
+    assert_eq!(error, FramingError::TooLongToSend(expected));
     assert_eq!(
         error.to_string(),
-        "a message of 11 bytes, where 10 are the most"
+        "a message of 11 bytes cannot be sent, 10 are the most"
     );
     assert_eq!(error.fault(), Fault::InvalidInput);
     block_on(SendChannel::send(&mut sender, &[2; 10])).unwrap();
@@ -185,7 +193,8 @@ fn a_message_that_is_too_long_to_receive_is_an_error_that_stays() {
         assert_eq!(block_on(receiver.receive()), Ok(Some(&b"ok"[..])));
         for _again in 0..2 {
             let error = block_on(receiver.receive()).unwrap_err();
-            assert_eq!(error, FramingError::Oversize(expected));
+            assert_eq!(error, FramingError::TooLongToReceive(expected));
+            assert_eq!(error.fault(), Fault::Broken);
         }
     }
     let most = 10;
@@ -248,7 +257,7 @@ fn any_bytes_are_parts_messages_or_too_long_and_never_a_panic() {
     for length in 0..300 {
         let mut data = vec![0; length];
         random.fill(&mut data);
-        for most in [0, 1, 10, 300] {
+        for most in [0, 1, 10, 300, usize::MAX] {
             for seen in [
                 LengthPrefixed::<1>.look(&data, most),
                 LengthPrefixed::<8>.look(&data, most),
@@ -260,4 +269,67 @@ fn any_bytes_are_parts_messages_or_too_long_and_never_a_panic() {
             }
         }
     }
+}
+
+/// A format that claims what is not so.
+struct Lying(Seen);
+
+impl Framing for Lying {
+    fn look(&self, _: &[u8], _: usize) -> Result<Seen, Oversize> {
+        Ok(self.0.clone())
+    }
+
+    fn overhead(&self) -> usize {
+        0
+    }
+
+    fn put(&self, _: &[u8], frame: &mut [u8]) -> Result<usize, Oversize> {
+        Ok(frame.len() + 1)
+    }
+}
+
+#[test]
+fn a_format_that_is_wrong_is_an_error_and_never_a_panic_or_an_end() {
+    let message = |start, stop, end| Seen::Message {
+        message: start..stop,
+        end,
+    };
+    let pipe = MemoryPipe::new([0; 8]);
+    for lie in [
+        message(0, 9, 9),
+        message(0, 1, 9),
+        message(0, 0, 0),
+        message(2, 1, 2),
+    ] {
+        let (mut tx, rx) = pipe.open().unwrap();
+        block_on(tx.send_all(b"data")).unwrap();
+        let mut receiver = MessageReceiver::<_, _, 8>::new(rx, Lying(lie));
+        for _again in 0..2 {
+            assert_eq!(block_on(receiver.receive()), Err(FramingError::Malformed));
+        }
+    }
+    let (mut tx, rx) = pipe.open().unwrap();
+    block_on(tx.send_all(b"data")).unwrap();
+    let mut receiver = MessageReceiver::<_, _, 2>::new(rx, Lying(Seen::Part));
+    let too_long = Oversize { length: 3, most: 2 };
+    let received = block_on(receiver.receive());
+    assert_eq!(received, Err(FramingError::TooLongToReceive(too_long)));
+    drop((tx, receiver));
+
+    let (tx, _rx) = pipe.open().unwrap();
+    let mut sender = MessageSender::<_, _, 4>::new(tx, Lying(Seen::Part));
+    block_on(sender.send(b"?")).unwrap();
+}
+
+#[test]
+fn a_buffer_too_small_for_the_framing_takes_nothing() {
+    let pipe = MemoryPipe::new([0; 8]);
+    let (mut tx, rx) = pipe.open().unwrap();
+    block_on(tx.send_all(b"\0\0")).unwrap();
+    let mut receiver = MessageReceiver::<_, _, 1>::new(rx, LengthPrefixed::<2>);
+    let too_long = Oversize { length: 2, most: 0 };
+    let received = block_on(receiver.receive());
+    assert_eq!(received, Err(FramingError::TooLongToReceive(too_long)));
+    let mut sender = MessageSender::<_, _, 1>::new(tx, LengthPrefixed::<2>);
+    assert!(block_on(sender.send(b"")).is_err());
 }

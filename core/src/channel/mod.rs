@@ -34,7 +34,8 @@ pub trait SendChannel<T>: AsyncResource<Error: Error> {
     ///
     /// # Cancel safety
     ///
-    /// Safe. A future dropped before it completes has either sent the whole value or dropped it, never a part of it.
+    /// Safe. A future dropped before it completes has either sent the value or dropped it; where that takes time to send, the next call, or the close,
+    /// sends the rest first.
     async fn send(&mut self, value: T) -> Result<(), Self::Error>;
 }
 

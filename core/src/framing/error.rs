@@ -13,8 +13,12 @@ use crate::{Error, Fault};
 pub enum FramingError<E> {
     /// The stream failed.
     Stream(E),
-    /// The message does not fit. Of one that was to be sent, nothing was. After one that comes, nothing further can be received.
-    Oversize(Oversize),
+    /// The message that was to be sent does not fit. Nothing of it was sent; others can be.
+    TooLongToSend(Oversize),
+    /// The message that comes does not fit. Nothing can be received any more.
+    TooLongToReceive(Oversize),
+    /// What comes is not in this format. Nothing can be received any more.
+    Malformed,
     /// The stream ended within a message.
     Truncated,
 }
@@ -23,9 +27,19 @@ impl<E> fmt::Display for FramingError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stream(_) => f.write_str("the stream of the messages failed"),
-            Self::Oversize(Oversize { length, most }) => {
-                write!(f, "a message of {length} bytes, where {most} are the most")
+            Self::TooLongToSend(Oversize { length, most }) => {
+                write!(
+                    f,
+                    "a message of {length} bytes cannot be sent, {most} are the most"
+                )
             }
+            Self::TooLongToReceive(Oversize { length, most }) => {
+                write!(
+                    f,
+                    "a message of {length} bytes comes, where {most} are the most"
+                )
+            }
+            Self::Malformed => f.write_str("what comes is not in this format"),
             Self::Truncated => f.write_str("the stream ended within a message"),
         }
     }
@@ -35,7 +49,7 @@ impl<E: core::error::Error + 'static> core::error::Error for FramingError<E> {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Stream(error) => Some(error),
-            Self::Oversize(_) | Self::Truncated => None,
+            _ => None,
         }
     }
 }
@@ -44,7 +58,7 @@ impl<E: Error + 'static> embedded_io_async::Error for FramingError<E> {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Stream(error) => error.kind(),
-            Self::Oversize(_) | Self::Truncated => self.fault().kind(),
+            _ => self.fault().kind(),
         }
     }
 }
@@ -53,7 +67,8 @@ impl<E: Error + 'static> Error for FramingError<E> {
     fn fault(&self) -> Fault {
         match self {
             Self::Stream(error) => error.fault(),
-            Self::Oversize(_) => Fault::InvalidInput,
+            Self::TooLongToSend(_) => Fault::InvalidInput,
+            Self::TooLongToReceive(_) | Self::Malformed => Fault::Broken,
             Self::Truncated => Fault::Truncated,
         }
     }

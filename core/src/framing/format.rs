@@ -6,7 +6,8 @@ use core::ops::Range;
 ///
 /// It keeps nothing: [`look`](Self::look) is shown all that has come since the last message.
 pub trait Framing {
-    /// Looks for a message at the front of `data`, which is all that has come so far. A message may have `most` bytes.
+    /// Looks for a message at the front of `data`, which is all that has come so far. A message may have `most` bytes, so with the
+    /// [overhead](Self::overhead) of one there, it is no part any more.
     ///
     /// # Errors
     ///
@@ -81,13 +82,12 @@ impl<const BYTES: usize> Framing for LengthPrefixed<BYTES> {
         if length > most {
             return Err(Oversize { length, most });
         }
-        let end = BYTES + length;
-        Ok(match data.len() >= end {
-            true => Seen::Message {
+        Ok(match BYTES.checked_add(length) {
+            Some(end) if data.len() >= end => Seen::Message {
                 message: BYTES..end,
                 end,
             },
-            false => Seen::Part,
+            _ => Seen::Part,
         })
     }
 

@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use embedded_io_async::ErrorType;
 
-use super::{Framing, FramingError, Seen};
+use super::{Framing, FramingError, Oversize, Seen};
 use crate::{AsyncResource, Error, ReceiveStream};
 
 /// Receives messages of at most `N` bytes, framing included, from a stream of bytes.
@@ -53,8 +53,8 @@ impl<R: ReceiveStream<Error: Error>, F: Framing, const N: usize> MessageReceiver
     ///
     /// # Errors
     ///
-    /// [`FramingError::Oversize`], now and on every later call: what comes after it cannot be found. [`FramingError::Truncated`], and those of
-    /// the stream.
+    /// [`FramingError::TooLongToReceive`] and [`FramingError::Malformed`], now and on every later call: what comes after that cannot be found.
+    /// [`FramingError::Truncated`], and those of the stream.
     ///
     /// # Cancel safety
     ///
@@ -76,20 +76,31 @@ impl<R: ReceiveStream<Error: Error>, F: Framing, const N: usize> MessageReceiver
         let data = self.buffer.get(self.filled.clone()).unwrap_or_default();
         match self.framing.look(data, most) {
             Ok(Seen::Message { message, end }) => {
+                let is_there = message.start <= message.end && message.end <= data.len();
+                if !is_there || !(1..=data.len()).contains(&end) {
+                    return Err(FramingError::Malformed);
+                }
                 let start = self.filled.start;
                 self.filled.start += end;
                 Ok(Some(start + message.start..start + message.end))
             }
+            // There is no room for more of it.
+            Ok(Seen::Part) if data.len() == N => {
+                let length = N.saturating_add(1);
+                Err(FramingError::TooLongToReceive(Oversize { length, most }))
+            }
             Ok(Seen::Part) => Ok(None),
-            Err(oversize) => Err(FramingError::Oversize(oversize)),
+            Err(oversize) => Err(FramingError::TooLongToReceive(oversize)),
         }
     }
 
     /// Receives more; false at the end.
     async fn fill(&mut self) -> Result<bool, FramingError<R::Error>> {
         // A part of a message is shorter than the buffer, so there is room behind it once it stands in front.
-        self.buffer.copy_within(self.filled.clone(), 0);
-        self.filled = 0..self.filled.len();
+        if self.filled.start > 0 {
+            self.buffer.copy_within(self.filled.clone(), 0);
+            self.filled = 0..self.filled.len();
+        }
         let room = self.buffer.get_mut(self.filled.end..).unwrap_or_default();
         let received = self.stream.receive_some(room).await;
         let count = received.map_err(FramingError::Stream)?;

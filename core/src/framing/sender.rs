@@ -57,7 +57,8 @@ impl<S: SendStream<Error: Error>, F: Framing, const N: usize> MessageSender<S, F
     ///
     /// # Errors
     ///
-    /// [`FramingError::Oversize`], also for a message with the delimiter in it: nothing of it was sent, and the next can be. Those of the stream.
+    /// [`FramingError::TooLongToSend`], also for a message with the delimiter in it: nothing of it was sent, and the next can be. Those of the stream: then the message
+    /// has perhaps begun, and its rest is as that of a dropped send; [`unsent`](Self::unsent) tells.
     ///
     /// # Cancel safety
     ///
@@ -68,11 +69,16 @@ impl<S: SendStream<Error: Error>, F: Framing, const N: usize> MessageSender<S, F
         let most = N.saturating_sub(self.framing.overhead());
         let length = message.len();
         if length > most {
-            return Err(FramingError::Oversize(Oversize { length, most }));
+            return Err(FramingError::TooLongToSend(Oversize { length, most }));
         }
         let end = self.framing.put(message, &mut self.frame);
-        self.rest = 0..end.map_err(FramingError::Oversize)?;
+        self.rest = 0..end.map_err(FramingError::TooLongToSend)?.min(N);
         self.finish().await
+    }
+
+    /// How many bytes are left of a message whose send was dropped, or has failed. They go before the next one.
+    pub const fn unsent(&self) -> usize {
+        self.rest.end - self.rest.start
     }
 
     /// Sends what a dropped send has left.

@@ -21,8 +21,13 @@ use futures_util::stream::FuturesUnordered;
 
 use super::turn::Turns;
 use super::{Handler, ServeEvent, ServeReport, ServeStatistics};
+use crate::stream::yield_now;
 use crate::wait_queue::WaitQueue;
 use crate::{Clock, Error, Fault, Listener};
+
+/// How many clients are accepted at once before others have their turn.
+#[cfg(feature = "alloc")]
+const BURST: usize = 32;
 
 /// How long to wait when there is no room for another client.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -109,7 +114,8 @@ impl<L, C, H, R, const W: usize> Server<L, C, H, R, W> {
 }
 
 impl<L, C: Clock, H, R, const W: usize> Server<L, C, H, R, W> {
-    /// Stops: the listener is closed, and handlers have this time to finish; then they are dropped. Workers return.
+    /// Stops: handlers have this time to finish; then they are dropped, and workers return. The listener is closed, at once or when the worker that waits for
+    /// a client comes to it.
     ///
     /// Again, it can only shorten the time.
     pub fn stop(&self, grace: Duration) {
@@ -163,6 +169,7 @@ where
     /// Safe. The listener is still open. Handlers are dropped, and with them their streams; the next `run` goes on with the next client.
     pub async fn run<const N: usize>(&self) -> Result<ServeStatistics, ServeError<L::Error>> {
         const {
+            assert!(N > 0, "without a worker nobody is served");
             assert!(N <= W, "more workers than the server has places for");
         }
         // All of them or none. They begin at once, so nobody comes in between.
@@ -180,7 +187,7 @@ where
         failure.take().map_or(Ok(self.statistics()), Err)
     }
 
-    /// Serves without a fixed number of workers: each client has a task of its own in this future, which is polled only when it was
+    /// Serves without a fixed number of workers, in the place of one: each client has a task of its own in this future, which is polled only when it was
     /// woken. Only the listener bounds how many there are.
     ///
     /// # Errors
@@ -192,21 +199,24 @@ where
     /// Safe. The listener is still open. Handlers are dropped, and with them their streams.
     #[cfg(feature = "alloc")]
     pub async fn run_unbounded(&self) -> Result<ServeStatistics, ServeError<L::Error>> {
+        let _work = self.start_work()?;
         let mut handlers = FuturesUnordered::new();
         let mut accepting = pin!(self.accept());
         poll_fn(|cx| {
-            loop {
+            for _client in 0..BURST {
                 while let Poll::Ready(Some(())) = handlers.poll_next_unpin(cx) {}
-                match ready!(accepting.as_mut().poll(cx))? {
-                    Some(stream) => handlers.push(async {
-                        let serving = Serving::start(&self.statistics);
-                        let handled = self.handler.handle(stream).await;
-                        self.conclude(serving, handled);
-                    }),
-                    None => return Poll::Ready(Ok(())),
-                }
+                let Some(stream) = ready!(accepting.as_mut().poll(cx))? else {
+                    return Poll::Ready(Ok(()));
+                };
+                let serving = Serving::start(&self.statistics);
+                handlers.push(async move {
+                    let handled = self.handler.handle(stream).await;
+                    self.conclude(serving, handled);
+                });
                 accepting.set(self.accept());
             }
+            cx.waker().wake_by_ref();
+            Poll::Pending
         })
         .await?;
         let draining = handlers.for_each(|()| ready(()));
@@ -257,10 +267,7 @@ where
 
     /// Serves client after client, until it is stopped, and beyond the time to drain.
     async fn work(&self) -> Result<(), ServeError<L::Error>> {
-        if self.workers.get() == W {
-            return Err(ServeError::TooManyWorkers);
-        }
-        let _work = Work::start(&self.workers);
+        let _work = self.start_work()?;
         loop {
             let Some(stream) = self.accept().await? else {
                 return Ok(());
@@ -269,6 +276,16 @@ where
             let serving = Serving::start(&self.statistics);
             let handled = self.handler.handle(stream).await;
             self.conclude(serving, handled);
+            // Where neither clients nor handlers make it wait, others come in between.
+            yield_now().await;
+        }
+    }
+
+    /// Counts one worker more, as long as there is a place for it.
+    fn start_work(&self) -> Result<Work<'_>, ServeError<L::Error>> {
+        match self.workers.get() < W {
+            true => Ok(Work::start(&self.workers)),
+            false => Err(ServeError::TooManyWorkers),
         }
     }
 

@@ -1,11 +1,13 @@
 //! The end of serving.
 
+use core::cell::OnceCell;
 use core::future::pending;
 use core::time::Duration;
 
 use futures_util::future::{join, join3};
 use tacket::{
-    AsyncResource as _, Clock, Fault, ReceiveStream as _, SendStream as _, Server, timeout,
+    AsyncResource as _, Clock, Fault, ReceiveStream as _, SendStream as _, ServeError, Server,
+    timeout,
 };
 use tacket_std::{MonotonicClock, TaskGroup, TcpStream};
 
@@ -201,5 +203,61 @@ fn stopped_while_there_is_no_room_for_a_client_it_waits_no_longer() {
         };
         let (served, ()) = join(server.run::<1>(), stopping).await;
         assert_eq!(served.unwrap().accepted, 0);
+    });
+}
+
+#[test]
+fn a_handler_can_stop_its_server() {
+    type Stop = OnceCell<Box<dyn Fn()>>;
+    run(async |_| {
+        let (listener, address) = listen();
+        let stop: &'static Stop = Box::leak(Box::new(OnceCell::new()));
+        let handle = async |stream: TcpStream| {
+            stop.get().unwrap()();
+            serve_echo(stream).await
+        };
+        let server = Server::<_, _, _>::new(listener, MonotonicClock::new(), handle);
+        let server = &*Box::leak(Box::new(server));
+        assert!(stop.set(Box::new(|| server.stop(GRACE))).is_ok());
+        let (served, asked) = join(server.run::<2>(), ask(address)).await;
+        asked.unwrap();
+        assert_eq!(served.unwrap().completed, 1);
+        assert!(TcpStream::connect(address).await.is_err());
+    });
+}
+
+#[test]
+fn serving_without_fixed_workers_takes_the_place_of_one() {
+    run(async |clock| {
+        let (listener, address) = listen();
+        let server = Server::<_, _, _, (), 2>::new(listener, clock, serve_echo);
+        let client = async {
+            let refused = server.run_unbounded().await;
+            assert!(matches!(refused, Err(ServeError::TooManyWorkers)));
+            ask(address).await.unwrap();
+            server.stop(GRACE);
+        };
+        let (worker, unbounded, ()) = join3(server.worker(), server.run_unbounded(), client).await;
+        worker.unwrap();
+        assert_eq!(unbounded.unwrap().completed, 1);
+    });
+}
+
+#[test]
+fn a_time_to_drain_can_be_shortened_without_fixed_workers_too() {
+    run(async |clock| {
+        let (listener, address) = listen();
+        let server = Server::<_, _, _>::new(listener, clock, serve_echo);
+        let client = async {
+            let mut stuck = TcpStream::connect(address).await.unwrap();
+            stuck.send_all(b"!").await.unwrap();
+            stuck.receive_some(&mut [0]).await.unwrap();
+            server.stop(LIMIT * 10);
+            sleep(clock, 20).await;
+            server.stop(Duration::ZERO);
+            stuck
+        };
+        let (served, _stuck) = join(server.run_unbounded(), client).await;
+        assert_eq!(served.unwrap().cut, 1);
     });
 }
