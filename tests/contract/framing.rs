@@ -4,9 +4,10 @@ use core::cell::RefCell;
 use core::task::Poll;
 use std::future::poll_fn;
 
+use embedded_io_async::{ErrorType, Write};
 use futures_executor::block_on;
 use futures_util::future::join;
-use tacket::testing::{MemoryError, MemoryPipe, Pattern};
+use tacket::testing::{MemoryError, MemoryPipe, MemorySendStream, Pattern};
 use tacket::{
     AsyncResource, Delimited, Error as _, Fault, Framing, FramingError, LengthPrefixed,
     MessageReceiver, MessageSender, Oversize, ReceiveStream, Seen, SendChannel, SendStream,
@@ -169,6 +170,55 @@ fn a_message_that_is_too_long_to_send_is_refused_with_both_sizes_and_the_next_go
     );
     let error = Delimited(b'\n').put(b"two\nlines", &mut frame).unwrap_err();
     assert_eq!(error, Oversize { length: 9, most: 3 });
+}
+
+#[test]
+fn a_close_after_the_peer_has_left_is_no_failure_when_nothing_is_unsent() {
+    /// It can be closed, and nothing else any more.
+    struct Left(MemorySendStream<'static, [u8; 4]>);
+
+    impl ErrorType for Left {
+        type Error = MemoryError;
+    }
+
+    impl Write for Left {
+        async fn write(&mut self, data: &[u8]) -> Result<usize, MemoryError> {
+            self.0.write(data).await
+        }
+
+        async fn flush(&mut self) -> Result<(), MemoryError> {
+            Err(MemoryError::Broken)
+        }
+    }
+
+    impl SendStream for Left {
+        async fn wait_send_all_might_not_block(&mut self) -> Result<(), MemoryError> {
+            self.0.wait_send_all_might_not_block().await
+        }
+    }
+
+    impl AsyncResource for Left {
+        async fn close(self) -> Result<(), MemoryError> {
+            self.0.close().await
+        }
+    }
+
+    let pipe = Box::leak(Box::new(MemoryPipe::new([0; 4])));
+    let (tx, _rx) = pipe.open().unwrap();
+    let sender = MessageSender::<_, _, 64>::new(Left(tx), LengthPrefixed::<1>);
+    assert_eq!(block_on(sender.close()), Ok(()));
+}
+
+#[test]
+fn a_send_begins_with_its_first_poll_when_nothing_is_unsent() {
+    let pipe = MemoryPipe::new([0; 4]);
+    let (tx, _rx) = pipe.open().unwrap();
+    let mut sender = MessageSender::<_, _, 64>::new(tx, LengthPrefixed::<1>);
+    assert_eq!(sender.unsent(), 0);
+    block_on(poll_and_drop(0, sender.send(b"message")));
+    assert_eq!(sender.unsent(), 4);
+    block_on(poll_and_drop(0, sender.send(b"another")));
+    assert_eq!(sender.unsent(), 4);
 }
 
 #[test]

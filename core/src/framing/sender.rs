@@ -62,10 +62,12 @@ impl<S: SendStream<Error: Error>, F: Framing, const N: usize> MessageSender<S, F
     ///
     /// # Cancel safety
     ///
-    /// Safe. A future dropped before it completes has either not begun with the message, or leaves the rest of it to the next call or
-    /// to [`finish`](Self::finish): never is half a message followed by another one.
+    /// Safe. A future dropped before it completes leaves the rest of the message to the next call or to [`finish`](Self::finish): never is half a
+    /// message followed by another one. Where nothing was [`unsent`](Self::unsent) before, it begins with its first poll; else it may not have begun.
     pub async fn send(&mut self, message: &[u8]) -> Result<(), FramingError<S::Error>> {
-        self.finish().await?;
+        if !self.rest.is_empty() {
+            self.finish().await?;
+        }
         let most = N.saturating_sub(self.framing.overhead());
         let length = message.len();
         if length > most {
@@ -122,7 +124,11 @@ where
     ///
     /// Safe. A dropped close has closed the stream.
     async fn close(mut self) -> Result<(), Self::Error> {
-        let finished = self.finish().await;
+        // Without a rest, that the peer has left is no failure.
+        let finished = match self.rest.is_empty() {
+            true => Ok(()),
+            false => self.finish().await,
+        };
         let closed = self.stream.close().await.map_err(FramingError::Stream);
         finished.and(closed)
     }

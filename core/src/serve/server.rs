@@ -317,6 +317,7 @@ where
 
     fn conclude(&self, mut serving: Serving<'_>, handled: Result<(), H::Error>) {
         serving.is_done = true;
+        drop(serving);
         match handled {
             Ok(()) => self.note(|so_far| so_far.completed += 1),
             Err(error) => {

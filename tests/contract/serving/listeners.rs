@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use embedded_io_async::{ErrorKind, ErrorType};
 use futures_util::future::{join, join_all};
+use tacket::testing::{MemoryError, MemoryPair, MemoryStream};
 use tacket::{
     AsyncResource, Clock as _, Error, Fault, Listener, Listeners, LocalAddress as _, ServeError,
     ServeEvent, Server,
@@ -192,5 +193,51 @@ fn a_listener_that_fails_for_good_ends_it_with_its_error() {
         );
         assert!(TcpStream::connect(address).await.is_err(), "it is closed");
         assert_eq!(server.run::<1>().await.unwrap().accepted, 0);
+    });
+}
+
+/// A listener for which a client always waits.
+struct Rush<'p> {
+    pair: &'p MemoryPair<[u8; 1]>,
+    left: u32,
+}
+
+impl ErrorType for Rush<'_> {
+    type Error = MemoryError;
+}
+
+impl AsyncResource for Rush<'_> {
+    async fn close(self) -> Result<(), MemoryError> {
+        Ok(())
+    }
+}
+
+impl<'p> Listener for Rush<'p> {
+    type Stream = MemoryStream<'p, [u8; 1]>;
+
+    async fn accept(&mut self) -> Result<Self::Stream, MemoryError> {
+        self.left = self.left.checked_sub(1).expect("others have their turn");
+        Ok(self.pair.open().expect("one at a time").0)
+    }
+}
+
+#[test]
+fn clients_without_end_leave_others_their_turn() {
+    run(async |clock| {
+        let pair = MemoryPair::new([0], [0]);
+        let rush = || Rush {
+            pair: &pair,
+            left: 10_000,
+        };
+        let handle = async |_: MemoryStream<'_, _>| Ok::<_, MemoryError>(());
+        let one = Server::<_, _, _>::new(rush(), clock, handle);
+        let stopping = async { one.stop(GRACE) };
+        let (served, ()) = join(one.run::<1>(), stopping).await;
+        assert!(served.unwrap().completed > 0);
+
+        let any = Server::<_, _, _>::new(rush(), clock, handle);
+        let stopping = async { any.stop(GRACE) };
+        let (served, ()) = join(any.run_unbounded(), stopping).await;
+        assert!(served.unwrap().completed > 0);
     });
 }
