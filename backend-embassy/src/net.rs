@@ -1,8 +1,6 @@
 //! A network: the pool over one stack.
 
-#[cfg(feature = "dns")]
-use core::net::IpAddr;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
 use embassy_net::Stack;
@@ -96,6 +94,15 @@ impl Connect for Net {
     type Stream = TcpStream;
 
     async fn connect(&self, peer: SocketAddr) -> Result<TcpStream, NetError> {
+        TcpStream::connect(*self, peer).await
+    }
+
+    /// The stack connects from its one address of the peer's version of IP: `local` is that, or unspecified.
+    async fn connect_from(&self, local: IpAddr, peer: SocketAddr) -> Result<TcpStream, NetError> {
+        self.pool.local_endpoint(SocketAddr::new(local, 0))?;
+        if local.is_ipv4() != peer.is_ipv4() {
+            return Err(NetError::InvalidAddress);
+        }
         TcpStream::connect(*self, peer).await
     }
 }

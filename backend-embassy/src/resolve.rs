@@ -8,7 +8,7 @@ use futures_util::future::join;
 
 use crate::{NetError, address};
 
-/// Writes addresses of `host` to the front of `addresses`, those of IPv6 first (RFC 6724), and returns how many.
+/// Writes addresses of `host` to the front of `addresses`, those of IPv6 first (RFC 6724), and returns how many there are.
 ///
 /// Both versions are asked for at the same time, each only if the stack has an address of its own in it.
 pub(crate) async fn resolve(
@@ -40,9 +40,12 @@ pub(crate) async fn resolve(
         return Err(NetError::InvalidName);
     }
     let found = [six, four].into_iter().flatten().flatten();
+    let mut places = addresses.iter_mut();
     let mut count = 0;
-    for (place, address) in addresses.iter_mut().zip(found) {
-        *place = address.into();
+    for address in found {
+        if let Some(place) = places.next() {
+            *place = address.into();
+        }
         count += 1;
     }
     match count {

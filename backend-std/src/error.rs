@@ -151,6 +151,7 @@ fn fault_of(operation: &Operation, cause: &io::Error) -> Fault {
     }
     match (operation, cause.kind()) {
         (_, Kind::InvalidInput) => Fault::InvalidInput,
+        (Operation::Bind(_) | Operation::Listen(_), Kind::AddrNotAvailable) => Fault::InvalidInput,
         (_, Kind::Unsupported) => Fault::Unsupported,
         (Operation::Resolve(_), Kind::WouldBlock) => Fault::Capacity, // no thread left
         (Operation::SendTo(_), _) if is_too_long(cause) => Fault::InvalidInput,

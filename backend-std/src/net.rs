@@ -57,6 +57,16 @@ impl Connect for Net {
         }
         TcpStream::connect(peer).await
     }
+
+    async fn connect_from(&self, local: IpAddr, peer: SocketAddr) -> Result<TcpStream, IoError> {
+        if !is_peer(peer) {
+            return Err(IoError::refused(
+                Operation::Connect(peer),
+                Fault::InvalidInput,
+            ));
+        }
+        TcpStream::connect_from(local, peer).await
+    }
 }
 
 /// Whether somebody can have that address. Some systems take an unspecified one for their own.

@@ -21,7 +21,7 @@ use crate::error::{IoError, Operation};
 const MOST_THREADS: usize = 8;
 
 /// Writes addresses of `host` to the front of `addresses`, in the order in which the system prefers them (RFC 6724), and
-/// returns how many.
+/// returns how many it has.
 ///
 /// A question cannot be taken back: that of a dropped future occupies its thread until it is answered.
 pub(crate) async fn resolve(host: &str, addresses: &mut [IpAddr]) -> Result<usize, IoError> {
@@ -38,8 +38,9 @@ pub(crate) async fn resolve(host: &str, addresses: &mut [IpAddr]) -> Result<usiz
     }
     let found = ask(host, ask_system).await;
     let found = found.map_err(|error| IoError::new(operation(), error))?;
-    let places = addresses.iter_mut().zip(found);
-    Ok(places.map(|(place, address)| *place = address).count())
+    let places = addresses.iter_mut().zip(&found);
+    places.for_each(|(place, address)| *place = *address);
+    Ok(found.len())
 }
 
 /// Whether `host` has the form of a name: labels of 1 to 63 bytes, 253 in all, perhaps with the dot of the root.

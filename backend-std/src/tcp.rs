@@ -1,15 +1,15 @@
 //! TCP streams and listeners.
 
 use core::future::poll_fn;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::task::Poll;
 use core::time::Duration;
 use std::io;
 use std::net::Shutdown;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use socket2::SockRef;
-use tacket::{AsyncResource, HalfCloseable, LocalAddress, ReceiveStream, SendStream, Split};
+use socket2::{Domain, SockRef, Socket, Type};
+use tacket::{AsyncResource, Fault, HalfCloseable, LocalAddress, ReceiveStream, SendStream, Split};
 
 use crate::endpoint::Endpoint;
 use crate::error::{IoError, Operation, is_ignorable_on_accept};
@@ -57,6 +57,35 @@ impl TcpStream {
     pub async fn connect(address: SocketAddr) -> Result<Self, IoError> {
         let failed = |error| IoError::new(Operation::Connect(address), error);
         let socket = mio::net::TcpStream::connect(address).map_err(failed)?;
+        Self::finish_connect(address, socket).await
+    }
+
+    /// Connects to `address` from `local`, an address of this machine, or an unspecified one for any of its version of IP.
+    ///
+    /// # Errors
+    ///
+    /// As of [`connect`](Self::connect), and [`Fault::InvalidInput`](tacket::Fault::InvalidInput): this machine does not have the
+    /// address, or it is of another version of IP than `address`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. It is as `connect`.
+    pub async fn connect_from(local: IpAddr, address: SocketAddr) -> Result<Self, IoError> {
+        if local.is_ipv4() != address.is_ipv4() {
+            return Err(IoError::refused(
+                Operation::Connect(address),
+                Fault::InvalidInput,
+            ));
+        }
+        Self::finish_connect(address, start_from(local, address)?).await
+    }
+
+    /// Waits until the connection to `address` has come about on `socket`.
+    async fn finish_connect(
+        address: SocketAddr,
+        socket: mio::net::TcpStream,
+    ) -> Result<Self, IoError> {
+        let failed = |error| IoError::new(Operation::Connect(address), error);
         let source = Source::new(socket, false).map_err(failed)?;
         // Dropped from here on, it aborts the connection, which may come about in this moment.
         let stream = Self::new(source);
@@ -121,6 +150,30 @@ impl TcpStream {
         self.endpoint
             .end_sending(|socket| socket.shutdown(Shutdown::Write))
     }
+}
+
+/// Begins to connect to `address` from `local`, at a port that the system chooses.
+fn start_from(local: IpAddr, address: SocketAddr) -> Result<mio::net::TcpStream, IoError> {
+    let failed = |error| IoError::new(Operation::Connect(address), error);
+    let local = SocketAddr::new(local, 0);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
+    let socket = socket.map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let bound = socket.bind(&local.into());
+    bound.map_err(|error| IoError::new(Operation::Bind(local), error))?;
+    match socket.connect(&address.into()) {
+        Err(error) if !is_under_way(&error) => Err(failed(error)),
+        _ => Ok(mio::net::TcpStream::from_std(socket.into())),
+    }
+}
+
+/// Whether a connection is about to come about.
+fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::EINPROGRESS) {
+        return true;
+    }
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 impl AsyncResource for TcpStream {

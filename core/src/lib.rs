@@ -12,6 +12,7 @@
 //!   send half that has only a close, and [`Foreign`] adopts any `embedded-io-async` type;
 //! * connections come from a [`Listener`], or from a [`Network`], which is a value too: it connects ([`Connect`]), listens
 //!   ([`Listen`]), carries datagrams ([`Bind`], [`Datagram`]), knows names ([`Resolve`]) and the time;
+//! * [`open_tcp_stream`] connects to a name, by whichever of its addresses answers first;
 //! * a [`Server`] has several clients of a listener handled at the same time, and a [`Channel`] carries values between tasks
 //!   ([`SendChannel`], [`ReceiveChannel`]); a [`MessageSender`] and a [`MessageReceiver`] carry messages over a stream;
 //! * time comes from a [`Clock`], and [`timeout`] joins it to any future;
@@ -31,6 +32,8 @@
     allow(rustdoc::broken_intra_doc_links, reason = "links into the kit")
 )]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
 #[cfg(any(test, doctest))]
 extern crate std;
 
@@ -44,6 +47,7 @@ mod framing;
 mod listener;
 mod listeners;
 mod network;
+mod racing;
 mod resource;
 mod serve;
 mod staple;
@@ -70,6 +74,7 @@ pub use framing::{
 pub use listener::Listener;
 pub use listeners::Listeners;
 pub use network::{Bind, Connect, Listen, LocalAddress, Network, Resolve};
+pub use racing::{ConnectOptions, OpenError, open_tcp_stream};
 pub use resource::AsyncResource;
 pub use serve::{Handler, ServeError, ServeEvent, ServeReport, ServeStatistics, Server};
 pub use staple::{NoHalf, StapledError, StapledStream};

@@ -25,6 +25,22 @@ pub trait Connect: ErrorType<Error: Error> {
     ///
     /// Safe. A dropped attempt is given up, and nothing of it is left behind.
     async fn connect(&self, peer: SocketAddr) -> Result<Self::Stream, Self::Error>;
+
+    /// Connects to `peer` from `local`, an address of this side, or an unspecified one for any of its version of IP.
+    ///
+    /// # Errors
+    ///
+    /// As of [`connect`](Self::connect); [`Fault::InvalidInput`](crate::Fault::InvalidInput): this side does not have the
+    /// address, or `peer` cannot be reached from one of its version.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. It is as `connect`.
+    async fn connect_from(
+        &self,
+        local: IpAddr,
+        peer: SocketAddr,
+    ) -> Result<Self::Stream, Self::Error>;
 }
 
 /// A network that accepts connections.
@@ -64,9 +80,10 @@ pub trait Bind: ErrorType<Error: Error> {
 
 /// A network that knows names.
 pub trait Resolve: ErrorType<Error: Error> {
-    /// Writes addresses of `host` to the front of `addresses`, the preferred ones first, and returns how many.
+    /// Writes addresses of `host` to the front of `addresses`, the preferred ones first, and returns how many it has.
     ///
-    /// `host` is a name, or an address in its usual notation. Of more addresses than there is room for, the rest is left out.
+    /// `host` is a name, or an address in its usual notation. Of more addresses than there is room for, the rest is left out, but
+    /// counted.
     ///
     /// # Errors
     ///

@@ -6,5 +6,5 @@ mod flavours;
 mod generator;
 mod handles;
 mod model;
-mod task;
+pub(crate) mod task;
 mod waiting;

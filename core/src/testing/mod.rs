@@ -3,6 +3,7 @@
 //! * [`MemoryPair`] and [`MemoryPipe`]: streams over buffers of any size, to run a protocol without a network.
 //! * [`check_one_way_stream`], [`check_two_way_stream`], [`check_half_closeable_stream`]: each clause of the contract, by id, on
 //!   any stream that you can make pairs of. They also drop every operation at every poll.
+//! * [`VirtualClock`]: time that jumps when everything waits.
 //! * [`Pattern`] and [`DropPoint`]: what the checks are made of, for tests of your own.
 //!
 //! Enabled by the feature `testing`; as `no_std` and free of allocation as the rest, so the checks also run on the target.
@@ -17,6 +18,7 @@ mod pattern;
 mod report;
 mod steps;
 mod two_way;
+mod virtual_clock;
 
 pub use dropping::DropPoint;
 pub use examiner::{Examiner, Maker, Makers};
@@ -27,3 +29,4 @@ pub use one_way::check_one_way_stream;
 pub use pattern::Pattern;
 pub use report::{Clause, Direction, Found, Outcome, Report, Summary, Violation};
 pub use two_way::{check_half_closeable_stream, check_two_way_stream};
+pub use virtual_clock::VirtualClock;

@@ -1,17 +1,17 @@
 //! Ports that the stack chooses, and addresses that it does not have.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use embassy_net::{Config, ConfigV4, ConfigV6, Ipv4Cidr, StackResources, StaticConfigV4};
 use tacket::{
-    AsyncResource as _, LocalAddress as _, ReceiveStream as _, SendDatagram as _, SendStream as _,
-    timeout,
+    AsyncResource as _, Connect as _, LocalAddress as _, ReceiveStream as _, SendDatagram as _,
+    SendStream as _, timeout,
 };
 use tacket_embassy::testing::{Impairments, Side, Wire};
 use tacket_embassy::{Net, NetError, Options, PoolState, PoolStorage, TcpStream, UdpSocket};
 
-use super::ends::sleep;
+use super::ends::{PORT, sleep};
 use super::four_each::{CLOCK, connect, listen, pair};
 use super::nobody::Nobody;
 
@@ -54,6 +54,23 @@ fn a_port_that_a_connection_has_is_not_chosen_for_another_to_the_same_peer() {
         assert_eq!(other.local_addr().port(), own + 1);
         left.send_all(b"x").await.unwrap();
         assert_eq!(right.receive_some(&mut [0; 4]).await, Ok(1));
+    });
+}
+
+#[test]
+fn a_stack_connects_from_its_own_address_and_from_no_other() {
+    let (wire, client, server) = with_datagrams();
+    wire.run(async {
+        let _listener = listen(server);
+        let peer = Side::Right.port(PORT);
+        for own in [Side::Left.ipv4().into(), IpAddr::V4(Ipv4Addr::UNSPECIFIED)] {
+            let stream = client.connect_from(own, peer).await.unwrap();
+            assert_eq!(stream.local_addr().ip(), Side::Left.ipv4());
+        }
+        for other in [Side::Right.ipv4().into(), IpAddr::V6(Side::Left.ipv6())] {
+            let error = client.connect_from(other, peer).await.err();
+            assert_eq!(error, Some(NetError::InvalidAddress));
+        }
     });
 }
 

@@ -59,7 +59,10 @@ fn localhost_is_this_machine_to_the_system_however_often_it_is_asked() {
             assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback));
             let mut first = [NONE];
             let count = ends.client.resolve("localhost", &mut first).await;
-            assert_eq!((count.expect("an address"), first[0]), (1, found[0]));
+            assert_eq!(
+                (count.expect("an address"), first[0]),
+                (found.len(), found[0])
+            );
         }))
         .await;
     });
@@ -144,7 +147,7 @@ fn a_stack_asks_its_server_for_both_versions_and_prefers_the_sixth() {
             }
             let mut first = [NONE];
             let count = ends.client.resolve("thing.example", &mut first).await;
-            assert_eq!((count, first), (Ok(1), [six]));
+            assert_eq!((count, first), (Ok(2), [six]), "both are counted");
             let unknown = ends.client.resolve("no.example", &mut [NONE; 2]).await;
             assert_eq!(unknown, Err(NetError::NameNotFound));
         };
