@@ -1,5 +1,5 @@
-//! What the tests share: an examination of a stream, recorded clause by clause, certificates, streams without
-//! a buffer, a ping-pong to count the costs of, a fuzzer's programs, and firmware.
+//! What the tests share: an examination of a stream, recorded clause by clause, certificates,
+//! a ping-pong to count the costs of, a fuzzer's programs, and firmware.
 
 extern crate alloc;
 
@@ -8,7 +8,6 @@ mod figures;
 #[expect(clippy::large_futures, reason = "programs run on a desktop")]
 mod fuzz_pool;
 mod images;
-mod lockstep;
 mod median;
 mod parts;
 mod pingpong;
@@ -26,7 +25,6 @@ pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
 pub use images::{direct_image, example, part_image, test_image};
-pub use lockstep::{LockstepPair, LockstepReceiving, LockstepSending, LockstepStream};
 pub use median::median;
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;

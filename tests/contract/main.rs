@@ -17,6 +17,7 @@ mod embassy;
 mod foreign;
 mod framing;
 mod house;
+mod lockstep;
 mod memory;
 mod network;
 mod pipes;

@@ -121,3 +121,20 @@ fn a_pipe_without_a_buffer_says_so_instead_of_waiting_for_ever() {
     })
     .expect("an event loop");
 }
+
+/// Covers LCK-06.
+#[test]
+fn pairs_in_lockstep_keep_the_contract_and_are_clogged_from_the_start() {
+    let pair = MemoryPair::lockstep([0; 300], [0; 300]);
+    let make = async || pair.open().expect("the last pair is gone");
+    examine(Patience::memory(), async |e| {
+        check_half_closeable_stream(e, Makers::new(make, make)).await;
+    })
+    .assert_clean(&[]);
+    let pipe = MemoryPipe::lockstep([0; 300]);
+    let make = async || pipe.open().expect("the last pair is gone");
+    examine(Patience::memory(), async |e| {
+        check_one_way_stream(e, Makers::new(make, make)).await;
+    })
+    .assert_clean(&[]);
+}

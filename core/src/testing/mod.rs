@@ -1,6 +1,6 @@
 //! Streams in memory, and the contract as functions that check anybody's stream.
 //!
-//! * [`MemoryPair`] and [`MemoryPipe`]: streams over buffers of any size, to run a protocol without a network.
+//! * [`MemoryPair`] and [`MemoryPipe`]: streams over buffers of any size, or in lockstep without any, to run a protocol without a network.
 //! * [`check_one_way_stream`], [`check_two_way_stream`], [`check_half_closeable_stream`]: each clause of the contract, by id, on
 //!   any stream that you can make pairs of. They also drop every operation at every poll.
 //! * [`VirtualClock`]: time that jumps when everything waits.
@@ -12,7 +12,9 @@ mod dropped;
 mod dropping;
 mod ending;
 mod examiner;
-mod memory;
+mod memory_error;
+mod memory_pair;
+mod memory_pipe;
 mod one_way;
 mod pattern;
 mod report;
@@ -22,9 +24,9 @@ mod virtual_clock;
 
 pub use dropping::DropPoint;
 pub use examiner::{Examiner, Maker, Makers};
-pub use memory::{
-    MemoryError, MemoryPair, MemoryPipe, MemoryReceiveStream, MemorySendStream, MemoryStream,
-};
+pub use memory_error::MemoryError;
+pub use memory_pair::{MemoryPair, MemoryStream};
+pub use memory_pipe::{MemoryPipe, MemoryReceiveStream, MemorySendStream};
 pub use one_way::check_one_way_stream;
 pub use pattern::Pattern;
 pub use report::{Clause, Direction, Found, Outcome, Report, Summary, Violation};

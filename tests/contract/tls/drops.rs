@@ -9,7 +9,7 @@ use futures_util::future::{join, select, try_join};
 use tacket::testing::{DropPoint, Makers, MemoryPair, Pattern, check_half_closeable_stream};
 use tacket::{AsyncResource, Clock as _, HalfCloseable, ReceiveStream, SendStream, Split, Stream};
 use tacket_std::MonotonicClock;
-use tacket_tests::{LockstepPair, Patience, examine};
+use tacket_tests::{Patience, examine};
 use tacket_tls::TlsStream;
 use tacket_tls::rustls::version::{TLS12, TLS13};
 
@@ -51,7 +51,7 @@ fn always(polls: usize) -> impl Iterator<Item = DropPoint> {
 macro_rules! on_narrow_transports {
     ($exchange:expr) => {{
         let pair = MemoryPair::new([0; 1], [0; 1]);
-        let lockstep = LockstepPair::default();
+        let lockstep = MemoryPair::lockstep([0; 1 << 15], [0; 1 << 15]);
         for version in [&TLS12, &TLS13] {
             let parties = Parties::speaking(version);
             for point in always(1) {
@@ -60,7 +60,8 @@ macro_rules! on_narrow_transports {
             }
             // In lockstep, who waits must stay for the next poll, or nobody meets anybody.
             for point in always(2) {
-                let (client, server) = parties.pair(lockstep.open());
+                let (client, server) =
+                    parties.pair(lockstep.open().expect("the last pair is gone"));
                 run($exchange(client, server, point));
             }
         }
@@ -208,10 +209,11 @@ fn tls_keeps_the_contract_when_the_transport_moves_few_bytes_at_a_time() {
 #[test]
 fn whoever_needs_the_handshake_first_performs_it_in_lockstep() {
     let parties = Parties::new();
-    let lockstep = LockstepPair::default();
+    let lockstep = MemoryPair::lockstep([0; 1 << 15], [0; 1 << 15]);
     // Who does what: each end sends, or receives, or only shakes hands.
     for client_sends in [true, false] {
-        let (mut client, mut server) = parties.pair(lockstep.open());
+        let (mut client, mut server) =
+            parties.pair(lockstep.open().expect("the last pair is gone"));
         run(async {
             let mut buf = [0; 16];
             let (received, sent) = if client_sends {
@@ -229,15 +231,15 @@ fn whoever_needs_the_handshake_first_performs_it_in_lockstep() {
             assert_eq!(received.expect("receives"), 7);
         });
     }
-    let (mut client, mut server) = parties.pair(lockstep.open());
+    let (mut client, mut server) = parties.pair(lockstep.open().expect("the last pair is gone"));
     run(shake_hands(&mut client, &mut server));
 }
 
 #[test]
 fn two_ends_that_only_receive_complete_the_handshake_in_lockstep() {
     let parties = Parties::new();
-    let lockstep = LockstepPair::default();
-    let (mut client, mut server) = parties.pair(lockstep.open());
+    let lockstep = MemoryPair::lockstep([0; 1 << 15], [0; 1 << 15]);
+    let (mut client, mut server) = parties.pair(lockstep.open().expect("the last pair is gone"));
     run(async {
         let (mut here, mut there) = ([0; 8], [0; 8]);
         {
@@ -257,8 +259,8 @@ fn two_ends_that_only_receive_complete_the_handshake_in_lockstep() {
 #[test]
 fn two_ends_that_only_send_at_first_are_not_stuck_in_lockstep() {
     let parties = Parties::new();
-    let lockstep = LockstepPair::default();
-    let (mut client, mut server) = parties.pair(lockstep.open());
+    let lockstep = MemoryPair::lockstep([0; 1 << 15], [0; 1 << 15]);
+    let (mut client, mut server) = parties.pair(lockstep.open().expect("the last pair is gone"));
     run(async {
         let (mut client_tx, mut client_rx) = client.split();
         let (mut server_tx, mut server_rx) = server.split();

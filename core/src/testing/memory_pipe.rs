@@ -1,13 +1,14 @@
-//! Pipes and two-way streams over a fixed buffer in memory.
+//! One-way pipes over a fixed buffer in memory.
 
 use core::cell::RefCell;
 use core::fmt;
 use core::future::poll_fn;
 use core::task::{Context, Poll, Waker};
 
-use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
+use embedded_io_async::{ErrorType, Read, Write};
 
-use crate::{AsyncResource, Error, Fault, HalfCloseable, ReceiveStream, SendStream, Split};
+use super::MemoryError;
+use crate::{AsyncResource, HalfCloseable, ReceiveStream, SendStream};
 
 /// A one-way pipe over a buffer that the caller chooses: an array, a slice, a vector.
 ///
@@ -44,6 +45,10 @@ struct State<B> {
     start: usize,
     /// How many bytes are waiting.
     filled: usize,
+    /// Takes bytes only for a receive that waits.
+    is_lockstep: bool,
+    /// For how many bytes a receive waits, in lockstep.
+    wanted: usize,
     sender: Sender,
     receiver_out: bool,
     send_waker: Option<Waker>,
@@ -66,11 +71,39 @@ enum Sender {
 impl<B: AsMut<[u8]>> MemoryPipe<B> {
     /// Makes a pipe that holds as many bytes as `buffer` has.
     pub const fn new(buffer: B) -> Self {
+        Self::with(buffer, false)
+    }
+
+    /// Makes a pipe that holds nothing: bytes move only while a receive waits for them, and a send is over when all of its bytes
+    /// were received. `buffer` is what they cross in, up to so many at once.
+    ///
+    /// Whoever relies on a buffer between two ends hangs here.
+    ///
+    /// ```
+    /// use futures_util::future::join;
+    /// use tacket::testing::MemoryPipe;
+    /// use tacket::{ReceiveStream, SendStream};
+    ///
+    /// # futures_util::FutureExt::now_or_never(async {
+    /// let pipe = MemoryPipe::lockstep([0; 64]);
+    /// let (mut tx, mut rx) = pipe.open().expect("its ends are not out");
+    /// let mut buf = [0; 64];
+    /// let (sent, received) = join(tx.send_all(b"hello"), rx.receive_some(&mut buf)).await;
+    /// assert_eq!((sent, received), (Ok(()), Ok(5)));
+    /// # }).expect("ready");
+    /// ```
+    pub const fn lockstep(buffer: B) -> Self {
+        Self::with(buffer, true)
+    }
+
+    const fn with(buffer: B, is_lockstep: bool) -> Self {
         Self {
             state: RefCell::new(State {
                 buffer,
                 start: 0,
                 filled: 0,
+                is_lockstep,
+                wanted: 0,
                 sender: Sender::Gone,
                 receiver_out: false,
                 send_waker: None,
@@ -90,6 +123,7 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
         }
         state.start = 0;
         state.filled = 0;
+        state.wanted = 0;
         state.sender = Sender::Open;
         state.receiver_out = true;
         Some((
@@ -108,13 +142,14 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
         if capacity == 0 {
             return Poll::Ready(Err(MemoryError::Capacity));
         }
-        if state.filled == capacity {
+        if state.room() == 0 {
             let replaced = register(&mut state.send_waker, cx);
             drop(state);
             drop(replaced);
             return Poll::Pending;
         }
         let count = state.put(data);
+        state.wanted = 0;
         let waker = state.receive_waker.take();
         drop(state);
         wake(waker);
@@ -125,7 +160,7 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
         let mut state = self.state.borrow_mut();
         let capacity = state.buffer.as_mut().len();
         state.check_sending()?;
-        if capacity > 0 && state.filled == capacity {
+        if capacity > 0 && state.room() == 0 {
             let replaced = register(&mut state.send_waker, cx);
             drop(state);
             drop(replaced);
@@ -134,14 +169,35 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
         Poll::Ready(Ok(()))
     }
 
+    /// In lockstep, waits until everything was received.
+    fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), MemoryError>> {
+        let mut state = self.state.borrow_mut();
+        if !state.is_lockstep || state.sender == Sender::Ended || state.filled == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        state.check_sending()?;
+        let replaced = register(&mut state.send_waker, cx);
+        drop(state);
+        drop(replaced);
+        Poll::Pending
+    }
+
     fn poll_read(&self, cx: &Context<'_>, buf: &mut [u8]) -> Poll<Result<usize, MemoryError>> {
         let mut state = self.state.borrow_mut();
         if state.filled == 0 {
             return match state.sender {
                 Sender::Open => {
                     let replaced = register(&mut state.receive_waker, cx);
+                    let sender = match state.is_lockstep {
+                        true => {
+                            state.wanted = buf.len();
+                            state.send_waker.take()
+                        }
+                        false => None,
+                    };
                     drop(state);
                     drop(replaced);
+                    wake(sender);
                     Poll::Pending
                 }
                 Sender::Ended | Sender::Closed => Poll::Ready(Ok(0)),
@@ -180,7 +236,9 @@ impl<B> MemoryPipe<B> {
     fn drop_receiver(&self) {
         let mut state = self.state.borrow_mut();
         state.receiver_out = false;
-        state.filled = 0;
+        if !state.is_lockstep {
+            state.filled = 0; // else the sender still has to hear of it
+        }
         let wakers = (state.send_waker.take(), state.receive_waker.take());
         drop(state);
         wake(wakers.0);
@@ -198,11 +256,21 @@ impl<B: AsMut<[u8]>> State<B> {
         }
     }
 
+    /// How many bytes it takes now.
+    fn room(&mut self) -> usize {
+        let capacity = self.buffer.as_mut().len();
+        match self.is_lockstep {
+            false => capacity - self.filled,
+            true if self.filled == 0 => capacity.min(self.wanted),
+            true => 0,
+        }
+    }
+
     /// Copies as much of `data` as there is room for, round the end of the buffer if need be.
     fn put(&mut self, data: &[u8]) -> usize {
+        let count = data.len().min(self.room());
         let buffer = self.buffer.as_mut();
         let capacity = buffer.len();
-        let count = data.len().min(capacity - self.filled);
         let at = (self.start + self.filled) % capacity;
         let (head, tail) = data.split_at(count).0.split_at(count.min(capacity - at));
         if let Some(room) = buffer.get_mut(at..at + head.len()) {
@@ -262,50 +330,6 @@ impl<B> fmt::Debug for MemoryPipe<B> {
     }
 }
 
-/// The error of memory streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum MemoryError {
-    /// The end was sent earlier.
-    Closed,
-    /// The other end is gone, without a proper end.
-    Broken,
-    /// A receive was given an empty buffer.
-    EmptyBuffer,
-    /// The pipe has no buffer, so it can never take a byte.
-    Capacity,
-}
-
-impl fmt::Display for MemoryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "the end of the stream was sent earlier",
-            Self::Broken => "the other end is gone",
-            Self::EmptyBuffer => "cannot receive into an empty buffer",
-            Self::Capacity => "a pipe without a buffer takes no bytes",
-        })
-    }
-}
-
-impl core::error::Error for MemoryError {}
-
-impl embedded_io_async::Error for MemoryError {
-    fn kind(&self) -> ErrorKind {
-        self.fault().kind()
-    }
-}
-
-impl Error for MemoryError {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Closed => Fault::Closed,
-            Self::Broken => Fault::Broken,
-            Self::EmptyBuffer => Fault::InvalidInput,
-            Self::Capacity => Fault::Capacity,
-        }
-    }
-}
-
 /// The sending end of a [`MemoryPipe`].
 #[derive(Debug)]
 pub struct MemorySendStream<'p, B> {
@@ -322,7 +346,7 @@ impl<B: AsMut<[u8]>> Write for MemorySendStream<'_, B> {
     }
 
     async fn flush(&mut self) -> Result<(), MemoryError> {
-        Ok(())
+        poll_fn(|cx| self.pipe.poll_flush(cx)).await
     }
 
     async fn write_all(&mut self, buf: &[u8]) -> Result<(), MemoryError> {
@@ -356,6 +380,15 @@ impl<B> Drop for MemorySendStream<'_, B> {
     }
 }
 
+/// A receive under way. Over or dropped, it wants nothing any more.
+struct Waiting<'p, B>(&'p MemoryPipe<B>);
+
+impl<B> Drop for Waiting<'_, B> {
+    fn drop(&mut self) {
+        self.0.state.borrow_mut().wanted = 0;
+    }
+}
+
 /// The receiving end of a [`MemoryPipe`].
 #[derive(Debug)]
 pub struct MemoryReceiveStream<'p, B> {
@@ -381,7 +414,8 @@ impl<B: AsMut<[u8]>> ReceiveStream for MemoryReceiveStream<'_, B> {
         if buf.is_empty() {
             return Err(MemoryError::EmptyBuffer);
         }
-        poll_fn(|cx| self.pipe.poll_read(cx, buf)).await
+        let waiting = Waiting(self.pipe);
+        poll_fn(|cx| waiting.0.poll_read(cx, buf)).await
     }
 }
 
@@ -394,124 +428,5 @@ impl<B> AsyncResource for MemoryReceiveStream<'_, B> {
 impl<B> Drop for MemoryReceiveStream<'_, B> {
     fn drop(&mut self) {
         self.pipe.drop_receiver();
-    }
-}
-
-/// Two pipes, one for each direction, to make a pair of two-way streams.
-///
-/// ```
-/// use tacket::testing::MemoryPair;
-/// use tacket::{ReceiveStream, SendStream};
-///
-/// # futures_util::FutureExt::now_or_never(async {
-/// let pair = MemoryPair::new([0; 16], [0; 16]);
-/// let (mut left, mut right) = pair.open().expect("its ends are not out");
-/// left.send_all(b"over").await?;
-/// right.receive_some(&mut [0; 16]).await?;
-/// # Ok::<(), tacket::testing::MemoryError>(())
-/// # }).expect("ready").expect("no error");
-/// ```
-#[derive(Debug)]
-pub struct MemoryPair<B> {
-    to_right: MemoryPipe<B>,
-    to_left: MemoryPipe<B>,
-}
-
-impl<B: AsMut<[u8]>> MemoryPair<B> {
-    /// Makes a pair over two buffers: one for what the left end sends, one for what the right end sends.
-    pub const fn new(to_right: B, to_left: B) -> Self {
-        Self {
-            to_right: MemoryPipe::new(to_right),
-            to_left: MemoryPipe::new(to_left),
-        }
-    }
-
-    /// Hands out the left and the right end, with empty buffers.
-    ///
-    /// `None` while an end of an earlier call is still there. Once both are gone, the pair can be opened anew.
-    pub fn open(&self) -> Option<(MemoryStream<'_, B>, MemoryStream<'_, B>)> {
-        let (left_send, right_receive) = self.to_right.open()?;
-        let (right_send, left_receive) = self.to_left.open()?;
-        Some((
-            MemoryStream {
-                send: left_send,
-                receive: left_receive,
-            },
-            MemoryStream {
-                send: right_send,
-                receive: right_receive,
-            },
-        ))
-    }
-}
-
-/// One end of a [`MemoryPair`]: a two-way stream.
-#[derive(Debug)]
-pub struct MemoryStream<'p, B> {
-    send: MemorySendStream<'p, B>,
-    receive: MemoryReceiveStream<'p, B>,
-}
-
-impl<B> ErrorType for MemoryStream<'_, B> {
-    type Error = MemoryError;
-}
-
-impl<B: AsMut<[u8]>> Write for MemoryStream<'_, B> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, MemoryError> {
-        self.send.write(buf).await
-    }
-
-    async fn flush(&mut self) -> Result<(), MemoryError> {
-        self.send.flush().await
-    }
-
-    async fn write_all(&mut self, buf: &[u8]) -> Result<(), MemoryError> {
-        self.send.write_all(buf).await
-    }
-}
-
-impl<B: AsMut<[u8]>> SendStream for MemoryStream<'_, B> {
-    async fn wait_send_all_might_not_block(&mut self) -> Result<(), MemoryError> {
-        self.send.wait_send_all_might_not_block().await
-    }
-}
-
-impl<B: AsMut<[u8]>> HalfCloseable for MemoryStream<'_, B> {
-    async fn send_eof(&mut self) -> Result<(), MemoryError> {
-        self.send.send_eof().await
-    }
-}
-
-impl<B: AsMut<[u8]>> Read for MemoryStream<'_, B> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, MemoryError> {
-        self.receive.read(buf).await
-    }
-}
-
-impl<B: AsMut<[u8]>> ReceiveStream for MemoryStream<'_, B> {
-    async fn receive_some(&mut self, buf: &mut [u8]) -> Result<usize, MemoryError> {
-        self.receive.receive_some(buf).await
-    }
-}
-
-impl<'p, B: AsMut<[u8]>> Split for MemoryStream<'p, B> {
-    type Sending<'a>
-        = &'a mut MemorySendStream<'p, B>
-    where
-        Self: 'a;
-    type Receiving<'a>
-        = &'a mut MemoryReceiveStream<'p, B>
-    where
-        Self: 'a;
-
-    fn split(&mut self) -> (Self::Sending<'_>, Self::Receiving<'_>) {
-        (&mut self.send, &mut self.receive)
-    }
-}
-
-impl<B: AsMut<[u8]>> AsyncResource for MemoryStream<'_, B> {
-    async fn close(self) -> Result<(), MemoryError> {
-        self.send.close().await?;
-        self.receive.close().await
     }
 }
