@@ -80,17 +80,16 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
     /// Whoever relies on a buffer between two ends hangs here.
     ///
     /// ```
-    /// use futures_util::future::join;
+    /// use embassy_futures::block_on;
+    /// use embassy_futures::join::join;
     /// use tacket::testing::MemoryPipe;
     /// use tacket::{ReceiveStream, SendStream};
     ///
-    /// # futures_util::FutureExt::now_or_never(async {
     /// let pipe = MemoryPipe::lockstep([0; 64]);
     /// let (mut tx, mut rx) = pipe.open().expect("its ends are not out");
     /// let mut buf = [0; 64];
-    /// let (sent, received) = join(tx.send_all(b"hello"), rx.receive_some(&mut buf)).await;
-    /// assert_eq!((sent, received), (Ok(()), Ok(5)));
-    /// # }).expect("ready");
+    /// let both = join(tx.send_all(b"hello"), rx.receive_some(&mut buf));
+    /// assert_eq!(block_on(both), (Ok(()), Ok(5)));
     /// ```
     pub const fn lockstep(buffer: B) -> Self {
         Self::with(buffer, true)
