@@ -382,7 +382,7 @@ flaws! { assert_caught_only_by:
     a_broken_stream_that_is_not_sticky_is_caught: BrokenIsNotSticky => ["STR-09"],
     a_broken_stream_that_never_says_so_is_caught:
         BrokenIsNeverReported => ["RES-06", "STR-08", "STR-09", "STR-14", "TKT-02"],
-    a_wait_that_is_never_woken_is_caught: WaitIsNeverWoken => ["STR-16", "TKT-02", "TKT-07"],
+    a_wait_that_is_never_woken_is_caught: WaitIsNeverWoken => ["STR-16", "TKT-02", "TKT-07", "TKT-08"],
     a_close_that_fails_without_a_peer_is_caught:
         CloseFailsWithoutPeer => ["RES-01", "RES-06", "STR-23", "STR-26"],
     a_dropped_close_that_leaves_open_is_caught: DroppedCloseLeavesOpen => ["RES-05"],

@@ -176,7 +176,7 @@ where
     };
     let total = pattern.position();
     let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
-    let (completed, ()) = try_join(sending, receiving).await?;
+    let (completed, ()) = b.turns.try_join(sending, receiving).await?;
     Ok(completed)
 }
 
@@ -299,7 +299,7 @@ where
         succeeds("a close to succeed", tx.close().await)
     };
     let receiving = drain(&mut rx, &mut check, buf, Pace::Hesitant);
-    let ((), ending) = try_join(sending, receiving).await?;
+    let ((), ending) = b.turns.try_join(sending, receiving).await?;
     if ending == Ending::Broken {
         return violated("a proper end", Found::Fault(Fault::Broken));
     }
@@ -346,7 +346,7 @@ where
         Ok(())
     };
     let receiving = drain(&mut rx, &mut check, b.scratch, Pace::Hesitant);
-    let ((), ending) = try_join(closing, receiving).await?;
+    let ((), ending) = b.turns.try_join(closing, receiving).await?;
     if completed && ending == Ending::Broken {
         return violated("a proper end after a close", Found::Fault(Fault::Broken));
     }
@@ -388,7 +388,7 @@ where
     };
     let total = pattern.position();
     let receiving = drain_exactly(&mut rx, &mut check, b.scratch, Pace::Hesitant, || total);
-    try_join(ending, receiving).await?;
+    b.turns.try_join(ending, receiving).await?;
     Ok(completed)
 }
 
@@ -417,11 +417,12 @@ where
             send_in_storm(&mut tx, pattern, out, point).await?;
             succeeds("a close to succeed", tx.close().await)
         };
-        try_join(
-            sending,
-            receive_in_storm(&mut rx, check, buf, point, Until::EndAfter(total)),
-        )
-        .await?;
+        b.turns
+            .try_join(
+                sending,
+                receive_in_storm(&mut rx, check, buf, point, Until::EndAfter(total)),
+            )
+            .await?;
     }
     Ok(())
 }
@@ -471,7 +472,10 @@ pub(super) async fn send_in_storm<S: SendStream>(
                 Some(sent) => break succeeds("a `send_rest` to succeed", sent)?,
                 None => yield_now().await,
             }
-            if let Some(waited) = point.cut(tx.wait_send_all_might_not_block()).await {
+            // With all taken, the receiver may be content, and in lockstep there would be no room any more.
+            if !rest.is_empty()
+                && let Some(waited) = point.cut(tx.wait_send_all_might_not_block()).await
+            {
                 succeeds("a wait for room to succeed", waited)?;
             }
         }

@@ -1,7 +1,5 @@
 //! The clauses about ends of one direction: closing, a receiver that leaves, and a sender that waits for room.
 
-use futures_util::future::{join, try_join};
-
 use super::dropped;
 use super::examiner::{Bench, Maker, Stop, Verdict, fault, violated};
 use super::report::Found;
@@ -31,7 +29,10 @@ where
         rx.close_forcefully();
         Ok(())
     };
-    try_join(leaving, breaks(&mut tx, chunk)).await.map(|_| ())
+    b.turns
+        .try_join(leaving, breaks(&mut tx, chunk))
+        .await
+        .map(|_| ())
 }
 
 pub(super) async fn broken_is_sticky<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -76,7 +77,7 @@ where
         drain_exactly(&mut rx, &mut check, b.scratch, Pace::Fast, || 0).await?;
         succeeds("the receiver's close to succeed", rx.close().await)
     };
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }
 
 pub(super) async fn close_after_peer<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -126,7 +127,7 @@ where
         Ok(())
     };
     let receiving = drain(&mut rx, &mut check, buf, Pace::Hesitant);
-    let ((), _) = try_join(sending, receiving).await?;
+    let ((), _) = b.turns.try_join(sending, receiving).await?;
     if check.position() > sent {
         return violated("no more than was sent", Found::ExtraAt(sent));
     }
@@ -154,7 +155,7 @@ where
         succeeds("a close to succeed", tx.close().await)
     };
     let receiving = drain_exactly(&mut rx, &mut check, b.scratch, Pace::Hesitant, || total);
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }
 
 pub(super) async fn blocked_send_breaks<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -187,7 +188,7 @@ where
             }
             drop(rx);
         };
-        let (sent, ()) = join(sending, leaving).await;
+        let (sent, ()) = b.turns.join(sending, leaving).await;
         sent?;
     }
     Ok(())

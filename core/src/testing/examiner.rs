@@ -4,6 +4,7 @@ use core::cell::Cell;
 use core::time::Duration;
 
 use super::report::{Clause, Direction, Found, Outcome, Report, Summary, Violation};
+use super::turns::Turns;
 use super::{DropPoint, Pattern};
 use crate::{Clock, SendStream, timeout};
 
@@ -130,6 +131,7 @@ pub(super) struct Bench<'a, C> {
     pub(super) clock: &'a C,
     pub(super) scratch: &'a mut [u8],
     pub(super) seed: u64,
+    pub(super) turns: Turns,
     pub(super) duplex_bytes: u64,
     settle: Duration,
     clog_limit: u64,
@@ -152,6 +154,7 @@ impl<'a, C: Clock, P: Report> Examiner<'a, C, P> {
                 clock,
                 scratch,
                 seed: 1,
+                turns: Turns::new(1),
                 duplex_bytes: 1 << 20,
                 settle: Duration::from_millis(20),
                 clog_limit: 64 << 20,
@@ -194,7 +197,8 @@ impl<'a, C: Clock, P: Report> Examiner<'a, C, P> {
         self
     }
 
-    /// Seeds the data and the sizes of its pieces; 1 unless set. The same seed tries the same.
+    /// Seeds the data, the sizes of its pieces, and which end goes first when both could; 1 unless set. The same seed tries the
+    /// same.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.bench.seed = seed;
@@ -218,6 +222,7 @@ impl<'a, C: Clock, P: Report> Examiner<'a, C, P> {
         body: impl AsyncFnOnce(&mut Bench<'a, C>) -> Verdict,
     ) {
         self.bench.place.set(None);
+        self.bench.turns = Turns::new(self.bench.seed); // so a clause alone goes as it goes among others
         let clock = self.bench.clock;
         let outcome = match timeout(clock, self.limit, body(&mut self.bench)).await {
             Ok(Ok(())) => Outcome::Passed,
@@ -235,6 +240,7 @@ impl<'a, C: Clock, P: Report> Examiner<'a, C, P> {
             expected,
             found,
             dropped: self.bench.place.get(),
+            seed: self.bench.seed,
         })
     }
 }

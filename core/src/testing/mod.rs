@@ -12,23 +12,34 @@ mod dropped;
 mod dropping;
 mod ending;
 mod examiner;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+mod executor;
 mod memory_error;
 mod memory_pair;
 mod memory_pipe;
 mod one_way;
 mod pattern;
+mod polls;
 mod report;
+mod sequencer;
 mod steps;
+mod turns;
 mod two_way;
 mod virtual_clock;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+mod woken;
 
 pub use dropping::DropPoint;
 pub use examiner::{Examiner, Maker, Makers};
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use executor::{SeededExecutor, SpawnedTask};
 pub use memory_error::MemoryError;
 pub use memory_pair::{MemoryPair, MemoryStream};
 pub use memory_pipe::{MemoryPipe, MemoryReceiveStream, MemorySendStream};
 pub use one_way::check_one_way_stream;
 pub use pattern::Pattern;
+pub use polls::count_polls;
 pub use report::{Clause, Direction, Found, Outcome, Report, Summary, Violation};
+pub use sequencer::{Sequencer, Turn, TurnError};
 pub use two_way::{check_half_closeable_stream, check_two_way_stream};
 pub use virtual_clock::VirtualClock;

@@ -153,7 +153,7 @@ where
         pattern.fill(data);
         let sending = async { succeeds("a send to succeed", tx.send_all(data).await) };
         let receiving = receive_exactly(&mut rx, &mut check, buf, data.len() as u64);
-        try_join(sending, receiving).await?;
+        b.turns.try_join(sending, receiving).await?;
     }
     Ok(())
 }
@@ -195,7 +195,7 @@ where
         }
     };
     let _ = &b;
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }
 
 async fn empty_buffer<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -221,7 +221,7 @@ where
         receive_exactly(&mut rx, &mut check, buf, 8).await?;
         empty_receives(&mut rx).await
     };
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }
 
 async fn empty_receives<R: ReceiveStream>(rx: &mut R) -> Verdict {
@@ -265,7 +265,7 @@ where
         }
         Ok(())
     };
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }
 
 async fn write_prefix<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -294,10 +294,12 @@ where
         succeeds("a repeated flush to succeed", tx.flush().await)
     };
     // What was flushed arrives without any further call.
-    try_join(sending, receive_exactly(&mut rx, &mut check, buf, total)).await?;
+    b.turns
+        .try_join(sending, receive_exactly(&mut rx, &mut check, buf, total))
+        .await?;
     let closing = async { succeeds("a close to succeed", tx.close().await) };
     let ending = drain_exactly(&mut rx, &mut check, buf, Pace::Fast, || total);
-    try_join(closing, ending).await.map(|_| ())
+    b.turns.try_join(closing, ending).await.map(|_| ())
 }
 
 async fn wait_with_receiver<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -353,7 +355,7 @@ where
         }
         Ok(())
     };
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }
 
 async fn receive_to_the_end<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -381,5 +383,5 @@ where
         succeeds("a close to succeed", tx.close().await)
     };
     let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }

@@ -88,14 +88,16 @@ pub struct Violation {
     /// Where the operation under test was dropped, in a clause about drops. The rounds go from the earliest point on, so
     /// this is the shortest life that shows it.
     pub dropped: Option<DropPoint>,
+    /// The seed of the examiner: with it, the clause goes the same way again.
+    pub seed: u64,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "expected {}; {}", self.expected, self.found)?;
         match self.dropped {
-            Some(point) => write!(f, " ({point})"),
-            None => Ok(()),
+            Some(point) => write!(f, " ({point}; seed {})", self.seed),
+            None => write!(f, " (seed {})", self.seed),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The clauses of a stream that goes both ways, and of one whose directions end apart.
 
-use futures_util::future::{join, try_join, try_join4};
+use futures_util::future::try_join;
 use rand_core::{Rng as _, SeedableRng as _};
 use rand_xoshiro::SplitMix64;
 
@@ -213,14 +213,15 @@ where
     let sizes = |half| SplitMix64::seed_from_u64(seed ^ half);
     let [a_out, b_out, a_in, b_in] = quarters(b.scratch);
     let ((left_tx, left_rx), (right_tx, right_rx)) = (left.split(), right.split());
-    try_join4(
-        send_at_random(left_tx, there.clone(), a_out, total, sizes(0)),
-        send_at_random(right_tx, back.clone(), b_out, total, sizes(1)),
-        receive_at_random(left_rx, back, a_in, total, sizes(2)),
-        receive_at_random(right_rx, there, b_in, total, sizes(3)),
-    )
-    .await?;
-    let (left, right) = join(left.close(), right.close()).await;
+    b.turns
+        .try_join4(
+            send_at_random(left_tx, there.clone(), a_out, total, sizes(0)),
+            send_at_random(right_tx, back.clone(), b_out, total, sizes(1)),
+            receive_at_random(left_rx, back, a_in, total, sizes(2)),
+            receive_at_random(right_rx, there, b_in, total, sizes(3)),
+        )
+        .await?;
+    let (left, right) = b.turns.join(left.close(), right.close()).await;
     succeeds("a close to succeed", left)?;
     succeeds("a close to succeed", right)
 }
@@ -264,19 +265,21 @@ where
             succeeds("a send by a half to succeed", tx.send_all(out).await)
         };
         let count = out.len() as u64;
-        try_join(
-            sending,
-            receive_exactly(&mut right, &mut check_there, buf, count),
-        )
-        .await?;
+        b.turns
+            .try_join(
+                sending,
+                receive_exactly(&mut right, &mut check_there, buf, count),
+            )
+            .await?;
         let sending = async { succeeds("a send to succeed", right.send_all(back_out).await) };
         let (_, mut rx) = left.split();
         let count = back_out.len() as u64;
-        try_join(
-            sending,
-            receive_exactly(&mut rx, &mut check_back, back_buf, count),
-        )
-        .await?;
+        b.turns
+            .try_join(
+                sending,
+                receive_exactly(&mut rx, &mut check_back, back_buf, count),
+            )
+            .await?;
     }
     Ok(())
 }
@@ -304,13 +307,14 @@ where
         let total = storm_length(a_out.len());
         let ((mut left_tx, mut left_rx), (mut right_tx, mut right_rx)) =
             (left.split(), right.split());
-        try_join4(
-            send_in_storm(&mut left_tx, there.clone(), a_out, point),
-            send_in_storm(&mut right_tx, back.clone(), b_out, point),
-            receive_in_storm(&mut left_rx, back, a_in, point, Until::Bytes(total)),
-            receive_in_storm(&mut right_rx, there, b_in, point, Until::Bytes(total)),
-        )
-        .await?;
+        b.turns
+            .try_join4(
+                send_in_storm(&mut left_tx, there.clone(), a_out, point),
+                send_in_storm(&mut right_tx, back.clone(), b_out, point),
+                receive_in_storm(&mut left_rx, back, a_in, point, Until::Bytes(total)),
+                receive_in_storm(&mut right_rx, there, b_in, point, Until::Bytes(total)),
+            )
+            .await?;
     }
     Ok(())
 }
@@ -332,7 +336,7 @@ where
         succeeds("`send_eof` to succeed", tx.send_eof().await)
     };
     let receiving = drain_exactly(&mut rx, &mut check, buf, Pace::Hesitant, || total);
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }
 
 async fn closed_after_end<A, B, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -359,7 +363,7 @@ where
         succeeds("a flush after the end to succeed", tx.flush().await)
     };
     let receiving = drain_exactly(&mut rx, &mut check, b.scratch, Pace::Fast, || 0);
-    try_join(sending, receiving).await.map(|_| ())
+    b.turns.try_join(sending, receiving).await.map(|_| ())
 }
 
 async fn second_end<A, B, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
@@ -378,9 +382,9 @@ where
         Ok(())
     };
     let receiving = drain_exactly(&mut rx, &mut check, b.scratch, Pace::Fast, || 0);
-    try_join(sending, receiving).await?;
+    b.turns.try_join(sending, receiving).await?;
     succeeds("`send_eof` to succeed behind the end", tx.send_eof().await)?;
-    let (sender, receiver) = join(tx.close(), rx.close()).await;
+    let (sender, receiver) = b.turns.join(tx.close(), rx.close()).await;
     succeeds("a close after `send_eof` to succeed", sender)?;
     succeeds("the receiver's close to succeed", receiver)
 }
@@ -398,11 +402,12 @@ where
     pattern.fill(out);
     let total = out.len() as u64;
     let ending = async { succeeds("`send_eof` to succeed", left.send_eof().await) };
-    try_join(
-        ending,
-        drain_exactly(&mut right, &mut nothing, scrap, Pace::Fast, || 0),
-    )
-    .await?;
+    b.turns
+        .try_join(
+            ending,
+            drain_exactly(&mut right, &mut nothing, scrap, Pace::Fast, || 0),
+        )
+        .await?;
     let sending = async {
         succeeds(
             "a send after the peer's end to succeed",
@@ -414,8 +419,8 @@ where
         )
     };
     let receiving = drain_exactly(&mut left, &mut check, buf, Pace::Hesitant, || total);
-    try_join(sending, receiving).await?;
-    let (left, right) = join(left.close(), right.close()).await;
+    b.turns.try_join(sending, receiving).await?;
+    let (left, right) = b.turns.join(left.close(), right.close()).await;
     succeeds("a close to succeed", left)?;
     succeeds("a close to succeed", right)
 }

@@ -27,7 +27,13 @@ use crate::Clock;
 /// ```
 pub struct VirtualClock<const S: usize = 32> {
     now: Cell<Duration>,
-    sleepers: RefCell<[Option<Sleeper>; S]>,
+    sleepers: RefCell<Sleepers<S>>,
+}
+
+struct Sleepers<const S: usize> {
+    places: [Option<Sleeper>; S],
+    /// No place from here on is taken.
+    top: usize,
 }
 
 struct Sleeper {
@@ -42,7 +48,10 @@ impl<const S: usize> VirtualClock<S> {
     pub const fn new() -> Self {
         Self {
             now: Cell::new(Duration::ZERO),
-            sleepers: RefCell::new([const { None }; S]),
+            sleepers: RefCell::new(Sleepers {
+                places: [const { None }; S],
+                top: 0,
+            }),
         }
     }
 
@@ -50,7 +59,7 @@ impl<const S: usize> VirtualClock<S> {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         let sleepers = self.sleepers.borrow();
-        let asleep = sleepers.iter().flatten();
+        let asleep = sleepers.places.iter().take(sleepers.top).flatten();
         asleep
             .filter(|sleeper| sleeper.waker.is_some())
             .map(|sleeper| sleeper.deadline)
@@ -86,7 +95,8 @@ impl<const S: usize> VirtualClock<S> {
     fn take_due(&self) -> Option<Waker> {
         let now = self.now.get();
         let mut sleepers = self.sleepers.borrow_mut();
-        let mut due = sleepers.iter_mut().flatten();
+        let top = sleepers.top;
+        let mut due = sleepers.places.iter_mut().take(top).flatten();
         due.find_map(|sleeper| sleeper.waker.take_if(|_| sleeper.deadline <= now))
     }
 
@@ -97,14 +107,14 @@ impl<const S: usize> VirtualClock<S> {
     /// When it waits, and nobody sleeps: then nothing will ever happen.
     #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     pub fn run<F: Future>(&self, future: F) -> F::Output {
-        let woken = alloc::sync::Arc::new(Woken::default());
-        let waker = Waker::from(alloc::sync::Arc::clone(&woken));
+        let woken = super::woken::Woken::now();
         let mut future = pin!(future);
         loop {
-            if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            woken.take();
+            if let Poll::Ready(output) = woken.poll(future.as_mut()) {
                 return output;
             }
-            while !woken.take() {
+            while !woken.peek() {
                 assert!(self.jump(), "it waits for something that never comes");
             }
         }
@@ -157,9 +167,10 @@ impl<const S: usize> Sleep<'_, S> {
         let mut sleepers = self.clock.sleepers.borrow_mut();
         let place = self
             .place
-            .or_else(|| sleepers.iter().position(Option::is_none));
+            .or_else(|| sleepers.places.iter().position(Option::is_none));
         self.place = place;
-        let room = place.and_then(|place| sleepers.get_mut(place));
+        sleepers.top = sleepers.top.max(place.map_or(0, |place| place + 1));
+        let room = place.and_then(|place| sleepers.places.get_mut(place));
         let sleeper = Sleeper {
             deadline,
             waker: Some(cx.waker().clone()),
@@ -178,28 +189,11 @@ impl<const S: usize> Drop for Sleep<'_, S> {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             let mut sleepers = self.clock.sleepers.borrow_mut();
-            let left = sleepers.get_mut(place).and_then(Option::take);
+            let left = sleepers.places.get_mut(place).and_then(Option::take);
+            let mut taken = sleepers.places.iter().take(sleepers.top);
+            sleepers.top = taken.rposition(Option::is_some).map_or(0, |last| last + 1);
             drop(sleepers);
             drop(left);
         }
-    }
-}
-
-/// Whether a future was woken.
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-#[derive(Default)]
-struct Woken(core::sync::atomic::AtomicBool);
-
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-impl Woken {
-    fn take(&self) -> bool {
-        self.0.swap(false, core::sync::atomic::Ordering::AcqRel)
-    }
-}
-
-#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
-impl alloc::task::Wake for Woken {
-    fn wake(self: alloc::sync::Arc<Self>) {
-        self.0.store(true, core::sync::atomic::Ordering::Release);
     }
 }
