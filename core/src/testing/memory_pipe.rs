@@ -3,6 +3,7 @@
 use core::cell::RefCell;
 use core::fmt;
 use core::future::poll_fn;
+use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -36,6 +37,8 @@ use crate::{AsyncResource, HalfCloseable, ReceiveStream, SendStream};
 /// # }).expect("ready").expect("no error");
 /// ```
 pub struct MemoryPipe<B> {
+    /// Takes bytes only for a receive that waits.
+    is_lockstep: bool,
     state: RefCell<State<B>>,
 }
 
@@ -45,8 +48,6 @@ struct State<B> {
     start: usize,
     /// How many bytes are waiting.
     filled: usize,
-    /// Takes bytes only for a receive that waits.
-    is_lockstep: bool,
     /// For how many bytes a receive waits, in lockstep.
     wanted: usize,
     sender: Sender,
@@ -97,11 +98,11 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
 
     const fn with(buffer: B, is_lockstep: bool) -> Self {
         Self {
+            is_lockstep,
             state: RefCell::new(State {
                 buffer,
                 start: 0,
                 filled: 0,
-                is_lockstep,
                 wanted: 0,
                 sender: Sender::Gone,
                 receiver_out: false,
@@ -141,13 +142,14 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
         if capacity == 0 {
             return Poll::Ready(Err(MemoryError::Capacity));
         }
-        if state.room() == 0 {
+        let room = state.room(capacity, self.is_lockstep);
+        if room == 0 {
             let replaced = register(&mut state.send_waker, cx);
             drop(state);
             drop(replaced);
             return Poll::Pending;
         }
-        let count = state.put(data);
+        let count = state.put(data, room);
         state.wanted = 0;
         let waker = state.receive_waker.take();
         drop(state);
@@ -159,7 +161,7 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
         let mut state = self.state.borrow_mut();
         let capacity = state.buffer.as_mut().len();
         state.check_sending()?;
-        if capacity > 0 && state.room() == 0 {
+        if capacity > 0 && state.room(capacity, self.is_lockstep) == 0 {
             let replaced = register(&mut state.send_waker, cx);
             drop(state);
             drop(replaced);
@@ -170,8 +172,11 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
 
     /// In lockstep, waits until everything was received.
     fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), MemoryError>> {
+        if !self.is_lockstep {
+            return Poll::Ready(Ok(()));
+        }
         let mut state = self.state.borrow_mut();
-        if !state.is_lockstep || state.sender == Sender::Ended || state.filled == 0 {
+        if state.sender == Sender::Ended || state.filled == 0 {
             return Poll::Ready(Ok(()));
         }
         state.check_sending()?;
@@ -187,7 +192,7 @@ impl<B: AsMut<[u8]>> MemoryPipe<B> {
             return match state.sender {
                 Sender::Open => {
                     let replaced = register(&mut state.receive_waker, cx);
-                    let sender = match state.is_lockstep {
+                    let sender = match self.is_lockstep {
                         true => {
                             state.wanted = buf.len();
                             state.send_waker.take()
@@ -235,7 +240,7 @@ impl<B> MemoryPipe<B> {
     fn drop_receiver(&self) {
         let mut state = self.state.borrow_mut();
         state.receiver_out = false;
-        if !state.is_lockstep {
+        if !self.is_lockstep {
             state.filled = 0; // else the sender still has to hear of it
         }
         let wakers = (state.send_waker.take(), state.receive_waker.take());
@@ -256,21 +261,20 @@ impl<B: AsMut<[u8]>> State<B> {
     }
 
     /// How many bytes it takes now.
-    fn room(&mut self) -> usize {
-        let capacity = self.buffer.as_mut().len();
-        match self.is_lockstep {
+    fn room(&self, capacity: usize, is_lockstep: bool) -> usize {
+        match is_lockstep {
             false => capacity - self.filled,
             true if self.filled == 0 => capacity.min(self.wanted),
             true => 0,
         }
     }
 
-    /// Copies as much of `data` as there is room for, round the end of the buffer if need be.
-    fn put(&mut self, data: &[u8]) -> usize {
-        let count = data.len().min(self.room());
+    /// Copies as much of `data` as there is `room` for, round the end of the buffer if need be.
+    fn put(&mut self, data: &[u8], room: usize) -> usize {
         let buffer = self.buffer.as_mut();
         let capacity = buffer.len();
-        let at = (self.start + self.filled) % capacity;
+        let count = data.len().min(room);
+        let at = wrapped(self.start + self.filled, capacity);
         let (head, tail) = data.split_at(count).0.split_at(count.min(capacity - at));
         if let Some(room) = buffer.get_mut(at..at + head.len()) {
             room.copy_from_slice(head);
@@ -297,9 +301,20 @@ impl<B: AsMut<[u8]>> State<B> {
         if let Some(data) = buffer.get(..tail.len()) {
             tail.copy_from_slice(data);
         }
-        self.start = (self.start + count) % capacity;
         self.filled -= count;
+        self.start = match self.filled {
+            0 => 0, // so that what comes next is in one piece
+            _ => wrapped(self.start + count, capacity),
+        };
         count
+    }
+}
+
+/// Where `place` is in a buffer, if it may be behind the end by less than once its size.
+fn wrapped(place: usize, capacity: usize) -> usize {
+    match place.checked_sub(capacity) {
+        Some(place) => place,
+        None => place,
     }
 }
 
@@ -380,11 +395,24 @@ impl<B> Drop for MemorySendStream<'_, B> {
 }
 
 /// A receive under way. Over or dropped, it wants nothing any more.
-struct Waiting<'p, B>(&'p MemoryPipe<B>);
+struct Receiving<'a, B> {
+    pipe: &'a MemoryPipe<B>,
+    buf: &'a mut [u8],
+}
 
-impl<B> Drop for Waiting<'_, B> {
+impl<B: AsMut<[u8]>> Future for Receiving<'_, B> {
+    type Output = Result<usize, MemoryError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.pipe.poll_read(cx, self.buf)
+    }
+}
+
+impl<B> Drop for Receiving<'_, B> {
     fn drop(&mut self) {
-        self.0.state.borrow_mut().wanted = 0;
+        if self.pipe.is_lockstep {
+            self.pipe.state.borrow_mut().wanted = 0;
+        }
     }
 }
 
@@ -403,7 +431,8 @@ impl<B: AsMut<[u8]>> Read for MemoryReceiveStream<'_, B> {
         if buf.is_empty() {
             Ok(0)
         } else {
-            self.receive_some(buf).await
+            let pipe = self.pipe;
+            Receiving { pipe, buf }.await
         }
     }
 }
@@ -413,8 +442,8 @@ impl<B: AsMut<[u8]>> ReceiveStream for MemoryReceiveStream<'_, B> {
         if buf.is_empty() {
             return Err(MemoryError::EmptyBuffer);
         }
-        let waiting = Waiting(self.pipe);
-        poll_fn(|cx| waiting.0.poll_read(cx, buf)).await
+        let pipe = self.pipe;
+        Receiving { pipe, buf }.await
     }
 }
 
