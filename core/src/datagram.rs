@@ -39,6 +39,18 @@ pub trait ReceiveDatagram: ErrorType<Error: Error> {
     async fn receive_from(&mut self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Self::Error>;
 }
 
+impl<T: SendDatagram + ?Sized> SendDatagram for &mut T {
+    async fn send_to(&mut self, data: &[u8], peer: SocketAddr) -> Result<(), Self::Error> {
+        T::send_to(self, data, peer).await
+    }
+}
+
+impl<T: ReceiveDatagram + ?Sized> ReceiveDatagram for &mut T {
+    async fn receive_from(&mut self, buf: &mut [u8]) -> Result<(usize, SocketAddr), Self::Error> {
+        T::receive_from(self, buf).await
+    }
+}
+
 /// A socket for datagrams, whose directions can be used at the same time.
 ///
 /// ```

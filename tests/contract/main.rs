@@ -27,6 +27,7 @@ mod racing;
 mod runtime;
 mod seeds;
 mod serving;
+mod sim;
 mod sources;
 mod staple;
 mod task_group;

@@ -22,6 +22,9 @@ use crate::Clock;
 /// How many can sleep at once.
 const SLEEPERS: usize = 1024;
 
+/// The clock of an executor.
+pub(super) type SharedClock = Rc<VirtualClock<SLEEPERS>>;
+
 /// Runs tasks on a virtual clock, one poll at a time. Of those that were woken, the seed decides which is next: the same seed gives
 /// the same schedule.
 ///
@@ -54,7 +57,7 @@ pub struct SeededExecutor<'t> {
 struct Shared<'t> {
     seed: u64,
     random: RefCell<Xoshiro256PlusPlus>,
-    clock: Rc<VirtualClock<SLEEPERS>>,
+    clock: SharedClock,
     tasks: RefCell<Vec<Slot<'t>>>,
     /// Who waits until everybody else does.
     idlers: RefCell<VecDeque<(Rc<Cell<bool>>, Waker)>>,
@@ -91,7 +94,7 @@ impl<'t> SeededExecutor<'t> {
     }
 
     /// Its clock, for what outlives a `'t`.
-    pub(super) fn clock(&self) -> Rc<VirtualClock<SLEEPERS>> {
+    pub(super) fn clock(&self) -> SharedClock {
         Rc::clone(&self.shared.clock)
     }
 

@@ -20,8 +20,11 @@ mod memory_pipe;
 mod one_way;
 mod pattern;
 mod polls;
+mod reach;
 mod report;
 mod sequencer;
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+mod sim;
 mod steps;
 mod turns;
 mod two_way;
@@ -39,7 +42,13 @@ pub use memory_pipe::{MemoryPipe, MemoryReceiveStream, MemorySendStream};
 pub use one_way::check_one_way_stream;
 pub use pattern::Pattern;
 pub use polls::count_polls;
+pub use reach::connect_to_listener;
 pub use report::{Clause, Direction, Found, Outcome, Report, Summary, Violation};
 pub use sequencer::{Sequencer, Turn, TurnError};
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use sim::{
+    Link, SimDatagram, SimDatagramReceiver, SimDatagramSender, SimError, SimEvent, SimEventKind,
+    SimHost, SimListener, SimNet, SimPacket, SimReceiving, SimSending, SimStream,
+};
 pub use two_way::{check_half_closeable_stream, check_two_way_stream};
 pub use virtual_clock::VirtualClock;
