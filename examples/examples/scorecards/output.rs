@@ -1,0 +1,114 @@
+//! The cards as text, as JSON, and as a document.
+
+use core::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde_json::json;
+use tacket::testing::Outcome;
+
+use crate::card::Card;
+
+/// What was built with: the versions are read from here.
+const LOCK: &str = include_str!("../../../Cargo.lock");
+
+/// The crates whose versions matter.
+const CRATES: [&str; 7] = [
+    "tacket",
+    "tokio",
+    "async-net",
+    "async-io",
+    "embassy-net",
+    "embedded-io-adapters",
+    "embedded-io-async",
+];
+
+const INTRODUCTION: &str = "\
+# Scorecards
+
+The functions that check a stream of Tacket check any stream. Here is what `check_half_closeable_stream` finds on streams of other
+crates, and on Tacket's own beside them. Those crates keep contracts of their own. A clause that is listed here says where theirs
+and Tacket's differ, and what a protocol that relies on Tacket's contract would meet there. What `Foreign` and `CloseOnEof` repair
+passes: each card says what is around its stream.
+
+    cargo run --release -p tacket-examples --example scorecards -- --write
+
+prints these cards and writes this file. The sockets of the operating system are on the loopback interface of Linux.
+A clause runs in each direction, on connections of its own.
+";
+
+/// The card for a terminal.
+pub(crate) fn text(card: &Card) -> String {
+    let mut text = format!("{}\n{}\n{}\n", card.heading, card.wrapping, card.summary);
+    for difference in differences(card) {
+        text += &format!("  {difference}\n");
+    }
+    text + "\n"
+}
+
+/// A line for every clause that did not pass.
+fn differences(card: &Card) -> impl Iterator<Item = String> {
+    card.clauses
+        .iter()
+        .filter(|(_, outcome)| !matches!(outcome, Outcome::Passed))
+        .map(|(clause, outcome)| format!("{clause}: {outcome}"))
+}
+
+/// An object for every clause, one a line.
+pub(crate) fn json(card: &Card) -> String {
+    let mut lines = String::new();
+    for (clause, outcome) in &card.clauses {
+        let (result, violation, reason) = match outcome {
+            Outcome::Passed => ("passed", None, None),
+            Outcome::Failed(violation) => ("failed", Some(violation), None),
+            Outcome::Skipped(reason) => ("skipped", None, Some(reason)),
+            _ => ("unknown", None, None),
+        };
+        let object = json!({
+            "stream": card.stream,
+            "clause": clause.id,
+            "direction": clause.direction.to_string(),
+            "rule": clause.rule,
+            "result": result,
+            "expected": violation.map(|violation| violation.expected),
+            "found": violation.map(|violation| violation.found.to_string()),
+            "dropped": violation.and_then(|violation| violation.dropped).map(|point| point.to_string()),
+            "reason": reason,
+        });
+        let _ = writeln!(lines, "{object}");
+    }
+    lines
+}
+
+/// Writes the document.
+pub(crate) fn write(cards: &[Card]) -> io::Result<()> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/SCORECARDS.md");
+    fs::write(path, document(cards))
+}
+
+fn document(cards: &[Card]) -> String {
+    let mut document = INTRODUCTION.to_owned();
+    let versions = CRATES.map(|name| format!("{name} {}", versions(name)));
+    document += &format!("\nVersions: {}.\n", versions.join(", "));
+    for card in cards {
+        let Card {
+            heading, wrapping, ..
+        } = card;
+        document += &format!("\n## {heading}\n\n{wrapping}\n\n{}\n", card.summary);
+        for (line, difference) in differences(card).enumerate() {
+            let space = if line == 0 { "\n" } else { "" };
+            document += &format!("{space}- {difference}\n");
+        }
+    }
+    document
+}
+
+/// The version of a crate in the lock file; all of them if there are several.
+fn versions(name: &str) -> String {
+    let name = format!("\nname = \"{name}\"\nversion = \"");
+    let versions = LOCK
+        .split("[[package]]")
+        .filter_map(|package| package.strip_prefix(&name)?.split('"').next());
+    versions.collect::<Vec<_>>().join(" and ")
+}
