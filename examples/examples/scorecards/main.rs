@@ -8,6 +8,8 @@
     reason = "a desktop program has the stack for them"
 )]
 
+extern crate alloc;
+
 mod card;
 mod on_embassy;
 mod on_smol;

@@ -1,10 +1,10 @@
 //! embassy-net's TCP and that of tacket-embassy, each between two stacks on a wire, in virtual time.
 
+use alloc::rc::Rc;
 use core::cell::RefCell;
 use core::future::poll_fn;
 use core::pin::pin;
 use core::time::Duration;
-use std::rc::Rc;
 
 use embassy_net::tcp::{Error, TcpSocket};
 use embedded_io_async::{ErrorType, Read, Write};
