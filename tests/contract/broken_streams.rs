@@ -10,7 +10,7 @@ use embedded_io_async::{ErrorType, Read, Write};
 use futures_util::FutureExt as _;
 use tacket::testing::{
     Makers, MemoryError, MemoryPipe, MemoryReceiveStream, MemorySendStream,
-    check_half_closeable_stream,
+    check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
 };
 use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, StapledStream};
 use tacket_tests::{Patience, examine_in};
@@ -365,12 +365,33 @@ macro_rules! flaws {
     };
 }
 
+/// Covers TST-01: each check has all clauses of the one before it.
+#[test]
+fn each_check_includes_the_previous() {
+    let pair = tacket::testing::MemoryPair::new([0; 64], [0; 64]);
+    let make = async || pair.open().expect("the last pair is gone");
+    let ids = |recorder: tacket_tests::Recorder| recorder.passed();
+    let mut patience = Patience::memory();
+    patience.duplex_bytes = 1 << 12;
+    let one_way = ids(examine_in(&mut [0; 256], patience, async |e| {
+        check_one_way_stream(e, Makers::new(make, make)).await;
+    }));
+    let two_way = ids(examine_in(&mut [0; 256], patience, async |e| {
+        check_two_way_stream(e, Makers::new(make, make)).await;
+    }));
+    let half_closeable = ids(examine_in(&mut [0; 256], patience, async |e| {
+        check_half_closeable_stream(e, Makers::new(make, make)).await;
+    }));
+    assert!(one_way.is_subset(&two_way) && one_way.len() < two_way.len());
+    assert!(two_way.is_subset(&half_closeable) && two_way.len() < half_closeable.len());
+}
+
 flaws! { assert_caught_only_by:
     the_same_stream_without_a_flaw_passes: None => [],
     a_receive_that_keeps_bytes_in_its_future_is_caught:
         ReceiveKeepsBytesInItsFuture => ["TKT-03", "TKT-08", "TKT-10"],
     a_cut_off_that_looks_like_an_end_later_is_caught:
-        CutOffLooksLikeAnEndLater => ["RES-07"],
+        CutOffLooksLikeAnEndLater => ["RES-07", "TKT-12"],
     a_write_that_takes_before_it_waits_is_caught:
         WriteTakesBeforeItWaits => ["TKT-04", "TKT-05", "TKT-08", "TKT-10"],
     a_send_rest_that_forgets_its_progress_is_caught:

@@ -7,7 +7,7 @@ use tacket::testing::{Direction, Makers, MemoryPair, check_half_closeable_stream
 use tacket_tests::{Patience, Recorder, examine_in};
 
 /// How many ids each group has. The next group begins here when its part is built.
-const GROUPS: [(&str, usize); 12] = [
+const GROUPS: [(&str, usize); 14] = [
     ("RES", 8),
     ("STR", 30),
     ("STA", 6),
@@ -16,7 +16,9 @@ const GROUPS: [(&str, usize); 12] = [
     ("GEN", 3),
     ("LIS", 12),
     ("HEB", 18),
+    ("MEM", 24),
     ("LCK", 7),
+    ("TST", 12),
     ("EMB", 29),
     ("FRM", 10),
     ("HIL", 5),

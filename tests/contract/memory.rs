@@ -1,5 +1,8 @@
 //! The contract on the streams of the testing kit.
 
+mod hooks;
+mod script;
+
 use tacket::testing::{
     Makers, MemoryError, MemoryPair, MemoryPipe, check_half_closeable_stream, check_one_way_stream,
     check_two_way_stream,
@@ -29,6 +32,7 @@ fn examine_pairs<const N: usize>() -> [Recorder; 3] {
     ]
 }
 
+/// Covers MEM-23, MEM-24.
 #[test]
 fn the_memory_pair_keeps_the_contract() {
     for recorder in examine_pairs::<2000>() {

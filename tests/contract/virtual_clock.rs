@@ -14,6 +14,7 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// Covers TST-02.
 #[test]
 fn time_stands_still_until_it_is_advanced() {
     let clock = VirtualClock::<4>::new();

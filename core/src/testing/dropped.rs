@@ -15,7 +15,7 @@ use crate::stream::yield_now;
 use crate::{AsyncResource, Clock, Fault, HalfCloseable, ReceiveStream, SendStream};
 
 /// An operation that is still waiting at this poll is not dropped later than that.
-const ROUNDS: usize = 48;
+pub(super) const ROUNDS: usize = 48;
 
 /// The drops of one direction.
 pub(super) async fn one_way<S, R, M, C, P>(e: &mut Examiner<'_, C, P>, maker: &mut M)

@@ -3,7 +3,7 @@
 use super::dropped;
 use super::examiner::{Bench, Maker, Stop, Verdict, fault, violated};
 use super::report::Found;
-use super::steps::{Pace, breaks, drain, drain_exactly, fails_with, succeeds};
+use super::steps::{Ending, Pace, breaks, drain, drain_exactly, fails_with, succeeds};
 use crate::stream::yield_now;
 use crate::{AsyncResource, Clock, Error as _, Fault, ReceiveStream, SendStream};
 
@@ -130,6 +130,34 @@ where
     let ((), _) = b.turns.try_join(sending, receiving).await?;
     if check.position() > sent {
         return violated("no more than was sent", Found::ExtraAt(sent));
+    }
+    Ok(())
+}
+
+pub(super) async fn cut_off<S, R, M, C>(maker: &mut M, b: &mut Bench<'_, C>) -> Verdict
+where
+    S: SendStream,
+    R: ReceiveStream,
+    M: Maker<S, R>,
+    C: Clock,
+{
+    for length in [0, 5] {
+        let (mut tx, mut rx) = maker.make().await;
+        let (mut pattern, mut check) = (b.pattern(), b.pattern());
+        let (out, buf) = b.scratch.split_at_mut(b.scratch.len() / 2);
+        let (data, _) = out.split_at_mut(length);
+        pattern.fill(data);
+        let sending = async {
+            succeeds("a send to succeed", tx.send_all(data).await)?;
+            drop(tx);
+            Ok(())
+        };
+        let receiving = drain(&mut rx, &mut check, buf, Pace::Fast);
+        if let ((), Ending::Proper) = b.turns.try_join(sending, receiving).await? {
+            return Err(Stop::Skipped(
+                "here a drop looks like an end: the transport can say no more, or nobody tells it",
+            ));
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use core::cell::Cell;
 use core::time::Duration;
 
+use super::dropped::ROUNDS;
 use super::report::{Clause, Direction, Found, Outcome, Report, Summary, Violation};
 use super::turns::Turns;
 use super::{DropPoint, Pattern};
@@ -86,6 +87,9 @@ impl<S, R, M: Maker<S, R>> Maker<R, S> for Swapped<'_, M> {
     }
 }
 
+/// How often a clause waits for a stream to settle, at most: once a round, twice for each poll at which it drops.
+const SETTLES: u32 = 2 * ROUNDS as u32 + 4;
+
 /// Runs checks: with which clock, which memory, which patience, and where the results go.
 ///
 /// ```
@@ -167,7 +171,8 @@ impl<'a, C: Clock, P: Report> Examiner<'a, C, P> {
         }
     }
 
-    /// How long one clause may take before it counts as hung; 30 seconds unless set.
+    /// How long one clause may take before it counts as hung; 30 seconds unless set. What it waits for streams to
+    /// [settle](Self::settle) does not count.
     #[must_use]
     pub const fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
@@ -224,7 +229,8 @@ impl<'a, C: Clock, P: Report> Examiner<'a, C, P> {
         self.bench.place.set(None);
         self.bench.turns = Turns::new(self.bench.seed); // so a clause alone goes as it goes among others
         let clock = self.bench.clock;
-        let outcome = match timeout(clock, self.limit, body(&mut self.bench)).await {
+        let limit = self.limit.saturating_add(self.bench.settle * SETTLES);
+        let outcome = match timeout(clock, limit, body(&mut self.bench)).await {
             Ok(Ok(())) => Outcome::Passed,
             Ok(Err(Stop::Skipped(reason))) => Outcome::Skipped(reason),
             Ok(Err(Stop::Violated { expected, found })) => self.failed(expected, found),

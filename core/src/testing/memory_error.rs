@@ -16,6 +16,8 @@ pub enum MemoryError {
     Broken,
     /// A receive was given an empty buffer.
     EmptyBuffer,
+    /// It would have to wait: nothing is there to receive, or there is no room to send.
+    WouldBlock,
     /// The pipe has no buffer, so it can never take a byte.
     Capacity,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for MemoryError {
             Self::Closed => "the end of the stream was sent earlier",
             Self::Broken => "the other end is gone",
             Self::EmptyBuffer => "cannot receive into an empty buffer",
+            Self::WouldBlock => "it would have to wait",
             Self::Capacity => "a pipe without a buffer takes no bytes",
         })
     }
@@ -46,6 +49,7 @@ impl Error for MemoryError {
             Self::Broken => Fault::Broken,
             Self::EmptyBuffer => Fault::InvalidInput,
             Self::Capacity => Fault::Capacity,
+            Self::WouldBlock => Fault::Other,
         }
     }
 }

@@ -350,6 +350,18 @@ pub struct MemorySendStream<'p, B> {
     pipe: &'p MemoryPipe<B>,
 }
 
+impl<B: AsMut<[u8]>> MemorySendStream<'_, B> {
+    /// How many bytes it takes now.
+    pub(super) fn room(&self) -> usize {
+        let mut state = self.pipe.state.borrow_mut();
+        let capacity = state.buffer.as_mut().len();
+        match state.check_sending() {
+            Ok(()) => state.room(capacity, self.pipe.is_lockstep),
+            Err(_) => 0,
+        }
+    }
+}
+
 impl<B> ErrorType for MemorySendStream<'_, B> {
     type Error = MemoryError;
 }
@@ -420,6 +432,14 @@ impl<B> Drop for Receiving<'_, B> {
 #[derive(Debug)]
 pub struct MemoryReceiveStream<'p, B> {
     pipe: &'p MemoryPipe<B>,
+}
+
+impl<B> MemoryReceiveStream<'_, B> {
+    /// Whether the end is next.
+    pub(super) fn has_ended(&self) -> bool {
+        let state = self.pipe.state.borrow();
+        state.filled == 0 && matches!(state.sender, Sender::Ended | Sender::Closed)
+    }
 }
 
 impl<B> ErrorType for MemoryReceiveStream<'_, B> {

@@ -8,20 +8,26 @@
 //!
 //! Enabled by the feature `testing`; as `no_std` and free of allocation as the rest, so the checks also run on the target.
 
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+mod check;
 mod dropped;
 mod dropping;
 mod ending;
 mod examiner;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod executor;
+mod hooks;
 mod memory_error;
 mod memory_pair;
 mod memory_pipe;
 mod one_way;
 mod pattern;
 mod polls;
+mod pump;
 mod reach;
 mod report;
+mod script;
+mod scripted_stream;
 mod sequencer;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod sim;
@@ -32,10 +38,13 @@ mod virtual_clock;
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod woken;
 
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub use check::{check_stream, check_stream_with_seeds};
 pub use dropping::DropPoint;
 pub use examiner::{Examiner, Maker, Makers};
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use executor::{SeededExecutor, SpawnedTask};
+pub use hooks::{HookedReceiver, HookedSender, ReceiveHooks, SendHooks};
 pub use memory_error::MemoryError;
 pub use memory_pair::{MemoryPair, MemoryStream};
 pub use memory_pipe::{MemoryPipe, MemoryReceiveStream, MemorySendStream};
@@ -44,6 +53,8 @@ pub use pattern::Pattern;
 pub use polls::count_polls;
 pub use reach::connect_to_listener;
 pub use report::{Clause, Direction, Found, Outcome, Report, Summary, Violation};
+pub use script::{Call, Script, ScriptError, Step};
+pub use scripted_stream::{ScriptedReceiver, ScriptedSender, ScriptedStream};
 pub use sequencer::{Sequencer, Turn, TurnError};
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub use sim::{

@@ -124,6 +124,12 @@ where
     )
     .await;
     e.clause(
+        "TKT-12",
+        "a sender that is dropped does not seem to have ended",
+        async |b| ending::cut_off(maker, b).await,
+    )
+    .await;
+    e.clause(
         "STR-16",
         "waiting for room ends when the receiver makes some",
         async |b| ending::wait_for_room(maker, b).await,

@@ -20,9 +20,8 @@ use crate::{Connect, LocalAddress};
 ///
 /// /// A pair of connected streams of any network.
 /// async fn pair<N: Network>(network: &N, listener: &mut N::Listener) -> Result<(N::Stream, N::Stream), N::Error> {
-///     let (client, server) =
-///         embassy_futures::join::join(connect_to_listener(network, listener), listener.accept()).await;
-///     Ok((client?, server?))
+///     let client = connect_to_listener(network, listener).await?;
+///     Ok((client, listener.accept().await?))
 /// }
 /// ```
 pub async fn connect_to_listener<N, L>(network: &N, listener: &L) -> Result<N::Stream, N::Error>

@@ -25,6 +25,32 @@ impl Clause {
             direction,
         }
     }
+
+    /// This clause and how it came out, for people: a line, and below a failure what was expected, what happened, and the
+    /// smallest seed and drop that show it.
+    ///
+    /// ```
+    /// use tacket::testing::{Clause, Outcome, Report};
+    ///
+    /// struct Print;
+    ///
+    /// impl Report for Print {
+    ///     fn clause(&mut self, clause: &Clause, outcome: &Outcome) {
+    ///         println!("{}", clause.as_text(outcome)); // or clause.as_json(outcome)
+    ///     }
+    /// }
+    /// ```
+    pub const fn as_text<'r>(&'r self, outcome: &'r Outcome) -> impl fmt::Display + 'r {
+        Text(self, outcome)
+    }
+
+    /// This clause and how it came out, for machines: an object of JSON in a line.
+    ///
+    /// It has strings `id`, `direction`, `rule` and `outcome` (`passed`, `failed`, `skipped`); a skipped one the `reason`; a failed
+    /// one `expected`, `found`, the number `seed`, and `dropped` where an operation was dropped.
+    pub const fn as_json<'r>(&'r self, outcome: &'r Outcome) -> impl fmt::Display + 'r {
+        Json(self, outcome)
+    }
 }
 
 impl fmt::Display for Clause {
@@ -45,13 +71,19 @@ pub enum Direction {
     Both,
 }
 
-impl fmt::Display for Direction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Direction {
+    const fn word(self) -> &'static str {
+        match self {
             Self::Forward => "forward",
             Self::Backward => "backward",
             Self::Both => "both ways",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 
@@ -138,6 +170,107 @@ impl fmt::Display for Found {
             }
             Self::Hung => f.write_str("it was still waiting when the time was up"),
         }
+    }
+}
+
+/// A result for people to read: a line, and what went wrong in lines below it. See [`Clause::as_text`].
+#[derive(Clone, Copy, Debug)]
+struct Text<'r>(&'r Clause, &'r Outcome);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(
+            Clause {
+                id,
+                rule,
+                direction,
+            },
+            outcome,
+        ) = self;
+        let word = match outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed(_) => "FAILED",
+            Outcome::Skipped(_) => "skipped",
+        };
+        write!(f, "{word:<8}{id:<7} {:<9} {rule}", direction.word())?;
+        match outcome {
+            Outcome::Passed => Ok(()),
+            Outcome::Skipped(reason) => write!(f, "\n        because:  {reason}"),
+            Outcome::Failed(violation) => {
+                write!(f, "\n        expected: {}", violation.expected)?;
+                write!(f, "\n        happened: {}", violation.found)?;
+                write!(f, "\n        when:     seed {}", violation.seed)?;
+                match violation.dropped {
+                    Some(point) => write!(f, ", {point}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// A result for machines: an object of JSON (RFC 8259) in a line. See [`Clause::as_json`].
+#[derive(Clone, Copy, Debug)]
+struct Json<'r>(&'r Clause, &'r Outcome);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(
+            Clause {
+                id,
+                rule,
+                direction,
+            },
+            outcome,
+        ) = self;
+        write!(
+            f,
+            r#"{{"id":{},"direction":{},"rule":{}"#,
+            Quoted(id),
+            Quoted(direction),
+            Quoted(rule)
+        )?;
+        match outcome {
+            Outcome::Passed => f.write_str(r#","outcome":"passed"}"#),
+            Outcome::Skipped(reason) => {
+                write!(f, r#","outcome":"skipped","reason":{}}}"#, Quoted(reason))
+            }
+            Outcome::Failed(violation) => {
+                let (expected, found) = (Quoted(violation.expected), Quoted(violation.found));
+                write!(
+                    f,
+                    r#","outcome":"failed","expected":{expected},"found":{found}"#
+                )?;
+                if let Some(point) = violation.dropped {
+                    write!(f, r#","dropped":{}"#, Quoted(point))?;
+                }
+                write!(f, r#","seed":{}}}"#, violation.seed)
+            }
+        }
+    }
+}
+
+/// A text as a string of JSON.
+struct Quoted<T>(T);
+
+impl<T: fmt::Display> fmt::Display for Quoted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Escapes what goes through it.
+        struct Escape<'f, 'a>(&'f mut fmt::Formatter<'a>);
+
+        impl fmt::Write for Escape<'_, '_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                text.chars().try_for_each(|c| match c {
+                    '"' | '\\' => write!(self.0, "\\{c}"),
+                    c if c.is_control() => write!(self.0, "\\u{:04x}", u32::from(c)),
+                    c => fmt::Write::write_char(self.0, c),
+                })
+            }
+        }
+
+        f.write_str("\"")?;
+        fmt::Write::write_fmt(&mut Escape(f), format_args!("{}", self.0))?;
+        f.write_str("\"")
     }
 }
 

@@ -240,6 +240,7 @@ fn the_same_seed_has_the_same_events_and_another_has_others() {
     }
 }
 
+/// Covers TST-12.
 #[test]
 fn names_are_those_of_one_network() {
     let executor = SeededExecutor::new(1);

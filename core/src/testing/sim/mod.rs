@@ -43,7 +43,7 @@ use world::Shared;
 /// use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 /// use core::time::Duration;
 /// use tacket::testing::{Link, SeededExecutor, SimError, SimNet};
-/// use tacket::{Clock, ConnectOptions, Listen, Listener, ReceiveStream, SendStream, open_tcp_stream};
+/// use tacket::{AsyncResource, Clock, ConnectOptions, Listen, Listener, ReceiveStream, SendStream, open_tcp_stream};
 ///
 /// let executor = SeededExecutor::new(7);
 /// let net = SimNet::new(&executor);
@@ -54,7 +54,9 @@ use world::Shared;
 ///
 /// executor.spawn(async move {
 ///     let mut listener = device.listen(SocketAddr::from(([0, 0, 0, 0], 80))).await?;
-///     listener.accept().await?.send_all(b"hello").await
+///     let mut stream = listener.accept().await?;
+///     stream.send_all(b"hello").await?;
+///     stream.close().await
 /// });
 /// let greeted = executor.run(async {
 ///     let opening = open_tcp_stream(&client, "device.example", 80, ConnectOptions::new());
@@ -62,7 +64,7 @@ use world::Shared;
 ///     stream.receive_some(&mut [0; 8]).await
 /// });
 /// assert_eq!(greeted, Ok(5));
-/// assert!(executor.now() >= Duration::from_millis(150)); // there, back, and there again
+/// assert!(executor.now() >= Duration::from_millis(100)); // there and back
 /// ```
 #[derive(Clone, Debug)]
 pub struct SimNet {
