@@ -13,11 +13,11 @@ use tacket::testing::{
     check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
 };
 use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, StapledStream};
-use tacket_tests::{Patience, examine_in};
+use tacket_tests::{Patience, Recorder, examine_in};
 
 /// What is wrong with a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Flaw {
+pub(super) enum Flaw {
     None,
     /// A receive takes a byte out before it waits, and keeps it in its future.
     ReceiveKeepsBytesInItsFuture,
@@ -313,7 +313,7 @@ impl AsyncResource for Receiving<'_> {
 }
 
 /// The clauses that a stream with this flaw breaks.
-fn failures(flaw: Flaw) -> (Vec<&'static str>, String) {
+pub(super) fn check(flaw: Flaw) -> Recorder {
     let make = async || {
         // Leaked, because some flaws leave their ends open.
         let pipe = || &*Box::leak(Box::new(MemoryPipe::new([0; 64])));
@@ -338,24 +338,26 @@ fn failures(flaw: Flaw) -> (Vec<&'static str>, String) {
         };
         (stream(to_right, from_right), stream(to_left, from_left))
     };
-    let recorder = examine_in(&mut [0; 1024], Patience::short(), async |e| {
+    examine_in(&mut [0; 1024], Patience::short(), async |e| {
         check_half_closeable_stream(e, Makers::new(make, make)).await;
-    });
-    (recorder.failed().into_iter().collect(), recorder.text())
+    })
 }
 
 /// The flaw breaks these clauses and no others: they are the right ones.
 fn assert_caught_only_by(flaw: Flaw, clauses: &[&str]) {
-    let (failed, text) = failures(flaw);
-    assert_eq!(failed, clauses, "{flaw:?}\n{text}");
+    let recorder = check(flaw);
+    let failed: Vec<_> = recorder.failed().into_iter().collect();
+    assert_eq!(failed, clauses, "{flaw:?}\n{}", recorder.text());
 }
 
 /// The flaw breaks nearly everything; these are the clauses that are about it.
 fn assert_caught_by(flaw: Flaw, clauses: &[&str]) {
-    let (failed, text) = failures(flaw);
+    let recorder = check(flaw);
+    let failed = recorder.failed();
     assert!(
         clauses.iter().all(|clause| failed.contains(clause)),
-        "{flaw:?}\n{text}"
+        "{flaw:?}\n{}",
+        recorder.text()
     );
 }
 
@@ -370,7 +372,7 @@ macro_rules! flaws {
 fn each_check_includes_the_previous() {
     let pair = tacket::testing::MemoryPair::new([0; 64], [0; 64]);
     let make = async || pair.open().expect("the last pair is gone");
-    let ids = |recorder: tacket_tests::Recorder| recorder.passed();
+    let ids = |recorder: Recorder| recorder.passed();
     let mut patience = Patience::memory();
     patience.duplex_bytes = 1 << 12;
     let one_way = ids(examine_in(&mut [0; 256], patience, async |e| {

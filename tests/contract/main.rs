@@ -24,6 +24,7 @@ mod network;
 mod pipes;
 mod public_types;
 mod racing;
+mod report;
 mod runtime;
 mod seeds;
 mod serving;

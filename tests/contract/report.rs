@@ -1,42 +1,15 @@
 //! What a check says: to people, and to machines.
 
 use serde_json::{Value, json};
-use tacket::testing::{
-    Clause, MemoryPipe, MemoryReceiveStream, MemorySendStream, Outcome, VirtualClock, check_stream,
-    check_stream_with_seeds,
-};
-use tacket::{CloseOnEof, StapledStream};
+use tacket::testing::Outcome;
 
-type Sending<'p> = MemorySendStream<'p, [u8; 64]>;
-type Receiving<'p> = MemoryReceiveStream<'p, [u8; 64]>;
-type Pair<'p> = StapledStream<CloseOnEof<Sending<'p>>, Receiving<'p>>;
-
-/// Pairs of stapled pipes, of which the first makes no second end.
-async fn pair(pipes: &[MemoryPipe<[u8; 64]>; 2]) -> (Pair<'_>, Pair<'_>) {
-    let [there, back] = pipes.each_ref().map(|pipe| pipe.open().expect("the last pair is gone"));
-    let ((to_right, from_left), (to_left, from_right)) = (there, back);
-    (
-        StapledStream::new(CloseOnEof::new(to_right), from_right),
-        StapledStream::new(CloseOnEof::new(to_left), from_left),
-    )
-}
-
-/// All that a check says of them.
-fn results() -> Vec<(Clause, Outcome)> {
-    let pipes = [MemoryPipe::new([0; 64]), MemoryPipe::new([0; 64])];
-    let clock = VirtualClock::<8>::new();
-    let mut results = Vec::new();
-    let report = |clause: &Clause, outcome: &Outcome| results.push((*clause, *outcome));
-    let summary = clock.run(check_stream(&clock, async || pair(&pipes).await, report));
-    assert_eq!(summary.passed + summary.failed + summary.skipped, results.len());
-    results
-}
+use super::broken_streams::{Flaw, check};
 
 #[test]
 fn each_line_of_json_says_what_the_outcome_is() {
-    let results = results();
-    assert!(results.len() > 50);
-    for (clause, outcome) in &results {
+    let recorder = check(Flaw::ReceiveKeepsBytesInItsFuture);
+    assert!(!recorder.failed().is_empty() && recorder.passed().len() > 20);
+    for (clause, outcome) in recorder.clauses() {
         let line = clause.as_json(outcome).to_string();
         let value: Value = serde_json::from_str(&line).expect("JSON");
         let mut wanted = json!({
@@ -64,4 +37,23 @@ fn each_line_of_json_says_what_the_outcome_is() {
         assert_eq!(value, wanted);
         assert!(!line.contains('\n'));
     }
+}
+
+#[test]
+fn a_failure_tells_people_what_was_expected_what_happened_and_the_smallest_drop_that_shows_it() {
+    let recorder = check(Flaw::ReceiveKeepsBytesInItsFuture);
+    let failed = |id| {
+        let mut clauses = recorder.clauses().iter();
+        clauses.find(|(clause, _)| clause.id == id).expect("it ran")
+    };
+    let (clause, outcome) = failed("TKT-03");
+    let wanted = "\
+FAILED  TKT-03  forward   a dropped receive has taken nothing
+        expected: the bytes that were sent, in order
+        happened: the byte at position 0 is not the one that was sent
+        when:     seed 1, dropped right after poll 4";
+    assert_eq!(clause.as_text(outcome).to_string(), wanted);
+    let (clause, outcome) = failed("STR-01");
+    let wanted = "passed  STR-01  forward   what is sent arrives";
+    assert_eq!(clause.as_text(outcome).to_string(), wanted);
 }

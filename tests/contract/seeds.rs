@@ -16,8 +16,6 @@ fn streams_in_memory_pass_with_every_seed() {
 
 #[test]
 fn streams_in_lockstep_pass_with_every_seed() {
-    // Where every byte needs both ends at once, the storms take long.
-    let long = std::env::var_os("TACKET_LONG").is_some();
     let pair = MemoryPair::lockstep(vec![0; 40], vec![0; 40]);
-    assert_eq!(check(&pair, if long { 1000 } else { 100 }), Ok(()));
+    assert_eq!(check(&pair, 1000), Ok(()));
 }

@@ -341,3 +341,18 @@ impl fmt::Display for Summary {
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString as _;
+
+    #[test]
+    fn a_string_of_json_is_escaped() {
+        let text = "a \"quoted\" \\ and\na line";
+        assert_eq!(
+            Quoted(text).to_string(),
+            r#""a \"quoted\" \\ and\u000aa line""#
+        );
+    }
+}
