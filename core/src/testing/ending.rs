@@ -30,7 +30,7 @@ where
         Ok(())
     };
     b.turns
-        .try_join(leaving, breaks(&mut tx, chunk))
+        .try_join(leaving, breaks(&mut tx, chunk, b.clog_limit))
         .await
         .map(|_| ())
 }
@@ -46,7 +46,7 @@ where
     drop(rx);
     b.scratch.fill(b'x');
     let (chunk, _) = b.scratch.split_at(b.scratch.len() / 4);
-    breaks(&mut tx, chunk).await?;
+    breaks(&mut tx, chunk, b.clog_limit).await?;
     for _ in 0..3 {
         let again = tx.send_all(chunk).await;
         fails_with("`Broken` again for a send", Fault::Broken, again)?;
@@ -97,7 +97,7 @@ where
     let (mut tx, rx) = maker.make().await;
     drop(rx);
     let (chunk, _) = b.scratch.split_at(b.scratch.len() / 4);
-    breaks(&mut tx, chunk).await?;
+    breaks(&mut tx, chunk, b.clog_limit).await?;
     succeeds("a close of a broken sender to succeed", tx.close().await)?;
 
     let (tx, rx) = maker.make().await;
@@ -207,7 +207,7 @@ where
                 }
             } else {
                 // A few more bytes may fit, but not endlessly many.
-                breaks(&mut tx, b"more").await
+                breaks(&mut tx, b"more", b.clog_limit).await
             }
         };
         let leaving = async {

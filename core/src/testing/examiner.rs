@@ -138,7 +138,7 @@ pub(super) struct Bench<'a, C> {
     pub(super) turns: Turns,
     pub(super) duplex_bytes: u64,
     settle: Duration,
-    clog_limit: u64,
+    pub(super) clog_limit: u64,
     /// Where the round under way drops its operation, for the report.
     place: Cell<Option<DropPoint>>,
 }
@@ -188,7 +188,8 @@ impl<'a, C: Clock, P: Report> Examiner<'a, C, P> {
         self
     }
 
-    /// After how many bytes a pair counts as one that does not clog; 64 MiB unless set.
+    /// After how many bytes a pair counts as one that does not clog, or that does not notice that its receiver is gone; 64 MiB
+    /// unless set.
     #[must_use]
     pub const fn clog_limit(mut self, bytes: u64) -> Self {
         self.bench.clog_limit = bytes;

@@ -28,7 +28,7 @@ pub(super) type SharedClock = Rc<VirtualClock<SLEEPERS>>;
 /// Runs tasks on a virtual clock, one poll at a time. Of those that were woken, the seed decides which is next: the same seed gives
 /// the same schedule.
 ///
-/// When all tasks wait, time jumps to the next deadline. The executor is a handle, and its clock; clones are the same executor.
+/// When all tasks wait, time jumps to the next deadline; while they spin, each thousand polls take a millisecond. The executor is a handle, and its clock; clones are the same executor.
 /// A task that spawns or sleeps moves a clone into its future. What tasks borrow is made before the executor.
 ///
 /// ```
@@ -153,7 +153,11 @@ impl<'t> SeededExecutor<'t> {
         let mut main = pin!(main);
         let main_woken = Woken::now();
         let output = loop {
-            match shared.choose(&main_woken) {
+            let choice = shared.choose(&main_woken);
+            if choice.is_some() {
+                shared.clock.spin();
+            }
+            match choice {
                 None => shared.idle(),
                 Some(Choice::Main) => {
                     if let Poll::Ready(output) = main_woken.poll(main.as_mut()) {

@@ -1,12 +1,19 @@
 //! Streams in memory, and the contract as functions that check anybody's stream.
 //!
+//! * [`check_stream`]: each clause of the contract, by id, on any stream that you can make pairs of. It also drops every operation at
+//!   every poll. [`Examiner`] has the knobs, and works without an allocator: [`check_one_way_stream`], [`check_two_way_stream`],
+//!   [`check_half_closeable_stream`]. The [guide](#from-a-read--write-to-a-green-report) is below.
 //! * [`MemoryPair`] and [`MemoryPipe`]: streams over buffers of any size, or in lockstep without any, to run a protocol without a network.
-//! * [`check_one_way_stream`], [`check_two_way_stream`], [`check_half_closeable_stream`]: each clause of the contract, by id, on
-//!   any stream that you can make pairs of. They also drop every operation at every poll.
-//! * [`VirtualClock`]: time that jumps when everything waits.
-//! * [`Pattern`] and [`DropPoint`]: what the checks are made of, for tests of your own.
+//!   [`HookedSender`] and [`HookedReceiver`] do something at certain moments; a [`Script`] is a peer that follows one.
+//! * [`SeededExecutor`] and [`VirtualClock`]: tasks in an order that a seed decides, and time that jumps when all of them wait. A
+//!   [`Sequencer`] makes them go in the order that a test wants.
+//! * [`SimNet`]: hosts, links that lose and delay, listeners, names and datagrams; the same seed, the same events.
+//! * [`Pattern`], [`DropPoint`] and [`count_polls`]: what the checks are made of, for tests of your own.
 //!
-//! Enabled by the feature `testing`; as `no_std` and free of allocation as the rest, so the checks also run on the target.
+//! Enabled by the feature `testing`; as `no_std` as the rest. What needs the feature `alloc` too: [`check_stream`],
+//! [`check_stream_with_seeds`], [`SeededExecutor`], [`SimNet`] and [`VirtualClock::run`].
+//!
+#![cfg_attr(feature = "alloc", doc = include_str!("guide.md"))]
 
 #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 mod check;

@@ -144,6 +144,8 @@ pub enum Found {
     Success,
     /// An operation reported this many bytes.
     Count(usize),
+    /// It took this many bytes, and would have taken more.
+    Taken(u64),
     /// The stream ended after this many bytes.
     EndAt(u64),
     /// More bytes than were sent: the first one too many is at this position.
@@ -160,6 +162,7 @@ impl fmt::Display for Found {
             Self::Fault(fault) => write!(f, "it failed: {fault} ({fault:?})"),
             Self::Success => f.write_str("it succeeded at once"),
             Self::Count(count) => write!(f, "it reported {count} bytes"),
+            Self::Taken(count) => write!(f, "it took {count} bytes without an error"),
             Self::EndAt(position) => write!(f, "the stream ended after {position} bytes"),
             Self::ExtraAt(position) => write!(f, "a byte too many at position {position}"),
             Self::DifferenceAt(position) => {

@@ -216,13 +216,18 @@ pub(super) async fn receive_exactly<R: ReceiveStream>(
     Ok(())
 }
 
-/// Sends until the stream reports an error, and demands that it is `Broken`.
-pub(super) async fn breaks<S: SendStream>(tx: &mut S, chunk: &[u8]) -> Verdict {
+/// Sends until the stream reports an error, and demands that it is `Broken`, before it has taken more than `limit` bytes.
+pub(super) async fn breaks<S: SendStream>(tx: &mut S, chunk: &[u8], limit: u64) -> Verdict {
+    let mut taken = 0;
     let error = loop {
         match tx.send_all(chunk).await {
+            Ok(()) if taken > limit => {
+                return violated("`Broken` once the receiver is gone", Found::Taken(taken));
+            }
             Ok(()) => yield_now().await,
             Err(error) => break error,
         }
+        taken += chunk.len() as u64;
     };
     if error.fault() != Fault::Broken {
         return violated("`Broken` once the receiver is gone", fault(&error));

@@ -10,6 +10,10 @@ use core::time::Duration;
 
 use crate::Clock;
 
+/// How many polls in a row take a millisecond.
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+const POLLS: u32 = 1000;
+
 /// A clock that stands still until it is [advanced](Self::advance), with places for `S` sleepers.
 ///
 /// [`run`](Self::run) (feature `alloc`) drives a future, and lets time jump whenever everything waits: an hour takes no time.
@@ -27,6 +31,8 @@ use crate::Clock;
 /// ```
 pub struct VirtualClock<const S: usize = 32> {
     now: Cell<Duration>,
+    /// How often somebody was polled since time last went on.
+    polls: Cell<u32>,
     sleepers: RefCell<Sleepers<S>>,
 }
 
@@ -48,6 +54,7 @@ impl<const S: usize> VirtualClock<S> {
     pub const fn new() -> Self {
         Self {
             now: Cell::new(Duration::ZERO),
+            polls: Cell::new(0),
             sleepers: RefCell::new(Sleepers {
                 places: [const { None }; S],
                 top: 0,
@@ -75,9 +82,19 @@ impl<const S: usize> VirtualClock<S> {
         self.now.set(end);
     }
 
+    /// Counts a poll. A thousand of them take a millisecond, if nobody waits meanwhile: so a limit ends what spins.
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+    pub(super) fn spin(&self) {
+        self.polls.set((self.polls.get() + 1) % POLLS);
+        if self.polls.get() == 0 {
+            self.advance(Duration::from_millis(1));
+        }
+    }
+
     /// Lets time pass until the next sleeper wakes. False if there is none.
     pub fn jump(&self) -> bool {
         let next = self.next_deadline();
+        self.polls.set(0);
         if let Some(deadline) = next {
             self.wake_until(deadline);
         }
@@ -100,7 +117,8 @@ impl<const S: usize> VirtualClock<S> {
         due.find_map(|sleeper| sleeper.waker.take_if(|_| sleeper.deadline <= now))
     }
 
-    /// Drives `future` to its end, and lets time jump to the next deadline whenever it waits.
+    /// Drives `future` to its end, and lets time jump to the next deadline whenever it waits. While it spins, each thousand polls
+    /// take a millisecond, so a timeout ends that too.
     ///
     /// # Panics
     ///
@@ -114,6 +132,7 @@ impl<const S: usize> VirtualClock<S> {
             if let Poll::Ready(output) = woken.poll(future.as_mut()) {
                 return output;
             }
+            self.spin();
             while !woken.peek() {
                 assert!(self.jump(), "it waits for something that never comes");
             }
