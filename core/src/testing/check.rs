@@ -75,7 +75,6 @@ where
             .seed(seed)
             .duplex_bytes(600);
         clock.run(check_half_closeable_stream(&mut examiner, make(seed)));
-        drop(examiner);
         if let Some(failure) = failure {
             return Err(failure);
         }

@@ -348,13 +348,13 @@ impl fmt::Display for Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::string::ToString as _;
+    use std::format;
 
     #[test]
     fn a_string_of_json_is_escaped() {
         let text = "a \"quoted\" \\ and\na line";
         assert_eq!(
-            Quoted(text).to_string(),
+            format!("{}", Quoted(text)),
             r#""a \"quoted\" \\ and\u000aa line""#
         );
     }

@@ -38,14 +38,13 @@ impl SendHooks for Pump<'_> {
     }
 }
 
+type Pumped<'p> = HookedSender<MemorySendStream<'p, [u8; 16]>, Pump<'p>>;
+
 /// A sender that pumps, and the receiver at the other end.
 fn pumped<'p>(
     first: &'p Pipe,
     second: &'p Pipe,
-) -> (
-    HookedSender<MemorySendStream<'p, [u8; 16]>, Pump<'p>>,
-    MemoryReceiveStream<'p, [u8; 16]>,
-) {
+) -> (Pumped<'p>, MemoryReceiveStream<'p, [u8; 16]>) {
     let (tx, from) = first.open().expect("its ends are not out");
     let (to, rx) = second.open().expect("its ends are not out");
     let pump = Pump { from, to, waits: 0 };

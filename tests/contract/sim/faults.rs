@@ -27,20 +27,14 @@ fn examine(seed: u64, link: Link, window: usize) -> Recorder {
     let mut recorder = Recorder::default();
     let mut scratch = [0; 256];
     executor.run(async {
-        let mut listener = right.listen(at(RIGHT, 80)).await.expect("free");
-        let mut make = async || {
-            let (opened, accepted) =
-                futures_util::future::join(left.connect(at(RIGHT, 80)), listener.accept()).await;
-            (opened.expect("connects"), accepted.expect("accepts"))
-        };
+        // Each pair by a listener of its own, so that no maker waits for another.
+        let make = async || pair(&left, &right).await;
         let mut examiner = Examiner::new(&left, &mut scratch, &mut recorder)
             .seed(seed)
             .settle(60 * SECOND)
             .limit(3600 * SECOND)
             .duplex_bytes(600);
-        let make = std::cell::RefCell::new(&mut make);
-        let maker = async || (*make.borrow_mut())().await;
-        check_half_closeable_stream(&mut examiner, Makers::new(&maker, &maker)).await;
+        check_half_closeable_stream(&mut examiner, Makers::new(make, make)).await;
     });
     recorder
 }

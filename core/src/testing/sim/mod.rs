@@ -6,6 +6,7 @@ mod error;
 mod host;
 mod link;
 mod listener;
+mod segment;
 mod stream;
 mod trace;
 mod world;
