@@ -31,7 +31,7 @@ The functions that check a stream of Tacket check any stream. Here is what `chec
 crates, and on Tacket's own beside them. Those crates keep contracts of their own. A clause that is listed here says where theirs
 and Tacket's differ, and what a protocol that relies on Tacket's contract would meet there. What `Foreign` and `CloseOnEof` repair
 passes: each card says what is around its stream. STR-16 is skipped behind `Foreign`, which has no wait for room to offer.
-The suite does not tell how a stream that is dropped, not closed, looks to its peer: an end and an abort both pass.
+TKT-12 is skipped where a stream that is dropped looks to its peer like one that has ended.
 
     cargo run --release -p tacket-examples --example scorecards -- --write
 
