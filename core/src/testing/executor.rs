@@ -355,13 +355,11 @@ impl<T> Future for SpawnedTask<'_, T> {
     type Output = T;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        match self.outcome.value.borrow_mut().take() {
-            Some(value) => Poll::Ready(value),
-            None => {
-                self.outcome.waiter.set(Some(cx.waker().clone()));
-                Poll::Pending
-            }
+        let value = self.outcome.value.borrow_mut().take();
+        if value.is_none() {
+            self.outcome.waiter.set(Some(cx.waker().clone()));
         }
+        value.map_or(Poll::Pending, Poll::Ready)
     }
 }
 

@@ -143,7 +143,7 @@ impl<'a, const C: usize> Script<'a, C> {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.play(|state| match state.step() {
+        self.play(cx, false, |state| match state.step() {
             Some(Step::Send(wanted)) => {
                 let left = wanted.get(state.done..).unwrap_or_default();
                 let count = left.len().min(data.len());
@@ -152,21 +152,15 @@ impl<'a, const C: usize> Script<'a, C> {
                 }
                 Play::Done(count, count)
             }
-            Some(Step::Receive(_) | Step::ReceiveEnd) => {
-                state.sender = Some(cx.waker().clone());
-                Play::Wait
-            }
+            Some(Step::Receive(_) | Step::ReceiveEnd) => Play::Wait,
             _ => Play::Unexpected,
         })
     }
 
     pub(super) fn poll_room(&self, cx: &Context<'_>) -> Poll<Result<(), ScriptError>> {
         self.state.borrow().check_sending()?;
-        self.play(|state| match state.step() {
-            Some(Step::Receive(_) | Step::ReceiveEnd) => {
-                state.sender = Some(cx.waker().clone());
-                Play::Wait
-            }
+        self.play(cx, false, |state| match state.step() {
+            Some(Step::Receive(_) | Step::ReceiveEnd) => Play::Wait,
             _ => Play::Done((), 0),
         })
     }
@@ -175,15 +169,12 @@ impl<'a, const C: usize> Script<'a, C> {
         if self.state.borrow().ended {
             return Poll::Ready(Ok(()));
         }
-        self.play(|state| match state.step() {
+        self.play(cx, false, |state| match state.step() {
             Some(Step::SendEnd) => {
                 state.ended = true;
                 Play::Over(())
             }
-            Some(Step::Receive(_) | Step::ReceiveEnd) => {
-                state.sender = Some(cx.waker().clone());
-                Play::Wait
-            }
+            Some(Step::Receive(_) | Step::ReceiveEnd) => Play::Wait,
             _ => Play::Unexpected,
         })
     }
@@ -193,7 +184,7 @@ impl<'a, const C: usize> Script<'a, C> {
         cx: &Context<'_>,
         buf: &mut [u8],
     ) -> Poll<Result<usize, ScriptError>> {
-        self.play(|state| match state.step() {
+        self.play(cx, true, |state| match state.step() {
             Some(Step::Receive(given)) => {
                 let left = given.get(state.done..).unwrap_or_default();
                 let count = left.len().min(buf.len());
@@ -204,10 +195,7 @@ impl<'a, const C: usize> Script<'a, C> {
             }
             Some(Step::ReceiveEnd) => Play::Over(0),
             None if state.has_ended() => Play::Done(0, 0),
-            Some(Step::Send(_) | Step::SendEnd) if !state.has_ended() => {
-                state.receiver = Some(cx.waker().clone());
-                Play::Wait
-            }
+            Some(Step::Send(_) | Step::SendEnd) if !state.has_ended() => Play::Wait,
             Some(Step::Send(_) | Step::SendEnd) => Play::Done(0, 0),
             _ => Play::Unexpected,
         })
@@ -216,6 +204,8 @@ impl<'a, const C: usize> Script<'a, C> {
     /// Plays a part of a step, unless the connection has failed.
     fn play<T>(
         &self,
+        cx: &Context<'_>,
+        receives: bool,
         part: impl FnOnce(&mut State<'a, C>) -> Play<T>,
     ) -> Poll<Result<T, ScriptError>> {
         let mut state = self.state.borrow_mut();
@@ -227,7 +217,16 @@ impl<'a, const C: usize> Script<'a, C> {
             return Poll::Ready(Err(error));
         }
         let played = match part(&mut state) {
-            Play::Wait => return Poll::Pending,
+            Play::Wait => {
+                let waiter = match receives {
+                    true => &mut state.receiver,
+                    false => &mut state.sender,
+                };
+                let before = waiter.replace(cx.waker().clone());
+                drop(state);
+                drop(before);
+                return Poll::Pending;
+            }
             Play::Unexpected => {
                 let step = state.at;
                 Err(*state.error.insert(ScriptError::Unexpected { step }))

@@ -155,14 +155,18 @@ fn a_hook_may_use_the_network() {
     executor.run(async {
         let (mut tx, mut rx) = sockets(&left, &right).await;
         let peer = rx.local_addr().unwrap();
-        let own = net.clone();
+        let (own, left_host, right_host) = (net.clone(), left.clone(), right.clone());
         net.set_hook(move |_| {
             own.cut(&left, &right);
-            own.remove_hook();
+            own.remove_hook(); // itself
         });
         tx.send_to(b"x", peer).await.expect("sends");
         executor.sleep_until(SECOND).await;
         assert_eq!(received(&mut rx).len(), 0);
+        net.mend(&left_host, &right_host);
+        tx.send_to(b"x", peer).await.expect("sends");
+        executor.sleep_until(2 * SECOND).await;
+        assert_eq!(received(&mut rx).len(), 1, "the hook is gone");
     });
 }
 

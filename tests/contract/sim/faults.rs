@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tacket::testing::{
-    Examiner, Link, Makers, SeededExecutor, SimError, SimNet, SimStream,
+    DropPoint, Examiner, Link, Makers, SeededExecutor, SimError, SimNet, SimStream,
     check_half_closeable_stream, connect_to_listener,
 };
 use tacket::{
@@ -151,6 +151,35 @@ fn a_listener_that_goes_resets_those_that_wait() {
         assert_eq!(stream.receive_some(&mut [0]).await, Err(SimError::Reset));
         right.listen(at(RIGHT, 80)).await.expect("free again");
     });
+}
+
+#[test]
+fn a_dropped_connect_is_given_up_and_a_dropped_accept_loses_no_connection() {
+    for (polls, delay) in (1..5).flat_map(|polls| [(polls, SECOND), (polls, Duration::ZERO)]) {
+        let executor = SeededExecutor::new(polls as u64);
+        let (net, left, right) = two_hosts(&executor);
+        net.set_usual_link(Link::new().delay(delay));
+        executor.run(async {
+            let mut listener = right.listen(at(RIGHT, 80)).await.expect("free");
+            for point in [
+                DropPoint::after_poll(polls),
+                DropPoint::when_woken_after_poll(polls),
+            ] {
+                drop(point.cut(left.connect(at(RIGHT, 80))).await);
+                executor.sleep_until(executor.now() + 10 * SECOND).await;
+                assert!(
+                    point
+                        .cut(listener.accept())
+                        .now_or_never()
+                        .flatten()
+                        .is_none()
+                );
+            }
+            let opened = left.connect(at(RIGHT, 80)).await.expect("connects");
+            let accepted = listener.accept().await.expect("accepts");
+            assert_eq!(accepted.peer_addr(), opened.local_addr());
+        });
+    }
 }
 
 #[test]

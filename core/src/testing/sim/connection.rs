@@ -7,7 +7,7 @@ use core::time::Duration;
 
 use super::link::chance;
 use super::segment::{Segment, What};
-use super::world::{HostId, World};
+use super::world::{HostId, World, register};
 use super::{SimError, SimEventKind};
 
 /// The most bytes of a segment.
@@ -159,7 +159,12 @@ impl World {
             .get(&id)
             .is_some_and(|connection| connection.ends.iter().all(over))
         {
-            self.connections.remove(&id);
+            let over = self.connections.remove(&id);
+            let ends = over.into_iter().flat_map(|connection| connection.ends);
+            ends.for_each(|end| {
+                self.wake(end.sender);
+                self.wake(end.receiver);
+            });
         }
     }
 
@@ -177,8 +182,8 @@ impl World {
                 ..
             }) => Poll::Ready(Err(*error)),
             Some(end) => {
-                let before = end.sender.replace(cx.waker().clone());
-                drop(before);
+                let before = register(&mut end.sender, cx);
+                self.wake(before);
                 Poll::Pending
             }
             None => Poll::Ready(Err(SimError::Reset)),
@@ -223,8 +228,8 @@ impl World {
         if room > 0 {
             return Poll::Ready(Ok(room));
         }
-        let before = end.sender.replace(cx.waker().clone());
-        drop(before);
+        let before = register(&mut end.sender, cx);
+        self.wake(before);
         Poll::Pending
     }
 
@@ -240,8 +245,8 @@ impl World {
                 (true, _) => Poll::Ready(Ok(0)),
                 (_, Some(error)) => Poll::Ready(Err(error)),
                 _ => {
-                    let before = end.receiver.replace(cx.waker().clone());
-                    drop(before);
+                    let before = register(&mut end.receiver, cx);
+                    self.wake(before);
                     Poll::Pending
                 }
             };

@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use embedded_io_async::ErrorType;
 
-use super::world::{Due, HostId, Shared, World, any_like};
+use super::world::{Due, HostId, Shared, World, any_like, register};
 use super::{SimError, SimEventKind};
 use crate::{AsyncResource, Datagram, LocalAddress, ReceiveDatagram, SendDatagram};
 
@@ -150,8 +150,8 @@ impl World {
     ) -> Poll<Result<(usize, SocketAddr), SimError>> {
         let socket = self.sockets.get_mut(&id).ok_or(SimError::Closed)?;
         let Some(packet) = socket.inbox.pop_front() else {
-            let before = socket.receiver.replace(cx.waker().clone());
-            drop(before);
+            let before = register(&mut socket.receiver, cx);
+            self.wake(before);
             return Poll::Pending;
         };
         let count = buf.len().min(packet.data.len());

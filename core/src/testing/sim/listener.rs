@@ -10,7 +10,7 @@ use embedded_io_async::ErrorType;
 
 use super::connection::ACCEPTOR;
 use super::stream::Handle;
-use super::world::{HostId, Shared, World};
+use super::world::{HostId, Shared, World, register};
 use super::{SimError, SimStream};
 use crate::{AsyncResource, Listener, LocalAddress};
 
@@ -86,8 +86,8 @@ impl World {
         loop {
             let listener = self.listeners.get_mut(&id).ok_or(SimError::Closed)?;
             let Some(connection) = listener.waiting.pop_front() else {
-                let before = listener.acceptor.replace(cx.waker().clone());
-                drop(before);
+                let before = register(&mut listener.acceptor, cx);
+                self.wake(before);
                 return Poll::Pending;
             };
             if self
@@ -102,9 +102,11 @@ impl World {
     }
 
     fn listen_no_more(&mut self, id: u64) {
-        let listener = self.listeners.remove(&id);
-        let waiting = listener.map(|listener| listener.waiting);
-        for connection in waiting.into_iter().flatten() {
+        let Some(listener) = self.listeners.remove(&id) else {
+            return;
+        };
+        self.wake(listener.acceptor);
+        for connection in listener.waiting {
             self.let_go(connection, ACCEPTOR);
         }
     }

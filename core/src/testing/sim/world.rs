@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::task::{Context, Poll, Waker};
@@ -28,6 +28,8 @@ pub(super) struct Shared {
     pub(super) clock: SharedClock,
     world: RefCell<World>,
     hook: RefCell<Option<Hook>>,
+    /// How often the hook was changed.
+    hooks: Cell<u64>,
 }
 
 type Hook = Box<dyn FnMut(&mut SimPacket)>;
@@ -95,6 +97,7 @@ impl Shared {
                 deliverer: None,
             }),
             hook: RefCell::default(),
+            hooks: Cell::new(0),
         }
     }
 
@@ -110,6 +113,7 @@ impl Shared {
     }
 
     pub(super) fn set_hook(&self, hook: Option<Hook>) {
+        self.hooks.set(self.hooks.get() + 1);
         let before = self.hook.replace(hook);
         drop(before);
     }
@@ -120,10 +124,10 @@ impl Shared {
         let Some(mut hook) = self.hook.take() else {
             return;
         };
+        let number = self.hooks.get();
         hook(packet);
-        let mut place = self.hook.borrow_mut();
-        if place.is_none() {
-            *place = Some(hook);
+        if self.hooks.get() == number {
+            *self.hook.borrow_mut() = Some(hook);
         }
     }
 
@@ -191,7 +195,8 @@ impl World {
         if self.next() != next {
             return Poll::Ready(());
         }
-        self.deliverer = Some(cx.waker().clone());
+        let before = register(&mut self.deliverer, cx);
+        self.wake(before);
         Poll::Pending
     }
 
@@ -366,6 +371,16 @@ pub(super) const fn any_like(like: IpAddr) -> IpAddr {
     match like {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+/// Puts the task's waker into `slot`, and hands back one of another task that was there, to [wake](World::wake) it: it has lost its
+/// place, and nothing is dropped while somebody looks at the world.
+#[must_use]
+pub(super) fn register(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        _ => slot.replace(cx.waker().clone()),
     }
 }
 
