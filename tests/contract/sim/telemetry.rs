@@ -4,11 +4,15 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use embedded_io_async::Read as _;
 use rand_core::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
-use tacket::testing::{Link, SeededExecutor, SimDatagram, SimEvent, SimHost, SimNet};
+use tacket::testing::{
+    Link, Pattern, SeededExecutor, SimDatagram, SimEvent, SimHost, SimNet, SimStream,
+};
 use tacket::{
-    Bind as _, Clock, Listen as _, Listener as _, ReceiveDatagram as _, SendDatagram as _, timeout,
+    AsyncResource as _, Bind as _, Clock, Connect as _, Listen as _, Listener as _,
+    ReceiveDatagram as _, ReceiveStream as _, SendDatagram as _, SendStream as _, timeout,
 };
 use tacket_examples::telemetry::{Client, Device, Entry, Thermostat, serve};
 
@@ -17,6 +21,8 @@ use super::{LEFT, RIGHT, at, two_hosts};
 /// How many settings a client makes, and how many samples a device reports.
 const SETTINGS: i32 = 12;
 const SAMPLES: u32 = 30;
+/// How many bytes it uploads.
+const UPLOAD: u64 = 40_000;
 
 /// A device that several sessions share. It remembers what it was set to.
 #[derive(Clone, Copy)]
@@ -160,6 +166,71 @@ async fn collect(mut socket: SimDatagram, kept: &RefCell<BTreeSet<u32>>) {
     }
 }
 
+/// Receives into all of `buf`.
+async fn receive_exact(stream: &mut SimStream, buf: &mut [u8; 8]) -> Result<u64, ()> {
+    stream.read_exact(buf).await.map_err(|_| ())?;
+    Ok(u64::from_be_bytes(*buf))
+}
+
+/// Keeps an upload: tells each who comes how many bytes it has, and again behind each piece.
+async fn archive(host: SimHost, check: &RefCell<Pattern>) {
+    let mut listener = host.listen(at(LEFT, 8)).await.expect("free");
+    loop {
+        let mut stream = listener.accept().await.expect("listens");
+        let session = async {
+            let mut buf = [0; 400];
+            loop {
+                let have = check.borrow().position();
+                stream.send_all(&have.to_be_bytes()).await.map_err(|_| ())?;
+                match stream.receive_some(&mut buf).await.map_err(|_| ())? {
+                    0 => return Ok::<_, ()>(()),
+                    count => check
+                        .borrow_mut()
+                        .verify(&buf[..count])
+                        .expect("what was sent"),
+                }
+            }
+        };
+        let _ = timeout(&host, Duration::from_secs(60), session).await;
+    }
+}
+
+/// Uploads so many bytes, and goes on where the archive says. It never has less than it said.
+async fn upload(host: &SimHost) {
+    let mut acknowledged = 0;
+    while acknowledged < UPLOAD {
+        let session = async {
+            let mut stream = host.connect(at(LEFT, 8)).await.map_err(|_| ())?;
+            let mut word = [0; 8];
+            // Up to here it was sent in this session; further words are about that.
+            let mut sent = receive_exact(&mut stream, &mut word).await?;
+            assert!(
+                sent >= acknowledged,
+                "{sent} of {acknowledged} acknowledged"
+            );
+            acknowledged = sent;
+            loop {
+                while acknowledged < sent {
+                    acknowledged = receive_exact(&mut stream, &mut word).await?;
+                }
+                if sent == UPLOAD {
+                    return stream.close().await.map_err(|_| ());
+                }
+                let mut pattern = Pattern::new(1);
+                pattern.skip(usize::try_from(sent).expect("a few"));
+                let mut piece = [0; 3000];
+                let count = piece
+                    .len()
+                    .min(usize::try_from(UPLOAD - sent).expect("a few"));
+                pattern.fill(&mut piece[..count]);
+                stream.send_all(&piece[..count]).await.map_err(|_| ())?;
+                sent += count as u64;
+            }
+        };
+        let _: Result<Result<(), ()>, _> = timeout(host, Duration::from_secs(30), session).await;
+    }
+}
+
 /// A client and a device until all is done. Returns all that happened, and how often the client connected.
 fn scenario(seed: u64) -> (Vec<SimEvent>, usize) {
     let (thermostat, settings) = (&RefCell::new(Thermostat::new()), &RefCell::default());
@@ -168,6 +239,7 @@ fn scenario(seed: u64) -> (Vec<SimEvent>, usize) {
         settings,
     };
     let kept = &RefCell::new(BTreeSet::new());
+    let check = &RefCell::new(Pattern::new(1));
     let executor = SeededExecutor::new(seed);
     let (net, left, right) = two_hosts(&executor);
     let mut weather = Weather(Xoshiro256PlusPlus::seed_from_u64(seed));
@@ -180,11 +252,16 @@ fn scenario(seed: u64) -> (Vec<SimEvent>, usize) {
         let reporter = right.bind(at(RIGHT, 0)).await.expect("free");
         let host = right.clone();
         let reporting = executor.spawn(async move { report(&host, reporter).await });
+        executor.spawn(archive(left.clone(), check));
+        let host = right.clone();
+        let uploading = executor.spawn(async move { upload(&host).await });
         let connected = settle(&left).await;
         reporting.await;
+        uploading.await;
         connected
     });
     assert!(kept.borrow().iter().copied().eq(0..SAMPLES));
+    assert_eq!(check.borrow().position(), UPLOAD);
     let settings: BTreeSet<_> = settings.borrow().iter().copied().collect();
     assert!(settings.into_iter().eq((1..=SETTINGS).map(value)));
     (net.events(), connected)
