@@ -22,7 +22,9 @@ use super::{LEFT, RIGHT, at, two_hosts};
 const SETTINGS: i32 = 12;
 const SAMPLES: u32 = 30;
 /// How many bytes it uploads.
-const UPLOAD: u64 = 40_000;
+const UPLOAD: u64 = 60_000;
+/// How many of them it sends without having heard that they are there.
+const AHEAD: u64 = 20_000;
 
 /// A device that several sessions share. It remembers what it was set to.
 #[derive(Clone, Copy)]
@@ -210,7 +212,7 @@ async fn upload(host: &SimHost) {
             );
             acknowledged = sent;
             loop {
-                while acknowledged < sent {
+                while acknowledged < sent && (sent == UPLOAD || sent > acknowledged + AHEAD) {
                     acknowledged = receive_exact(&mut stream, &mut word).await?;
                 }
                 if sent == UPLOAD {
@@ -218,7 +220,7 @@ async fn upload(host: &SimHost) {
                 }
                 let mut pattern = Pattern::new(1);
                 pattern.skip(usize::try_from(sent).expect("a few"));
-                let mut piece = [0; 3000];
+                let mut piece = [0; 4000];
                 let count = piece
                     .len()
                     .min(usize::try_from(UPLOAD - sent).expect("a few"));
