@@ -62,9 +62,9 @@ fn stdout(output: &Output) -> &str {
 fn examined(stream: &str, result: &str) -> BTreeSet<String> {
     CLAUSES
         .iter()
-        .filter(|clause| clause["stream"] == stream && clause["result"] == result)
+        .filter(|clause| clause["stream"] == stream && clause["outcome"] == result)
         .map(|clause| {
-            let [id, direction] = ["clause", "direction"].map(|key| clause[key].as_str());
+            let [id, direction] = ["id", "direction"].map(|key| clause[key].as_str());
             format!("{} ({})", id.expect("text"), direction.expect("text"))
         })
         .collect()
@@ -127,7 +127,7 @@ fn every_stream_is_examined_by_the_same_clauses() {
     let clauses = |stream: &str| -> Vec<_> {
         let of_stream = CLAUSES.iter().filter(|clause| clause["stream"] == stream);
         of_stream
-            .map(|clause| (&clause["clause"], &clause["direction"], &clause["rule"]))
+            .map(|clause| (&clause["id"], &clause["direction"], &clause["rule"]))
             .collect()
     };
     for (stream, _) in CARDS {
@@ -139,9 +139,9 @@ fn every_stream_is_examined_by_the_same_clauses() {
 fn a_violation_is_told_in_its_parts() {
     for clause in CLAUSES.iter() {
         let is_text = |key: &str| clause[key].is_string();
-        let failed = clause["result"] == "failed";
+        let failed = clause["outcome"] == "failed";
         assert_eq!([is_text("expected"), is_text("found")], [failed; 2]);
-        assert_eq!(is_text("reason"), clause["result"] == "skipped");
+        assert_eq!(is_text("reason"), clause["outcome"] == "skipped");
     }
 }
 

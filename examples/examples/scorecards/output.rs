@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use serde_json::json;
-use tacket::testing::Outcome;
+use tacket::testing::{Clause, Outcome};
 
 use crate::card::Card;
 
@@ -42,43 +42,26 @@ A clause runs in each direction, on connections of its own.
 /// The card for a terminal.
 pub(crate) fn text(card: &Card) -> String {
     let mut text = format!("{}\n{}\n{}\n", card.heading, card.wrapping, card.summary);
-    for difference in differences(card) {
-        text += &format!("  {difference}\n");
+    for (clause, outcome) in differences(card) {
+        let _ = writeln!(text, "{}", clause.as_text(outcome));
     }
     text + "\n"
 }
 
-/// A line for every clause that did not pass.
-fn differences(card: &Card) -> impl Iterator<Item = String> {
-    card.clauses
-        .iter()
-        .filter(|(_, outcome)| !matches!(outcome, Outcome::Passed))
-        .map(|(clause, outcome)| format!("{clause}: {outcome}"))
+/// The clauses that did not pass.
+fn differences(card: &Card) -> impl Iterator<Item = &(Clause, Outcome)> {
+    let clauses = card.clauses.iter();
+    clauses.filter(|(_, outcome)| !matches!(outcome, Outcome::Passed))
 }
 
-/// An object for every clause, one a line.
+/// An object for every clause, one a line: the kit's, and the stream in front of it.
 pub(crate) fn json(card: &Card) -> String {
+    let stream = json!(card.stream);
     let mut lines = String::new();
     for (clause, outcome) in &card.clauses {
-        let (result, violation, reason) = match outcome {
-            Outcome::Passed => ("passed", None, None),
-            Outcome::Failed(violation) => ("failed", Some(violation), None),
-            Outcome::Skipped(reason) => ("skipped", None, Some(reason)),
-            _ => ("unknown", None, None),
-        };
-        let object = json!({
-            "stream": card.stream,
-            "clause": clause.id,
-            "direction": clause.direction.to_string(),
-            "rule": clause.rule,
-            "result": result,
-            "expected": violation.map(|violation| violation.expected),
-            "found": violation.map(|violation| violation.found.to_string()),
-            "dropped": violation.and_then(|violation| violation.dropped).map(|point| point.to_string()),
-            "seed": violation.map(|violation| violation.seed),
-            "reason": reason,
-        });
-        let _ = writeln!(lines, "{object}");
+        let object = clause.as_json(outcome).to_string();
+        let members = object.trim_start_matches('{');
+        let _ = writeln!(lines, "{{\"stream\":{stream},{members}");
     }
     lines
 }
@@ -98,9 +81,9 @@ fn document(cards: &[Card]) -> String {
             heading, wrapping, ..
         } = card;
         document += &format!("\n## {heading}\n\n{wrapping}\n\n{}\n", card.summary);
-        for (line, difference) in differences(card).enumerate() {
+        for (line, (clause, outcome)) in differences(card).enumerate() {
             let space = if line == 0 { "\n" } else { "" };
-            document += &format!("{space}- {difference}\n");
+            document += &format!("{space}- {clause}: {outcome}\n");
         }
     }
     document
