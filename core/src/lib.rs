@@ -28,7 +28,7 @@
 //! Futures of these traits carry no `Send` promise: each backend runs its streams on the thread that made them.
 #![no_std]
 #![cfg_attr(
-    not(feature = "testing"),
+    not(all(feature = "alloc", feature = "testing")),
     allow(rustdoc::broken_intra_doc_links, reason = "links into the kit")
 )]
 

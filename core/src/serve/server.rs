@@ -3,20 +3,20 @@
 use core::cell::Cell;
 use core::fmt;
 use core::future::pending;
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 use core::future::{poll_fn, ready};
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 use core::pin::pin;
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 use core::task::{Poll, ready};
 use core::time::Duration;
 
 use embassy_futures::join::join_array;
 use embassy_futures::select::{Either, select};
 use embedded_io_async::ErrorKind;
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 use futures_util::StreamExt as _;
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 use futures_util::stream::FuturesUnordered;
 
 use super::turn::Turns;
@@ -26,7 +26,7 @@ use crate::wait_queue::WaitQueue;
 use crate::{Clock, Error, Fault, Listener};
 
 /// How many clients are accepted at once before others have their turn.
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 const BURST: usize = 32;
 
 /// How long to wait when there is no room for another client.
@@ -197,7 +197,7 @@ where
     /// # Cancel safety
     ///
     /// Safe. The listener is still open. Handlers are dropped, and with them their streams.
-    #[cfg(feature = "alloc")]
+    #[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
     pub async fn run_unbounded(&self) -> Result<ServeStatistics, ServeError<L::Error>> {
         let _work = self.start_work()?;
         let mut handlers = FuturesUnordered::new();

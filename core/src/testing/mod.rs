@@ -11,7 +11,7 @@
 //! * [`Pattern`], [`DropPoint`] and [`count_polls`]: what the checks are made of, for tests of your own.
 //!
 //! Enabled by the feature `testing`; as `no_std` as the rest. What needs the feature `alloc` too: [`check_stream`],
-//! [`check_stream_with_seeds`], [`SeededExecutor`], [`SimNet`] and [`VirtualClock::run`].
+//! [`check_stream_with_seeds`], [`SeededExecutor`], [`SimNet`] and [`VirtualClock::run`]; a target without atomic swaps has none of these.
 //!
 #![cfg_attr(feature = "alloc", doc = include_str!("guide.md"))]
 
