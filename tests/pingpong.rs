@@ -1,7 +1,7 @@
 //! A ping-pong of 64 bytes between two tasks over TCP.
 
 use tacket::{AsyncResource, Listener as _, LocalAddress as _, ReceiveStream, SendStream};
-use tacket_std::{IoError, TaskGroup, TcpListener, TcpStream};
+use tacket_std::{IoError, TcpListener, TcpStream};
 
 /// The length of a ball.
 const BALL: usize = 64;
@@ -18,11 +18,11 @@ const BALL: usize = 64;
 ///
 /// If the address of the loopback interface is not one.
 #[expect(clippy::expect_used, reason = "the address is a literal")]
-pub fn pingpong(rounds: u32, mut after_round: impl FnMut()) -> Result<(), IoError> {
+pub fn pingpong(rounds: u32, mut after_round: impl FnMut() + 'static) -> Result<(), IoError> {
     let mut listener = TcpListener::bind("127.0.0.1:0".parse().expect("an address"))?;
     let address = listener.local_addr()?;
-    tacket_std::run(TaskGroup::run(async |group| {
-        group.spawn(async move {
+    tacket_std::run(async {
+        let server = tacket_std::spawn(async move {
             let mut stream = listener.accept().await?;
             let mut ball = [0; 4 * BALL];
             while receive_ball(&mut stream, &mut ball).await? {
@@ -30,7 +30,7 @@ pub fn pingpong(rounds: u32, mut after_round: impl FnMut()) -> Result<(), IoErro
             }
             stream.close().await
         });
-        group.spawn(async move {
+        let client = tacket_std::spawn(async move {
             let mut stream = TcpStream::connect(address).await?;
             let mut ball = [7; 4 * BALL];
             for _ in 0..rounds {
@@ -40,8 +40,9 @@ pub fn pingpong(rounds: u32, mut after_round: impl FnMut()) -> Result<(), IoErro
             }
             stream.close().await
         });
-        Ok(())
-    }))?
+        client.await?;
+        server.await
+    })?
 }
 
 /// Receives one ball; `false` at the end of the stream.

@@ -15,8 +15,9 @@ use std::io;
 use mio::{Events, Interest, Token};
 use slab::Slab;
 
+use crate::retry::Recent;
 use crate::timer::Timers;
-use crate::wake::WakeState;
+use crate::wake::Inbox;
 
 /// How much one direction of a source may move in a turn of the loop before it gives way to the others.
 ///
@@ -40,8 +41,12 @@ pub(crate) struct Reactor {
     poll: RefCell<mio::Poll>,
     events: RefCell<Events>,
     slots: RefCell<Slab<Rc<Slot>>>,
-    wake: Arc<WakeState<mio::Waker>>,
+    /// What ends the sleep.
+    pub(crate) inbox: Arc<Inbox<mio::Waker>>,
     pub(crate) timers: Timers,
+    recent: Recent,
+    /// Who has had enough of this turn.
+    given_way: RefCell<Vec<Waker>>,
     /// Whether `run` drives this loop now.
     running: Cell<bool>,
     turn: Cell<u64>,
@@ -64,8 +69,10 @@ impl Reactor {
             poll: RefCell::new(poll),
             events: RefCell::new(Events::with_capacity(EVENTS)),
             slots: RefCell::new(Slab::new()),
-            wake: Arc::new(WakeState::new(waker)),
+            inbox: Arc::new(Inbox::new(waker)),
             timers: Timers::new(),
+            recent: Recent::new(),
+            given_way: RefCell::new(Vec::new()),
             running: Cell::new(false),
             turn: Cell::new(0),
         })
@@ -76,7 +83,6 @@ impl Reactor {
         if self.running.replace(true) {
             return None;
         }
-        self.wake.wake(); // the first turn polls
         Some(Running(self))
     }
 
@@ -84,26 +90,35 @@ impl Reactor {
         self.running.get()
     }
 
-    /// The waker of the future that `run` drives.
-    pub(crate) fn waker(&self) -> Waker {
-        Waker::from(Arc::clone(&self.wake))
+    /// Wakes whoever waits for something that may well be there by now, although the system has not said so. `false` if there is
+    /// nobody.
+    pub(crate) fn retry(&self) -> bool {
+        if !self.given_way.borrow().is_empty() {
+            return false;
+        }
+        for key in self.recent.candidates() {
+            let slot = self.slots.borrow().get(key).cloned();
+            if slot.is_some_and(|slot| slot.read.try_early()) {
+                return true;
+            }
+        }
+        false
     }
 
-    /// Whether that future was woken since the last call.
-    pub(crate) fn take_woken(&self) -> bool {
-        self.wake.take_woken()
-    }
-
-    /// Sleeps until something is ready, due or woken, and wakes whoever waits for it.
-    pub(crate) fn turn(&self) -> io::Result<()> {
-        let timeout = if self.wake.fall_asleep() {
+    /// Wakes whoever waits for something that is ready or due now. If nobody is, and `may_sleep`, it sleeps until somebody is, or is
+    /// woken.
+    pub(crate) fn turn(&self, may_sleep: bool) -> io::Result<()> {
+        let may_sleep = may_sleep && self.given_way.borrow().is_empty();
+        let timeout = if may_sleep && self.inbox.fall_asleep() {
             self.timers.until_next()
         } else {
             Some(Duration::ZERO)
         };
         let mut events = self.events.borrow_mut();
         let polled = self.poll.borrow_mut().poll(&mut events, timeout);
-        self.wake.rise();
+        if may_sleep {
+            self.inbox.rise();
+        }
         match polled {
             Ok(()) => self.dispatch(&events),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -111,7 +126,19 @@ impl Reactor {
         }
         self.timers.fire();
         self.turn.set(self.turn.get().wrapping_add(1));
+        self.wake_given_way();
         Ok(())
+    }
+
+    /// Who gave way comes after those who waited for the system.
+    fn wake_given_way(&self) {
+        let mut wakers = self.given_way.take();
+        for waker in wakers.drain(..) {
+            waker.wake();
+        }
+        if self.given_way.borrow().is_empty() {
+            self.given_way.replace(wakers); // its memory is used again
+        }
     }
 
     fn dispatch(&self, events: &Events) {
@@ -158,6 +185,8 @@ struct Readiness {
     ready: Cell<bool>,
     /// The direction ended or failed: no further event may come, so only an operation that would block drains it.
     ended: Cell<bool>,
+    /// Was made ready by nobody but us, in the hope that it is.
+    early: Cell<bool>,
     waker: Cell<Option<Waker>>,
     /// The turn in which `spent` was spent.
     turn: Cell<u64>,
@@ -169,6 +198,7 @@ impl Readiness {
         Self {
             ready: Cell::new(ready),
             ended: Cell::new(false),
+            early: Cell::new(false),
             waker: Cell::new(None),
             turn: Cell::new(0),
             spent: Cell::new(0),
@@ -177,6 +207,7 @@ impl Readiness {
 
     fn make_ready(&self, ended: bool) {
         self.ready.set(true);
+        self.early.set(false);
         if ended {
             self.ended.set(true);
         }
@@ -184,6 +215,16 @@ impl Readiness {
         if let Some(waker) = waker {
             waker.wake();
         }
+    }
+
+    /// Lets whoever waits try before the system has told; `false` if nobody waits.
+    fn try_early(&self) -> bool {
+        let waker = self.waker.take();
+        let Some(waker) = waker else { return false };
+        self.ready.set(true);
+        self.early.set(true);
+        waker.wake();
+        true
     }
 
     /// An operation came short. At an end the next one will say so.
@@ -339,7 +380,8 @@ impl<S: mio::event::Source> Source<S> {
         let readiness = self.readiness(direction);
         let turn = self.reactor.turn.get();
         if readiness.ready.get() && self.reactor.is_running() && readiness.must_give_way(turn) {
-            cx.waker().wake_by_ref();
+            let waker = cx.waker().clone(); // before the borrow: it is anybody's code
+            self.reactor.given_way.borrow_mut().push(waker);
             return Poll::Pending;
         }
         loop {
@@ -351,12 +393,21 @@ impl<S: mio::event::Source> Source<S> {
                 Ok(value) => {
                     let moved = value.moved();
                     readiness.spend(moved);
+                    self.reactor.recent.progressed(self.key);
+                    if readiness.early.take() {
+                        self.reactor.recent.hit();
+                    }
                     if moved < asked && self.slot.short_is_drained.get() {
                         readiness.drain();
                     }
                     return Poll::Ready(Ok(value));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readiness.block(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    readiness.block();
+                    if readiness.early.take() {
+                        self.reactor.recent.missed();
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     // Whoever tries again at once must not keep the loop from turning.

@@ -1,14 +1,20 @@
-//! How a waker ends the sleep of the loop: one atomic state, and a system call only when somebody really sleeps.
+//! How a waker reaches the loop: a list of who was woken, and a system call only when the loop really sleeps.
 
 #[cfg(not(loom))]
-use core::sync::atomic::{AtomicU8, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+#[cfg(not(loom))]
+use std::sync::{Mutex, PoisonError};
 
 #[cfg(loom)]
-use loom::sync::atomic::{AtomicU8, Ordering};
+use loom::sync::Mutex;
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+#[cfg(loom)]
+use std::sync::PoisonError;
 
-/// The loop is busy and has nothing new to poll.
+/// The loop is busy and has nothing in its inbox.
 const AWAKE: u8 = 0;
-/// Something was woken since the loop last looked.
+/// Something was posted since the loop last looked.
 const WOKEN: u8 = 1;
 /// The loop sleeps in the operating system, or is about to.
 const ASLEEP: u8 = 2;
@@ -25,45 +31,52 @@ impl Interrupt for mio::Waker {
     }
 }
 
-/// The state that the loop and its wakers share.
+/// What other threads tell the loop: the keys of the tasks that they woke.
 ///
-/// A wake on the loop's own thread, or while the loop is busy, is one atomic swap. Only a wake that finds the loop
-/// asleep interrupts it.
+/// To post is a short lock and an atomic swap. Only a post that finds the loop asleep interrupts it.
 #[derive(Debug)]
-pub(crate) struct WakeState<I> {
+pub(crate) struct Inbox<I> {
     state: AtomicU8,
+    keys: Mutex<Vec<usize>>,
     interrupt: I,
 }
 
-impl<I: Interrupt> WakeState<I> {
-    /// Starts woken, so that the first turn polls.
+impl<I: Interrupt> Inbox<I> {
     pub(crate) fn new(interrupt: I) -> Self {
         Self {
-            state: AtomicU8::new(WOKEN),
+            state: AtomicU8::new(AWAKE),
+            keys: Mutex::new(Vec::new()),
             interrupt,
         }
     }
 
-    /// Marks the loop woken, and ends its sleep if it sleeps.
-    pub(crate) fn wake(&self) {
+    /// Leaves `key` for the loop, and ends its sleep if it sleeps.
+    pub(crate) fn post(&self, key: usize) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.push(key);
+        drop(keys);
         if self.state.swap(WOKEN, Ordering::AcqRel) == ASLEEP {
             self.interrupt.interrupt();
         }
     }
 
-    /// Whether there was a wake since the last call. What the waker did before its wake is visible after this.
-    pub(crate) fn take_woken(&self) -> bool {
-        self.state.swap(AWAKE, Ordering::AcqRel) == WOKEN
+    /// Moves all keys that were posted into `taken`, which is empty. Costs a load when there are none.
+    pub(crate) fn take(&self, taken: &mut Vec<usize>) {
+        if self.state.load(Ordering::Relaxed) == WOKEN {
+            self.state.swap(AWAKE, Ordering::AcqRel);
+            let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+            core::mem::swap(&mut *keys, taken);
+        }
     }
 
-    /// Announces sleep. `false` when there was a wake: then the loop must not sleep.
+    /// Announces sleep. `false` when something was posted: then the loop must not sleep.
     pub(crate) fn fall_asleep(&self) -> bool {
         self.state
             .compare_exchange(AWAKE, ASLEEP, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
     }
 
-    /// Ends the sleep announced before; a wake that came meanwhile stays noted.
+    /// Ends the sleep announced before; a post that came meanwhile stays noted.
     pub(crate) fn rise(&self) {
         let _ = self
             .state
@@ -71,16 +84,24 @@ impl<I: Interrupt> WakeState<I> {
     }
 }
 
-impl<I: Interrupt> alloc::task::Wake for WakeState<I>
-where
-    I: Send + Sync + 'static,
-{
-    fn wake(self: alloc::sync::Arc<Self>) {
-        Self::wake(&self);
+/// Whether a task is to be polled. However often it is woken before that, it is queued once.
+#[derive(Debug)]
+pub(crate) struct Queued(AtomicBool);
+
+impl Queued {
+    /// Starts queued: a new task is to be polled.
+    pub(crate) fn new() -> Self {
+        Self(AtomicBool::new(true))
     }
 
-    fn wake_by_ref(self: &alloc::sync::Arc<Self>) {
-        Self::wake(self);
+    /// Whether the task is queued only now, so that somebody has to queue it.
+    pub(crate) fn set(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
+
+    /// The task is polled next. What wakers did before they woke it is visible then.
+    pub(crate) fn clear(&self) {
+        self.0.swap(false, Ordering::AcqRel);
     }
 }
 
@@ -117,28 +138,50 @@ mod loom_tests {
     /// loom reports a loop that sleeps through a wake as a deadlock.
     #[test]
     fn no_wake_is_slept_through() {
-        loom::model(|| {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(3); // all would be minutes
+        model.check(|| {
             let bell = Arc::new(Bell::default());
-            let state = Arc::new(WakeState::new(Arc::clone(&bell)));
-            assert!(state.take_woken());
-            let work = Arc::new(AtomicU8::new(0));
-            let waker = {
-                let (state, work) = (Arc::clone(&state), Arc::clone(&work));
-                thread::spawn(move || {
-                    work.store(1, Ordering::Relaxed);
-                    state.wake();
-                })
-            };
-            while work.load(Ordering::Relaxed) == 0 {
-                if state.fall_asleep() {
-                    bell.sleep();
-                    state.rise();
+            let inbox = Arc::new(Inbox::new(Arc::clone(&bell)));
+            let tasks = Arc::new([Queued::new(), Queued::new()]);
+            let work = Arc::new([AtomicU8::new(0), AtomicU8::new(0)]);
+            for task in &*tasks {
+                task.clear();
+            }
+            let wakers = [(0, 1), (1, 1), (1, 2)].map(|(key, amount)| {
+                let (inbox, tasks, work) =
+                    (Arc::clone(&inbox), Arc::clone(&tasks), Arc::clone(&work));
+                move || {
+                    work[key].fetch_add(amount, Ordering::Relaxed);
+                    if tasks[key].set() {
+                        inbox.post(key);
+                    }
                 }
-                if state.take_woken() {
-                    assert_eq!(work.load(Ordering::Relaxed), 1);
+            });
+            let [first, second, third] = wakers;
+            let threads = [
+                thread::spawn(first),
+                thread::spawn(move || {
+                    second();
+                    third();
+                }),
+            ];
+            let mut keys = Vec::new();
+            let mut seen = [0, 0];
+            while seen != [1, 3] {
+                if inbox.fall_asleep() {
+                    bell.sleep();
+                    inbox.rise();
+                }
+                inbox.take(&mut keys);
+                for key in keys.drain(..) {
+                    tasks[key].clear();
+                    seen[key] = work[key].load(Ordering::Relaxed);
                 }
             }
-            waker.join().unwrap();
+            for thread in threads {
+                thread.join().unwrap();
+            }
         });
     }
 }

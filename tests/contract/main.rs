@@ -30,6 +30,7 @@ mod seeds;
 mod serving;
 mod sim;
 mod sources;
+mod spawn;
 mod staple;
 mod task_group;
 mod tcp;

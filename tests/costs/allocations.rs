@@ -1,5 +1,6 @@
 //! Allocations of a round trip.
 
+use alloc::rc::Rc;
 use core::cell::Cell;
 
 use tacket_tests::pingpong;
@@ -9,9 +10,10 @@ const ROUNDS: u32 = 10_000;
 
 /// Allocations made while playing `rounds` rounds, everything included.
 fn allocations(rounds: u32) -> u64 {
-    let played = Cell::new(0);
-    let counted = allocation_counter::measure(|| {
-        pingpong(rounds, || played.set(played.get() + 1)).expect("a game on loopback");
+    let played = Rc::new(Cell::new(0));
+    let counter = Rc::clone(&played);
+    let counted = allocation_counter::measure(move || {
+        pingpong(rounds, move || counter.set(counter.get() + 1)).expect("a game on loopback");
     });
     assert_eq!(played.get(), rounds);
     counted.count_total

@@ -39,7 +39,7 @@ fn system_calls(rounds: u32) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn a_round_trip_takes_two_sends_two_receives_and_two_polls() {
+fn a_round_trip_between_two_tasks_takes_two_sends_two_receives_and_seldom_a_poll() {
     let rounds = rounds();
     let calls = system_calls(rounds);
     let of = |names: &[&str]| -> u64 { names.iter().filter_map(|name| calls.get(*name)).sum() };
@@ -48,13 +48,13 @@ fn a_round_trip_takes_two_sends_two_receives_and_two_polls() {
     // What is not per round: start (the loader looks for libraries), connection, end. Far less than one call a round.
     let once = u64::from(rounds) / 5;
     assert!(
-        total <= 6 * u64::from(rounds) + once,
+        total <= 4 * u64::from(rounds) + once,
         "{total} calls in {rounds} rounds: {calls:?}"
     );
     for (names, most) in [
         (&["sendto", "write", "sendmsg", "writev"][..], 2),
         (&["recvfrom", "read", "recvmsg", "readv"], 2),
-        (&["epoll_wait", "epoll_pwait", "epoll_pwait2"], 2),
+        (&["epoll_wait", "epoll_pwait", "epoll_pwait2"], 0),
     ] {
         assert!(
             of(names) <= most * u64::from(rounds) + once,
