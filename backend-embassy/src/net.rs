@@ -110,6 +110,8 @@ impl Connect for Net {
 impl Listen for Net {
     type Listener = TcpListener;
 
+    const DUAL_STACK: bool = true;
+
     async fn listen(&self, local: SocketAddr) -> Result<TcpListener, NetError> {
         TcpListener::bind(*self, local)
     }

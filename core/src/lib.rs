@@ -13,7 +13,8 @@
 //! * connections come from a [`Listener`], or from a [`Network`], which is a value too: it connects ([`Connect`]), listens
 //!   ([`Listen`]), carries datagrams ([`Bind`], [`Datagram`]), knows names ([`Resolve`]) and the time;
 //! * [`open_tcp_stream`] connects to a name, by whichever of its addresses answers first;
-//! * a [`Server`] has several clients of a listener handled at the same time, and a [`Channel`] carries values between tasks
+//! * [`open_tcp_listeners`] listens on a port of every address, a [`Server`] has several clients of a listener handled at the same time,
+//!   [`serve_tcp`] is both in one call, and a [`Channel`] carries values between tasks
 //!   ([`SendChannel`], [`ReceiveChannel`]); a [`MessageSender`] and a [`MessageReceiver`] carry messages over a stream;
 //! * time comes from a [`Clock`], and [`timeout`] joins it to any future;
 //! * every error answers [`Error::fault`], a short list to decide by;
@@ -72,11 +73,11 @@ pub use framing::{
     Seen,
 };
 pub use listener::Listener;
-pub use listeners::Listeners;
+pub use listeners::{Listeners, open_tcp_listeners};
 pub use network::{Bind, Connect, Listen, LocalAddress, Network, Resolve};
 pub use racing::{ConnectOptions, OpenError, open_tcp_stream};
 pub use resource::AsyncResource;
-pub use serve::{Handler, ServeError, ServeEvent, ServeReport, ServeStatistics, Server};
+pub use serve::{Handler, ServeError, ServeEvent, ServeReport, ServeStatistics, Server, serve_tcp};
 pub use staple::{NoHalf, StapledError, StapledStream};
 pub use stream::{HalfCloseable, ReceiveStream, SendStream, Split, Stream};
 pub use timeout::{TimedOut, timeout};

@@ -48,12 +48,16 @@ pub trait Listen: ErrorType<Error: Error> {
     /// What accepts them.
     type Listener: Listener<Error = Self::Error> + LocalAddress;
 
+    /// Whether an unspecified address is that of both versions of IP, so that one listener has all of a port.
+    const DUAL_STACK: bool = false;
+
     /// Listens on `local`. Port 0 lets the network choose one; [`LocalAddress::local_addr`] tells which.
     ///
     /// # Errors
     ///
     /// The port is in use or not allowed, or the address is not one of this network.
-    /// [`Fault::Capacity`](crate::Fault::Capacity): no socket is left.
+    /// [`Fault::Capacity`](crate::Fault::Capacity): no socket is left. [`Fault::Unsupported`](crate::Fault::Unsupported): this
+    /// network has no such version of IP.
     ///
     /// # Cancel safety
     ///

@@ -11,7 +11,7 @@ use core::time::Duration;
 
 use embedded_io_async::ErrorType;
 
-use super::world::{Due, HostId, Shared, World, any_like, register};
+use super::world::{Due, HostId, Shared, World, any_like, is_taken, register};
 use super::{SimError, SimEventKind};
 use crate::{AsyncResource, Datagram, LocalAddress, ReceiveDatagram, SendDatagram};
 
@@ -46,8 +46,11 @@ pub(super) struct Socket {
 impl World {
     pub(super) fn bind(&mut self, host: HostId, local: SocketAddr) -> Result<u64, SimError> {
         let address = self.take_address(host, local, |world, port| {
-            let mut others = world.sockets.values();
-            others.any(|other| other.host == host && other.address.port() == port)
+            let mut others = world
+                .sockets
+                .values()
+                .map(|other| (other.host, other.address));
+            others.any(|(at, other)| at == host && is_taken(other, local, port))
         })?;
         let id = self.number();
         let socket = Socket {

@@ -10,7 +10,7 @@ use embedded_io_async::ErrorType;
 
 use super::connection::ACCEPTOR;
 use super::stream::Handle;
-use super::world::{HostId, Shared, World, register};
+use super::world::{HostId, Shared, World, is_taken, register};
 use super::{SimError, SimStream};
 use crate::{AsyncResource, Listener, LocalAddress};
 
@@ -30,8 +30,11 @@ pub(super) struct Backlog {
 impl World {
     pub(super) fn listen(&mut self, host: HostId, local: SocketAddr) -> Result<u64, SimError> {
         let address = self.take_address(host, local, |world, port| {
-            let mut others = world.listeners.values();
-            others.any(|other| other.host == host && other.address.port() == port)
+            let mut others = world
+                .listeners
+                .values()
+                .map(|other| (other.host, other.address));
+            others.any(|(at, other)| at == host && is_taken(other, local, port))
         })?;
         let id = self.number();
         let backlog = Backlog {

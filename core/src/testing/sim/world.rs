@@ -384,6 +384,11 @@ pub(super) fn register(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Wak
     }
 }
 
+/// Whether a socket at `taken` has that port of `local`'s version of IP.
+pub(super) const fn is_taken(taken: SocketAddr, local: SocketAddr, port: u16) -> bool {
+    taken.is_ipv4() == local.is_ipv4() && taken.port() == port
+}
+
 /// Links have no direction.
 fn pair(a: HostId, b: HostId) -> (HostId, HostId) {
     (a.min(b), a.max(b))
