@@ -17,29 +17,29 @@ use crate::signal_windows::Listener;
 ///
 /// To have been asked is final, and concerns the whole program: whoever waits later learns of it at once.
 ///
-/// ```no_run
+/// ```
 /// use core::time::Duration;
-/// use futures_util::future::join;
-/// use tacket::{AsyncResource, Listener, Server};
-/// use tacket_std::{MonotonicClock, StopSignal, TcpListener};
+/// use futures_util::future::try_join;
+/// use tacket::{AsyncResource, ServeStatistics, Server};
+/// use tacket_std::{MonotonicClock, StopSignal, TcpListener, TcpStream};
 ///
-/// tacket_std::run(async {
+/// type Failure = Box<dyn core::error::Error>;
+///
+/// /// Serves until Ctrl-C, and then until the last client is done, or ten seconds are over.
+/// async fn serve(listener: TcpListener) -> Result<ServeStatistics, Failure> {
 ///     let mut signal = StopSignal::new()?;
-///     let listener = TcpListener::bind("127.0.0.1:7000".parse()?)?;
-///     let server = Server::<_, _, _>::new(listener, MonotonicClock::new(), async |stream| {
-///         AsyncResource::close(stream).await // or something more useful
+///     let server = Server::<_, _, _>::new(listener, MonotonicClock::new(), async |stream: TcpStream| {
+///         stream.close().await // or something more useful
 ///     });
 ///     let stopping = async {
-///         let received = signal.received().await;
-///         server.stop(Duration::from_secs(10)); // those who are served may finish
-///         received
+///         signal.received().await?;
+///         server.stop(Duration::from_secs(10));
+///         Ok::<(), Failure>(())
 ///     };
-///     let (served, stopped) = join(server.run::<8>(), stopping).await;
-///     stopped?;
-///     println!("{:?}", served?);
-///     Ok::<(), Box<dyn std::error::Error>>(())
-/// })??;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+///     let serving = async { Ok(server.run::<8>().await?) };
+///     let (served, ()) = try_join(serving, stopping).await?;
+///     Ok(served)
+/// }
 /// ```
 pub struct StopSignal {
     listener: Listener,
