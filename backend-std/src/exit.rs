@@ -121,10 +121,11 @@ fn lock(mutex: &Mutex<Waiting>) -> std::sync::MutexGuard<'_, Waiting> {
 
 #[cfg(all(test, unix))]
 mod tests {
+    use core::pin::pin;
     use core::time::Duration;
     use std::process::Command;
 
-    use futures_util::future::join;
+    use futures_util::future::{Either, join, select};
     use tacket::{Clock as _, timeout};
 
     use super::*;
@@ -152,10 +153,12 @@ mod tests {
                 assert_eq!(Arc::strong_count(&child), 2);
                 child.kill().expect("it is ours");
             };
-            let waited = join(exit.wait(&child), killing);
-            let (status, ()) = timeout(&clock, Duration::from_secs(20), waited)
-                .await
-                .expect("it ends");
+            let waited = pin!(join(exit.wait(&child), killing));
+            // First the limit: whoever is polled only because that is over was not woken.
+            let limit = pin!(clock.sleep_until(clock.now() + Duration::from_secs(20)));
+            let Either::Right(((status, ()), _)) = select(limit, waited).await else {
+                panic!("nobody was woken");
+            };
             let status = status.expect("it ends");
             assert!(!status.success());
             let again = exit.wait(&child).await.expect("it has ended");

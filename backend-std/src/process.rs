@@ -3,9 +3,15 @@
 use alloc::sync::Arc;
 use core::fmt;
 use std::ffi::OsStr;
+#[cfg(unix)]
+use std::process::Output;
 use std::process::{Command, ExitStatus};
 
+#[cfg(unix)]
+use futures_util::future::try_join;
 use shared_child::SharedChild;
+#[cfg(unix)]
+use tacket::ReceiveStream as _;
 
 use crate::error::{IoError, Operation};
 use crate::exit::Exit;
@@ -77,7 +83,7 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts what `command` says. Like [`Command::spawn`], it leaves to the child whatever is not piped.
+    /// Starts what `command` says. As with [`Command::spawn`], what is neither piped nor said is that of this process.
     ///
     /// # Errors
     ///
@@ -148,6 +154,46 @@ impl Child {
         ended.map_err(|error| IoError::new(Operation::WaitProcess, error))
     }
 
+    /// Receives all that it writes, waits until it ends, and returns both. What is not piped, or has been taken, is empty.
+    ///
+    /// Like [`wait`](Self::wait) it first closes [`stdin`](Self#structfield.stdin). The end of its output comes when nobody has the pipes any more, also
+    /// none that the child has started. All of it is kept in memory.
+    ///
+    /// ```
+    /// use std::process::{Command, Stdio};
+    /// use tacket_std::{Child, IoError};
+    ///
+    /// tacket_std::run(async {
+    ///     let child = Child::spawn(Command::new("echo").arg("hello").stdout(Stdio::piped()))?;
+    ///     let output = child.wait_with_output().await?;
+    ///     assert_eq!(output.stdout, b"hello\n");
+    ///     assert!(output.status.success());
+    ///     Ok::<(), IoError>(())
+    /// })??;
+    /// # Ok::<(), IoError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait`](Self::wait). The child is killed then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not safe. The child is killed, and its output is lost.
+    #[cfg(unix)]
+    pub async fn wait_with_output(mut self) -> Result<Output, IoError> {
+        drop(self.stdin.take());
+        let stdout = receive_all(self.stdout.take());
+        let stderr = receive_all(self.stderr.take());
+        let (stdout, stderr) = try_join(stdout, stderr).await?;
+        let status = self.wait().await?;
+        Ok(Output {
+            status,
+            stdout,
+            stderr,
+        })
+    }
+
     /// How it ended, without waiting; `None` if it has not.
     ///
     /// # Errors
@@ -193,6 +239,26 @@ impl fmt::Debug for Child {
         f.debug_struct("Child")
             .field("id", &self.id())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(unix)]
+async fn receive_all(stream: Option<PipeReceiveStream>) -> Result<Vec<u8>, IoError> {
+    /// What a pipe holds, as Linux makes it.
+    const MOST: usize = 64 << 10;
+    let mut all = Vec::new();
+    let Some(mut stream) = stream else {
+        return Ok(all);
+    };
+    loop {
+        let filled = all.len();
+        all.resize(filled + MOST, 0);
+        let room = all.get_mut(filled..).unwrap_or_default();
+        let count = stream.receive_some(room).await?;
+        all.truncate(filled + count);
+        if count == 0 {
+            return Ok(all);
+        }
     }
 }
 

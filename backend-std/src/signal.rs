@@ -15,6 +15,8 @@ use crate::signal_windows::Listener;
 /// of them. A second signal ends the program as if there were none of these, so that a stop which takes too long can be cut short. So does the
 /// first, once all are dropped.
 ///
+/// A terminal sends Ctrl-C to the children of the program as well, unless they are in a process group of their own.
+///
 /// To have been asked is final, and concerns the whole program: whoever waits later learns of it at once.
 ///
 /// ```
