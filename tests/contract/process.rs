@@ -1,11 +1,12 @@
 //! Children: what they read and write, how they end, and that nothing is left of them.
 
 use std::os::unix::process::ExitStatusExt as _;
+use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join, join_all, select};
 use tacket::testing::{DropPoint, Pattern};
 use tacket::{
     AsyncResource as _, Clock as _, Error as _, Fault, ReceiveStream, SendStream as _, timeout,
@@ -18,9 +19,12 @@ use crate::alone::{assert_passed, run_alone};
 /// Runs `future`, which ends within a minute, or the test fails.
 fn run<T>(future: impl Future<Output = T>) -> T {
     let clock = MonotonicClock::new();
-    let limited = timeout(&clock, Duration::from_secs(60), future);
-    let ended = tacket_std::run(limited).expect("an event loop");
-    ended.expect("it ends")
+    // First the limit: whoever is polled only because that is over was not woken.
+    let limit = pin!(clock.sleep_until(clock.now() + Duration::from_secs(60)));
+    match tacket_std::run(select(limit, pin!(future))).expect("an event loop") {
+        Either::Left(_) => panic!("it does not end"),
+        Either::Right((output, _)) => output,
+    }
 }
 
 async fn sleep(milliseconds: u64) {
@@ -108,6 +112,26 @@ fn megabytes_pass_through_a_child_both_ways_at_once() {
         let ((), received) = join(sending, receive_all(stdout)).await;
         assert!(received == sent, "{} bytes came back", received.len());
         assert!(child.wait().await.expect("it ends").success());
+    });
+}
+
+#[test]
+fn a_child_can_be_waited_for_with_all_that_it_says() {
+    run(async {
+        // More than pipes hold, and one after the other.
+        let mut shell =
+            shell("cat; head -c 1000000 /dev/zero >&2; head -c 1000000 /dev/zero; exit 4");
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let child = Child::spawn(shell.stderr(Stdio::piped())).expect("a child");
+        let output = child.wait_with_output().await.expect("it ends");
+        assert_eq!(output.status.code(), Some(4));
+        for said in [output.stdout, output.stderr] {
+            assert!(said == vec![0; 1_000_000], "{} bytes", said.len());
+        }
+        let mut taken = cat();
+        drop(taken.stdout.take());
+        let output = taken.wait_with_output().await.expect("it ends");
+        assert!(output.status.success() && output.stdout.is_empty());
     });
 }
 
@@ -356,8 +380,9 @@ fn a_child_for_which_there_is_no_descriptor_is_refused_and_not_left() {
                 ..limits
             };
             setrlimit(Resource::Nofile, few).expect("a lower limit");
-            let mut cat = Command::new("cat");
-            let spawned = Child::spawn(cat.stdin(Stdio::piped()).stdout(Stdio::piped()));
+            let mut endless = Command::new("sleep");
+            let endless = endless.arg("1000").stdin(Stdio::piped());
+            let spawned = Child::spawn(endless.stdout(Stdio::piped()));
             setrlimit(Resource::Nofile, limits).expect("the old limit");
             let Err(error) = spawned else { break };
             assert_eq!(error.fault(), Fault::Capacity, "{most}: {error}");

@@ -1,15 +1,16 @@
 //! Being asked to stop. Each test has a process to itself, and asks that.
 
 use std::os::unix::process::ExitStatusExt as _;
+use std::pin::pin;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::join;
+use futures_util::future::{Either, join, select};
 use rustix::process::{Signal, getpid, kill_process};
 use tacket::testing::DropPoint;
-use tacket::{Error as _, Fault, timeout};
+use tacket::{Clock as _, Error as _, Fault};
 use tacket_std::{MonotonicClock, StopSignal};
 
 use crate::alone::{assert_passed, run_alone};
@@ -17,9 +18,12 @@ use crate::alone::{assert_passed, run_alone};
 /// Runs `future`, which ends within a minute, or the test fails.
 fn run<T>(future: impl Future<Output = T>) -> T {
     let clock = MonotonicClock::new();
-    let limited = timeout(&clock, Duration::from_secs(60), future);
-    let ended = tacket_std::run(limited).expect("an event loop");
-    ended.expect("it ends")
+    // First the limit: whoever is polled only because that is over was not woken.
+    let limit = pin!(clock.sleep_until(clock.now() + Duration::from_secs(60)));
+    match tacket_std::run(select(limit, pin!(future))).expect("an event loop") {
+        Either::Left(_) => panic!("it does not end"),
+        Either::Right((output, _)) => output,
+    }
 }
 
 fn raise(signal: Signal) {
@@ -49,6 +53,7 @@ fn a_signal_ends_the_wait_of_every_listener_on_every_thread() {
     for _ in &threads {
         told.recv().expect("a thread that listens");
     }
+    drop(StopSignal::new().expect("one that does not wait for it"));
     raise(Signal::TERM);
     threads
         .into_iter()
@@ -119,11 +124,24 @@ fn a_second_signal_ends_the_program() {
         let mut signal = StopSignal::new().expect("a listener");
         raise(Signal::INT);
         signal.received().await.expect("it is asked");
-        let _another = StopSignal::new().expect("a listener");
         println!("asked once");
         raise(Signal::INT);
         std::future::pending::<()>().await;
     });
+}
+
+#[test]
+fn a_second_signal_ends_the_program_also_for_who_listens_since_the_first() {
+    let name = "signals::a_second_signal_ends_the_program_also_for_who_listens_since_the_first";
+    if let Some(ended) = run_alone(name) {
+        assert_eq!(ended.status.signal(), Some(15), "{ended:?}");
+        return;
+    }
+    let _first = StopSignal::new().expect("a listener");
+    raise(Signal::INT);
+    let _second = StopSignal::new().expect("a listener");
+    raise(Signal::TERM);
+    thread::sleep(Duration::from_secs(60));
 }
 
 #[test]
