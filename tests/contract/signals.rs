@@ -137,8 +137,11 @@ fn a_second_signal_ends_the_program_also_for_who_listens_since_the_first() {
         assert_eq!(ended.status.signal(), Some(15), "{ended:?}");
         return;
     }
-    let _first = StopSignal::new().expect("a listener");
+    let first = StopSignal::new().expect("a listener");
     raise(Signal::INT);
+    while !first.is_received() {
+        thread::yield_now(); // another thread may be the one that is interrupted
+    }
     let _second = StopSignal::new().expect("a listener");
     raise(Signal::TERM);
     thread::sleep(Duration::from_secs(60));
