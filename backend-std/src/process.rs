@@ -136,7 +136,7 @@ impl Child {
 
     /// Waits until it ends, and says how. Again, it says the same.
     ///
-    /// First it closes [`stdin`](Self#structfield.stdin), if that has not been taken: nobody could send any more, and many a child waits for its
+    /// First it closes [`stdin`](field@Self::stdin), if that has not been taken: nobody could send any more, and many a child waits for its
     /// end. Output that is piped and that nobody receives can keep the child from ending.
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl Child {
 
     /// Receives all that it writes, waits until it ends, and returns both. What is not piped, or has been taken, is empty.
     ///
-    /// Like [`wait`](Self::wait) it first closes [`stdin`](Self#structfield.stdin). The end of its output comes when nobody has the pipes any more, also
+    /// Like [`wait`](Self::wait) it first closes [`stdin`](field@Self::stdin). The end of its output comes when nobody has the pipes any more, also
     /// none that the child has started. All of it is kept in memory.
     ///
     /// ```
