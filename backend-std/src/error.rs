@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::SocketAddr;
+use std::ffi::OsStr;
 use std::io;
 #[cfg(unix)]
 use std::path::Path;
@@ -48,6 +49,10 @@ pub(crate) enum Operation {
     SendTo(SocketAddr),
     Receive,
     SendEof,
+    Spawn(Box<OsStr>),
+    WaitProcess,
+    SignalProcess,
+    Signal,
 }
 
 impl IoError {
@@ -97,6 +102,10 @@ impl fmt::Display for Operation {
             Self::SendTo(address) => write!(f, "sending to {address}"),
             Self::Receive => f.write_str("receiving"),
             Self::SendEof => f.write_str("ending the stream"),
+            Self::Spawn(program) => write!(f, "starting {program:?}"),
+            Self::WaitProcess => f.write_str("waiting for a child"),
+            Self::SignalProcess => f.write_str("sending a signal to a child"),
+            Self::Signal => f.write_str("listening to signals"),
         }
     }
 }
@@ -174,6 +183,7 @@ fn fault_of(operation: &Operation, cause: &io::Error) -> Fault {
         (_, Kind::InvalidInput) => Fault::InvalidInput,
         (Operation::Bind(_) | Operation::Listen(_), Kind::AddrNotAvailable) => Fault::InvalidInput,
         (Operation::Resolve(_), Kind::WouldBlock) => Fault::Capacity, // no thread left
+        (Operation::Spawn(_) | Operation::WaitProcess, Kind::WouldBlock) => Fault::Capacity, // no process left, or no thread
         (Operation::SendTo(_), _) if is_too_long(cause) => Fault::InvalidInput,
         (
             Operation::Connect(_)

@@ -6,6 +6,8 @@
 //! [`Net`] is all of it as a [`tacket::Network`], for programs that run on a microcontroller too; what it gives out,
 //! [`TcpStream`], [`TcpListener`] and [`UdpSocket`], can be made without it. Only a lookup of a name allocates, and starts a thread.
 //!
+//! [`Child`] is a process that this one starts, with its pipes; [`StopSignal`] hears of Ctrl-C, for a server that is to finish what it has begun.
+//!
 //! Linux is what the tests run on. macOS and FreeBSD share its code paths; on Windows there are no pipes yet.
 //!
 //! ```
@@ -39,13 +41,23 @@ mod catch_panic;
 mod clock;
 mod endpoint;
 mod error;
+mod exit;
 mod net;
 #[cfg(unix)]
 mod pipe;
+mod process;
+#[cfg(any(target_os = "android", target_os = "linux"))]
+mod process_descriptor;
 mod reactor;
+mod reaper;
 mod resolve;
 mod retry;
 mod run;
+mod signal;
+#[cfg(unix)]
+mod signal_unix;
+#[cfg(windows)]
+mod signal_windows;
 mod socket;
 mod socket_halves;
 mod socket_kind;
@@ -68,7 +80,9 @@ pub use error::IoError;
 pub use net::Net;
 #[cfg(unix)]
 pub use pipe::{PipeReceiveStream, PipeSendStream};
+pub use process::Child;
 pub use run::run;
+pub use signal::StopSignal;
 pub use socket::SocketStream;
 pub use socket_halves::{SocketReceiving, SocketSending};
 pub use socket_kind::Tcp;

@@ -8,6 +8,8 @@
     reason = "these tests run on a desktop, and a panic is how they fail"
 )]
 
+#[cfg(unix)]
+mod alone;
 mod architecture;
 mod broken_streams;
 mod channels;
@@ -22,12 +24,16 @@ mod lockstep;
 mod memory;
 mod network;
 mod pipes;
+#[cfg(unix)]
+mod process;
 mod public_types;
 mod racing;
 mod report;
 mod runtime;
 mod seeds;
 mod serving;
+#[cfg(unix)]
+mod signals;
 mod sim;
 mod sockets;
 mod sources;

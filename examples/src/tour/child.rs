@@ -2,11 +2,10 @@
 
 use core::time::Duration;
 use std::env;
-use std::path::Path;
-use std::process::{self, Command, ExitCode, ExitStatus, Stdio};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use clap::ValueEnum as _;
-use tacket::{Clock as _, CloseOnEof, StapledStream, Stream, timeout};
+use tacket::{CloseOnEof, StapledStream, Stream, timeout};
 use tacket_examples::echo;
 use tacket_examples::telemetry::{self, Thermostat};
 use tacket_std::{MonotonicClock, PipeReceiveStream, PipeSendStream};
@@ -21,13 +20,11 @@ const DEATH: Duration = Duration::from_millis(500);
 /// Where a child that speaks TLS finds its certificate and key. Other users cannot see it, unlike a command line.
 const IDENTITY: &str = "TACKET_TOUR_IDENTITY";
 
-const LOOK: Duration = Duration::from_millis(1);
-
 type Pipes = StapledStream<CloseOnEof<PipeSendStream>, PipeReceiveStream>;
 
-/// A child process, killed and reaped when dropped.
+/// A child process, killed when dropped.
 pub(crate) struct Child {
-    process: process::Child,
+    process: tacket_std::Child,
     clock: MonotonicClock,
 }
 
@@ -45,23 +42,19 @@ impl Child {
             (None, Err(error)) => return Err(Failure::new("looking for this program", error)),
         };
         let name = protocol.to_possible_value();
-        let process = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg("--child")
             .args(name.as_ref().map(|name| name.get_name()))
             .envs(identity.map(|identity| (IDENTITY, identity.pem())))
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| not_started(program, error))?;
-        let mut child = Self {
-            process,
-            clock: visit.clock,
-        };
-        let pipes = child.process.stdin.take().zip(child.process.stdout.take());
-        let (stdin, stdout) = pipes.ok_or_else(|| not_started(program, "it has no pipes"))?;
-        let sending = CloseOnEof::new(PipeSendStream::new(stdin)?);
-        let receiving = PipeReceiveStream::new(stdout)?;
-        Ok((child, StapledStream::new(sending, receiving)))
+            .stdout(Stdio::piped());
+        let mut process = tacket_std::Child::spawn(&mut command).map_err(not_started)?;
+        let pipes = process.stdin.take().zip(process.stdout.take());
+        let (stdin, stdout) = pipes.ok_or_else(|| not_started("it has no pipes"))?;
+        let pipes = StapledStream::new(CloseOnEof::new(stdin), stdout);
+        let clock = visit.clock;
+        Ok((Self { process, clock }, pipes))
     }
 
     /// Awaits `client`, then demands that the child leaves without a complaint.
@@ -88,27 +81,13 @@ impl Child {
     }
 
     async fn exit(&mut self) -> Result<ExitStatus, Failure> {
-        loop {
-            match self.process.try_wait() {
-                Ok(Some(status)) => return Ok(status),
-                Ok(None) => self.clock.sleep_until(self.clock.now() + LOOK).await,
-                Err(error) => return Err(Failure::new("waiting for the child process", error)),
-            }
-        }
+        let ended = self.process.wait().await;
+        ended.map_err(|error| Failure::new("the child process", error))
     }
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        // Both are harmless on one that has left.
-        let _: Result<(), _> = self.process.kill();
-        let _: Result<ExitStatus, _> = self.process.wait();
-    }
-}
-
-fn not_started(program: &Path, reason: impl core::fmt::Display) -> Failure {
-    let who = format!("cannot start the child process {}", program.display());
-    Failure::new(&who, reason)
+fn not_started(reason: impl core::fmt::Display) -> Failure {
+    Failure::new("cannot start the child process", reason)
 }
 
 /// The child's own side: serves one client on standard input and output.
