@@ -11,11 +11,29 @@ pub(crate) fn run_alone(name: &str) -> Option<Output> {
         return None;
     }
     let this = env::current_exe().expect("a test");
-    let ended = Command::new(this)
+    Some(run(Command::new(this), name))
+}
+
+/// The same, where strace has the system fail: `inject` says which calls, with which error.
+#[cfg(target_os = "linux")]
+pub(crate) fn run_alone_where(inject: &str, name: &str) -> Option<Output> {
+    if env::var_os(MARK).is_some() {
+        return None;
+    }
+    let call = inject.split(':').next().unwrap_or_default();
+    let mut strace = Command::new("strace");
+    strace
+        .args(["--follow-forks", "--seccomp-bpf", "--output=/dev/null"])
+        .args([format!("--trace={call}"), format!("--inject={inject}")])
+        .arg(env::current_exe().expect("a test"));
+    Some(run(strace, name))
+}
+
+fn run(mut command: Command, name: &str) -> Output {
+    command
         .args(["--exact", name, "--nocapture"])
-        .env(MARK, "1")
-        .output();
-    Some(ended.expect("it starts"))
+        .env(MARK, "1");
+    command.output().expect("it starts")
 }
 
 /// Asserts that the test ran, and passed.

@@ -42,6 +42,7 @@ mod staple;
 mod task_group;
 mod tcp;
 mod tcp_listener;
+mod tcp_port;
 mod tls;
 #[cfg(unix)]
 mod unix;

@@ -83,7 +83,7 @@ fn tcp_streams_keep_the_contract_of_half_closeable_streams() {
     .assert_clean(&[]);
 }
 
-/// Covers STR-30.
+/// Covers STR-30 and SOC-13.
 #[test]
 fn a_reset_is_broken_with_its_cause_and_stays_so() {
     with_pair(async |mut left, right| {
@@ -315,22 +315,14 @@ fn urgent_data_keeps_nothing_back() {
     .expect("an event loop");
 }
 
-/// In a process of its own, whose limits it changes.
+/// Covers SLI-05. In a process of its own, whose limits it changes.
 #[cfg(unix)]
 #[test]
 fn a_listener_that_is_out_of_descriptors_says_so_and_lets_others_go_on() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let name = "a_listener_that_is_out_of_descriptors_says_so_and_lets_others_go_on";
-    if std::env::var_os("TACKET_CHILD").is_none() {
-        let this = std::env::current_exe().expect("a test");
-        let child = std::process::Command::new(this)
-            .args(["--exact", &format!("tcp::{name}"), "--nocapture"])
-            .env("TACKET_CHILD", "1")
-            .output()
-            .expect("starts");
-        assert!(child.status.success(), "{child:?}");
-        assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"));
-        return;
+    let name = "tcp::a_listener_that_is_out_of_descriptors_says_so_and_lets_others_go_on";
+    if let Some(ended) = crate::alone::run_alone(name) {
+        return crate::alone::assert_passed(&ended);
     }
     tacket_std::run(async {
         let mut listener = bind();

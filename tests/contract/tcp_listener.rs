@@ -10,6 +10,9 @@ use tacket::{
 };
 use tacket_std::{MonotonicClock, TcpListener, TcpStream};
 
+#[cfg(target_os = "linux")]
+use crate::alone::{assert_passed, run_alone_where};
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     tacket_std::run(future).expect("an event loop")
 }
@@ -148,6 +151,27 @@ fn as_many_wait_as_the_backlog_says_and_the_system_allows() {
             assert!(waiting.len() <= 11, "the backlog of {backlog} has no end");
         }
         assert_eq!(waiting.len(), backlog as usize + 1);
+    }
+}
+
+/// Covers SLI-04: errors that are the connection's and not the listener's, as Linux has them.
+#[cfg(target_os = "linux")]
+#[test]
+fn connections_that_failed_before_they_are_accepted_are_passed_over() {
+    let name = "tcp_listener::connections_that_failed_before_they_are_accepted_are_passed_over";
+    for error in ["ECONNABORTED", "EPERM", "EPROTO", "EHOSTUNREACH"] {
+        let inject = format!("accept4:error={error}:when=1..5");
+        if let Some(ended) = run_alone_where(&inject, name) {
+            assert_passed(&ended);
+            continue;
+        }
+        return run(async {
+            let mut listener = TcpListener::bind(on(Ipv4Addr::LOCALHOST)).expect("listens");
+            let client = std::net::TcpStream::connect(address_of(&listener)).expect("connects");
+            let accepted = listener.accept().await.expect("the good one");
+            let peer = accepted.peer_addr().expect("an address");
+            assert_eq!(peer, client.local_addr().expect("an address"));
+        });
     }
 }
 
