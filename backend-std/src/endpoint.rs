@@ -10,6 +10,36 @@ use tacket::Fault;
 use crate::error::{Cause, IoError, Operation};
 use crate::reactor::{Direction, Source};
 
+/// A descriptor that can be read through a shared reference.
+pub(crate) trait ReadShared {
+    fn read_shared(&self, buf: &mut [u8]) -> io::Result<usize>;
+}
+
+impl<S> ReadShared for S
+where
+    for<'a> &'a S: Read,
+{
+    fn read_shared(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut this = self;
+        this.read(buf)
+    }
+}
+
+/// A descriptor that can be written to through a shared reference.
+pub(crate) trait WriteShared {
+    fn write_shared(&self, data: &[u8]) -> io::Result<usize>;
+}
+
+impl<S> WriteShared for S
+where
+    for<'a> &'a S: Write,
+{
+    fn write_shared(&self, data: &[u8]) -> io::Result<usize> {
+        let mut this = self;
+        this.write(data)
+    }
+}
+
 /// A registered source with the memory that the contract asks for. Both directions work through `&self`.
 #[derive(Debug)]
 pub(crate) struct Endpoint<S: mio::event::Source> {
@@ -81,10 +111,7 @@ impl<S: mio::event::Source> Endpoint<S> {
     }
 }
 
-impl<S: mio::event::Source> Endpoint<S>
-where
-    for<'a> &'a S: Write,
-{
+impl<S: mio::event::Source + WriteShared> Endpoint<S> {
     /// Sends what there is room for, at least a byte of `data`.
     pub(crate) async fn send_some(&self, data: &[u8]) -> Result<usize, IoError> {
         self.check_sending(Operation::Send)?;
@@ -92,43 +119,92 @@ where
             return Ok(0);
         }
         let sent = poll_fn(|cx| {
-            self.source
-                .poll_io(Direction::Write, cx, data.len(), |mut io| {
-                    match io.write(data) {
-                        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-                        result => result,
-                    }
-                })
+            let write = |io: &S| write_some(io, data);
+            self.source.poll_io(Direction::Write, cx, data.len(), write)
         });
-        sent.await.map_err(|cause| {
-            let failure = Cause::from(&cause);
-            let error = IoError::new(Operation::Send, cause);
-            if error.fault() == Fault::Broken {
-                self.send_failure.set(Some(failure));
-            }
-            error
-        })
+        sent.await.map_err(|cause| self.sending_failed(cause))
+    }
+
+    /// The same without waiting; `None` if there is no room.
+    pub(crate) fn try_send_some(&self, data: &[u8]) -> Result<Option<usize>, IoError> {
+        self.check_sending(Operation::Send)?;
+        if data.is_empty() {
+            return Ok(Some(0));
+        }
+        let write = |io: &S| write_some(io, data);
+        let sent = self.source.try_io(Direction::Write, data.len(), write);
+        sent.transpose().map_err(|cause| self.sending_failed(cause))
+    }
+
+    fn sending_failed(&self, cause: io::Error) -> IoError {
+        let failure = Cause::from(&cause);
+        let error = IoError::new(Operation::Send, cause);
+        if error.fault() == Fault::Broken {
+            self.send_failure.set(Some(failure));
+        }
+        error
     }
 }
 
-impl<S: mio::event::Source> Endpoint<S>
-where
-    for<'a> &'a S: Read,
-{
+fn write_some(io: &impl WriteShared, data: &[u8]) -> io::Result<usize> {
+    match io.write_shared(data) {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        result => result,
+    }
+}
+
+impl<S: mio::event::Source + ReadShared> Endpoint<S> {
     /// Receives what is there, at least a byte, or the end.
     pub(crate) async fn receive_some(&self, buf: &mut [u8]) -> Result<usize, IoError> {
+        match self.check_receiving(buf)? {
+            Some(end) => Ok(end),
+            None => {
+                let asked = buf.len();
+                let received = poll_fn(|cx| {
+                    let read = |io: &S| io.read_shared(buf);
+                    self.source.poll_io(Direction::Read, cx, asked, read)
+                });
+                self.received(received.await)
+            }
+        }
+    }
+
+    /// The same without waiting; `None` if nothing is there.
+    pub(crate) fn try_receive_some(&self, buf: &mut [u8]) -> Result<Option<usize>, IoError> {
+        match self.check_receiving(buf)? {
+            Some(end) => Ok(Some(end)),
+            None => {
+                let asked = buf.len();
+                let read = |io: &S| io.read_shared(buf);
+                let received = self.source.try_io(Direction::Read, asked, read);
+                received.map(|received| self.received(received)).transpose()
+            }
+        }
+    }
+
+    /// Waits until a receive might find something. A failure is for that to report.
+    pub(crate) async fn wait_readable(&self) -> Result<(), IoError> {
+        if self.receive_ended.get() || self.receive_failure.get().is_some() {
+            return Ok(());
+        }
+        poll_fn(|cx| self.source.poll_ready(Direction::Read, cx))
+            .await
+            .map_err(|error| IoError::new(Operation::Receive, error))
+    }
+
+    /// What a receive into `buf` comes to without the system.
+    fn check_receiving(&self, buf: &[u8]) -> Result<Option<usize>, IoError> {
         if buf.is_empty() {
             return Err(IoError::refused(Operation::Receive, Fault::InvalidInput));
         }
         if self.receive_ended.get() {
-            return Ok(0);
+            return Ok(Some(0));
         }
-        again(self.receive_failure.get(), Operation::Receive)?;
-        let received = poll_fn(|cx| {
-            self.source
-                .poll_io(Direction::Read, cx, buf.len(), |mut io| io.read(buf))
-        });
-        match received.await {
+        again(self.receive_failure.get(), Operation::Receive).map(|()| None)
+    }
+
+    fn received(&self, received: io::Result<usize>) -> Result<usize, IoError> {
+        match received {
             Ok(0) => self.end_of_receiving(),
             Ok(count) => Ok(count),
             Err(cause) => {
@@ -167,10 +243,13 @@ where
     /// faster than they are taken meets the bound, more than a system's receive buffer holds by default.
     pub(crate) fn discard_received(&self) {
         const MOST: usize = 8 << 20;
+        if self.receive_ended.get() || self.receive_failure.get().is_some() {
+            return;
+        }
         let mut scrap = [0; 16 << 10];
         let mut taken = 0;
         while taken < MOST {
-            match self.io().read(&mut scrap) {
+            match self.io().read_shared(&mut scrap) {
                 Ok(count @ 1..) => taken += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) | Err(_) => return,

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::net::SocketAddr;
 use std::io;
+#[cfg(unix)]
+use std::path::Path;
 
 use embedded_io_async::ErrorKind;
 use tacket::{Error, Fault};
@@ -33,7 +35,12 @@ pub(crate) enum Operation {
     Connect(SocketAddr),
     Listen(SocketAddr),
     Bind(SocketAddr),
+    #[cfg(unix)]
+    ConnectUnix(Box<Path>),
+    #[cfg(unix)]
+    ListenUnix(Box<Path>),
     Address,
+    Adopt,
     Accept,
     #[cfg(unix)]
     Open(&'static str),
@@ -77,6 +84,11 @@ impl fmt::Display for Operation {
             Self::Connect(address) => write!(f, "connecting to {address}"),
             Self::Listen(address) => write!(f, "listening on {address}"),
             Self::Bind(address) => write!(f, "binding to {address}"),
+            #[cfg(unix)]
+            Self::ConnectUnix(path) => write!(f, "connecting to {}", path.display()),
+            #[cfg(unix)]
+            Self::ListenUnix(path) => write!(f, "listening on {}", path.display()),
+            Self::Adopt => f.write_str("adopting a socket"),
             Self::Address => f.write_str("asking for the address"),
             Self::Accept => f.write_str("accepting"),
             #[cfg(unix)]
@@ -149,10 +161,18 @@ fn fault_of(operation: &Operation, cause: &io::Error) -> Fault {
     if is_capacity(cause) {
         return Fault::Capacity;
     }
+    if is_unsupported(cause) {
+        return Fault::Unsupported;
+    }
+    #[cfg(unix)]
+    if let (Operation::ConnectUnix(_), kind) = (operation, cause.kind())
+        && kind != Kind::InvalidInput
+    {
+        return Fault::Broken;
+    }
     match (operation, cause.kind()) {
         (_, Kind::InvalidInput) => Fault::InvalidInput,
         (Operation::Bind(_) | Operation::Listen(_), Kind::AddrNotAvailable) => Fault::InvalidInput,
-        (_, Kind::Unsupported) => Fault::Unsupported,
         (Operation::Resolve(_), Kind::WouldBlock) => Fault::Capacity, // no thread left
         (Operation::SendTo(_), _) if is_too_long(cause) => Fault::InvalidInput,
         (
@@ -165,6 +185,15 @@ fn fault_of(operation: &Operation, cause: &io::Error) -> Fault {
         ) => Fault::Broken,
         _ => Fault::Other,
     }
+}
+
+/// The system has no such version of IP, no such kind of socket, or no event loop for it.
+fn is_unsupported(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let code = libc::EAFNOSUPPORT;
+    #[cfg(windows)]
+    let code = 10047; // WSAEAFNOSUPPORT
+    error.raw_os_error() == Some(code) || error.kind() == io::ErrorKind::Unsupported
 }
 
 /// The datagram is longer than any can be.

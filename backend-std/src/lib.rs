@@ -34,6 +34,7 @@
 
 extern crate alloc;
 
+mod accept;
 mod catch_panic;
 mod clock;
 mod endpoint;
@@ -45,12 +46,20 @@ mod reactor;
 mod resolve;
 mod retry;
 mod run;
+mod socket;
+mod socket_halves;
+mod socket_kind;
 mod spawn;
 mod task_group;
 mod tasks;
 mod tcp;
+mod tcp_listener;
 mod timer;
 mod udp;
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+mod unix_listener;
 mod wake;
 
 pub use catch_panic::{CatchPanic, CatchPanicError};
@@ -60,7 +69,17 @@ pub use net::Net;
 #[cfg(unix)]
 pub use pipe::{PipeReceiveStream, PipeSendStream};
 pub use run::run;
+pub use socket::SocketStream;
+pub use socket_halves::{SocketReceiving, SocketSending};
+pub use socket_kind::Tcp;
+#[cfg(unix)]
+pub use socket_kind::Unix;
 pub use spawn::{SpawnedTask, spawn};
 pub use task_group::TaskGroup;
-pub use tcp::{TcpListener, TcpReceiving, TcpSending, TcpStream};
+pub use tcp::{OwnedTcpReceiving, OwnedTcpSending, TcpReceiving, TcpSending, TcpStream};
+pub use tcp_listener::TcpListener;
 pub use udp::{UdpReceiving, UdpSending, UdpSocket};
+#[cfg(unix)]
+pub use unix::{OwnedUnixReceiving, OwnedUnixSending, UnixReceiving, UnixSending, UnixStream};
+#[cfg(unix)]
+pub use unix_listener::UnixListener;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt as _;
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -206,5 +206,17 @@ impl AsyncResource for PipeReceiveStream {
     /// Safe. It waits for nothing.
     async fn close(self) -> Result<(), IoError> {
         Ok(())
+    }
+}
+
+impl AsFd for PipeSendStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.endpoint.io().as_fd()
+    }
+}
+
+impl AsFd for PipeReceiveStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.endpoint.io().as_fd()
     }
 }

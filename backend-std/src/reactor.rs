@@ -251,7 +251,7 @@ impl Readiness {
     }
 
     /// Whether this direction has used up its burst of `turn`.
-    fn must_give_way(&self, turn: u64) -> bool {
+    fn has_spent_burst(&self, turn: u64) -> bool {
         if self.turn.replace(turn) != turn {
             self.spent.set(0);
         }
@@ -355,11 +355,14 @@ impl<S: mio::event::Source> Source<S> {
         cx: &Context<'_>,
     ) -> Poll<io::Result<()>> {
         let readiness = self.readiness(direction);
-        if readiness.ready.get() {
-            return Poll::Ready(Ok(()));
+        if !readiness.ready.get() {
+            self.check_driven()?;
+            return readiness.wait(cx);
         }
-        self.check_driven()?;
-        readiness.wait(cx)
+        if self.must_give_way(readiness) {
+            return self.give_way(cx);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Notes that `direction` would block: the system will tell when it no longer does.
@@ -375,20 +378,42 @@ impl<S: mio::event::Source> Source<S> {
         direction: Direction,
         cx: &Context<'_>,
         asked: usize,
-        mut operation: impl FnMut(&S) -> io::Result<T>,
+        operation: impl FnMut(&S) -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         let readiness = self.readiness(direction);
-        let turn = self.reactor.turn.get();
-        if readiness.ready.get() && self.reactor.is_running() && readiness.must_give_way(turn) {
-            let waker = cx.waker().clone(); // before the borrow: it is anybody's code
-            self.reactor.given_way.borrow_mut().push(waker);
-            return Poll::Pending;
+        if readiness.ready.get() && self.must_give_way(readiness) {
+            return self.give_way(cx);
         }
-        loop {
-            if !readiness.ready.get() {
+        match self.attempt(readiness, asked, operation) {
+            Some(result) => Poll::Ready(result),
+            None => {
                 self.check_driven()?;
-                return readiness.wait(cx);
+                readiness.wait(cx)
             }
+        }
+    }
+
+    /// Runs `operation` if the source may be ready for it; `None` if it would block, or has to give way.
+    pub(crate) fn try_io<T: Moved>(
+        &self,
+        direction: Direction,
+        asked: usize,
+        operation: impl FnMut(&S) -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
+        let readiness = self.readiness(direction);
+        if self.must_give_way(readiness) {
+            return None;
+        }
+        self.attempt(readiness, asked, operation)
+    }
+
+    fn attempt<T: Moved>(
+        &self,
+        readiness: &Readiness,
+        asked: usize,
+        mut operation: impl FnMut(&S) -> io::Result<T>,
+    ) -> Option<io::Result<T>> {
+        while readiness.ready.get() {
             match operation(&self.io) {
                 Ok(value) => {
                     let moved = value.moved();
@@ -400,7 +425,7 @@ impl<S: mio::event::Source> Source<S> {
                     if moved < asked && self.slot.short_is_drained.get() {
                         readiness.drain();
                     }
-                    return Poll::Ready(Ok(value));
+                    return Some(Ok(value));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     readiness.block();
@@ -412,10 +437,23 @@ impl<S: mio::event::Source> Source<S> {
                 Err(error) => {
                     // Whoever tries again at once must not keep the loop from turning.
                     readiness.spend(BURST);
-                    return Poll::Ready(Err(error));
+                    return Some(Err(error));
                 }
             }
         }
+        None
+    }
+
+    /// Whether `readiness` has used up its burst. Outside of a run nobody else waits for a turn.
+    fn must_give_way(&self, readiness: &Readiness) -> bool {
+        let turn = self.reactor.turn.get();
+        readiness.has_spent_burst(turn) && self.reactor.is_running()
+    }
+
+    fn give_way<T>(&self, cx: &Context<'_>) -> Poll<T> {
+        let waker = cx.waker().clone(); // before the borrow: it is anybody's code
+        self.reactor.given_way.borrow_mut().push(waker);
+        Poll::Pending
     }
 
     /// Refuses to wait where nobody would ever wake the waiter.

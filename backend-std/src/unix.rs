@@ -1,0 +1,124 @@
+//! Streams between processes of one machine, by paths of the file system.
+
+use alloc::rc::Rc;
+use core::time::Duration;
+use std::io;
+use std::os::unix::net as std_unix;
+use std::path::Path;
+
+use tacket::Clock as _;
+
+use crate::MonotonicClock;
+use crate::error::{IoError, Operation};
+use crate::reactor::Source;
+use crate::socket::SocketStream;
+use crate::socket_halves::{SocketReceiving, SocketSending};
+use crate::socket_kind::Unix;
+
+/// How long the first wait for a listener with a full backlog is; each is twice the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// How long the longest is.
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
+
+/// A connection to a process of this machine, through a path of the file system.
+///
+/// It is as a [`TcpStream`](crate::TcpStream) is, but for one thing: the system knows no reset here. A peer sees the end of a stream
+/// that was dropped as it sees that of one that was closed, unless there is something left that it sent: then it sees a reset.
+///
+/// ```
+/// use tacket::{AsyncResource, Listener, ReceiveStream, SendStream};
+/// use tacket_std::{UnixListener, UnixStream};
+///
+/// # let folder = std::env::temp_dir().join(format!("tacket-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("greetings");
+/// tacket_std::run(async {
+///     let mut listener = UnixListener::bind(&path)?;
+///     let mut client = UnixStream::connect(&path).await?;
+///     let mut server = listener.accept().await?;
+///     server.send_all(b"hello").await?;
+///     server.close().await?;
+///     let mut buf = [0; 16];
+///     assert_eq!(client.receive_some(&mut buf).await?, 5);
+///     assert_eq!(client.receive_some(&mut buf).await?, 0); // the end
+///     client.close().await
+/// })??;
+/// assert!(!path.exists()); // the listener is gone, and its path with it
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub type UnixStream = SocketStream<Unix>;
+
+/// The sending direction of a [`UnixStream`], borrowed.
+pub type UnixSending<'a> = SocketSending<&'a UnixStream>;
+/// The receiving direction of a [`UnixStream`], borrowed.
+pub type UnixReceiving<'a> = SocketReceiving<&'a UnixStream>;
+/// The sending direction of a [`UnixStream`], given away.
+pub type OwnedUnixSending = SocketSending<Rc<UnixStream>>;
+/// The receiving direction of a [`UnixStream`], given away.
+pub type OwnedUnixReceiving = SocketReceiving<Rc<UnixStream>>;
+
+impl UnixStream {
+    /// Connects to whoever listens at `path`.
+    ///
+    /// A listener whose backlog is full is tried again until there is room, for as long as it takes; see
+    /// [`timeout`](tacket::timeout()).
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Broken`](tacket::Fault::Broken): there is no such path, nobody listens there, or it is not allowed;
+    /// [`io_error`](IoError::io_error) tells. [`Fault::InvalidInput`](tacket::Fault::InvalidInput): the path is too long for a
+    /// socket. [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. A dropped future gives the attempt up. A connection that came about meanwhile is dropped.
+    pub async fn connect(path: impl AsRef<Path>) -> Result<Self, IoError> {
+        let path = path.as_ref();
+        let failed = |error| IoError::new(Operation::ConnectUnix(path.into()), error);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match mio::net::UnixStream::connect(path) {
+                Ok(socket) => return Self::from_mio(socket).map_err(failed),
+                // The system does not tell when there is room.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let clock = MonotonicClock::new();
+                    clock.sleep_until(clock.now() + pause).await;
+                    pause = LONGEST_PAUSE.min(2 * pause);
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+
+    /// Two streams that are connected to each other.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left.
+    pub fn pair() -> Result<(Self, Self), IoError> {
+        let failed = |error| IoError::new(Operation::Open("a pair of sockets"), error);
+        let (left, right) = mio::net::UnixStream::pair().map_err(failed)?;
+        let left = Self::from_mio(left).map_err(failed)?;
+        Ok((left, Self::from_mio(right).map_err(failed)?))
+    }
+
+    pub(crate) fn from_mio(socket: mio::net::UnixStream) -> io::Result<Self> {
+        let source = Source::new(socket, true)?;
+        // A read stops at descriptors that were sent along.
+        source.distrust_short_operations();
+        Ok(Self::new(source))
+    }
+}
+
+/// Adopts a connection. It becomes non-blocking, for everybody who shares it.
+impl TryFrom<std_unix::UnixStream> for UnixStream {
+    type Error = IoError;
+
+    fn try_from(socket: std_unix::UnixStream) -> Result<Self, IoError> {
+        socket
+            .set_nonblocking(true)
+            .and_then(|()| Self::from_mio(mio::net::UnixStream::from_std(socket)))
+            .map_err(|error| IoError::new(Operation::Adopt, error))
+    }
+}
