@@ -59,6 +59,13 @@ impl<K: SocketKind> SocketStream<K> {
         self.endpoint.end_sending(K::end_sending)
     }
 
+    pub(crate) fn close_now(&self) -> Result<(), IoError> {
+        if self.endpoint.is_send_over() {
+            return Ok(());
+        }
+        self.send_eof_now()
+    }
+
     pub(crate) const fn endpoint(&self) -> &Endpoint<K::Socket> {
         &self.endpoint
     }
@@ -130,10 +137,7 @@ impl<K: SocketKind> AsyncResource for SocketStream<K> {
     ///
     /// Safe. Dropped before its first poll, it drops the stream.
     async fn close(self) -> Result<(), IoError> {
-        if self.endpoint.is_send_over() {
-            return Ok(());
-        }
-        self.send_eof_now()
+        self.close_now()
     }
 }
 

@@ -101,13 +101,13 @@ impl<K: SocketKind> AsyncResource for SocketSending<Rc<SocketStream<K>>> {
     ///
     /// # Errors
     ///
-    /// Those of [`send_eof`](HalfCloseable::send_eof).
+    /// The system refused to end the connection for another reason than that it is over.
     ///
     /// # Cancel safety
     ///
     /// Safe. It waits for nothing.
-    async fn close(mut self) -> Result<(), IoError> {
-        self.send_eof().await
+    async fn close(self) -> Result<(), IoError> {
+        self.stream.close_now()
     }
 }
 

@@ -115,19 +115,8 @@ impl TcpStream {
         Ok(stream.connected())
     }
 
-    /// Takes a connection from a listener.
-    pub(crate) fn accepted(source: Source<mio::net::TcpStream>) -> Self {
-        let stream = Self::new(source);
-        // On Linux it has what its listener has.
-        if cfg!(any(target_os = "android", target_os = "linux")) {
-            stream
-        } else {
-            stream.connected()
-        }
-    }
-
     /// Sets what every connection has, however it came about.
-    fn connected(self) -> Self {
+    pub(crate) fn connected(self) -> Self {
         set_defaults(&SockRef::from(self.io()));
         self
     }

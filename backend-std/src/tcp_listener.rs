@@ -47,6 +47,8 @@ const MOST_WAITING: u32 = 65535;
 #[derive(Debug)]
 pub struct TcpListener {
     source: Source<mio::net::TcpListener>,
+    /// Whether connections come with what every connection here has.
+    passes_defaults_on: bool,
 }
 
 impl TcpListener {
@@ -72,16 +74,20 @@ impl TcpListener {
     ///
     /// As `bind`.
     pub fn bind_with_backlog(address: SocketAddr, backlog: u32) -> Result<Self, IoError> {
+        // On Linux a connection has what its listener had when it came about.
+        let passes_defaults_on = cfg!(any(target_os = "android", target_os = "linux"));
         listen(address, backlog.min(MOST_WAITING))
-            .and_then(Self::new)
+            .and_then(|listener| Self::new(listener, passes_defaults_on))
             .map_err(|error| IoError::new(Operation::Listen(address), error))
     }
 
-    fn new(listener: Socket) -> io::Result<Self> {
-        set_defaults(&SockRef::from(&listener));
+    fn new(listener: Socket, passes_defaults_on: bool) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let source = Source::new(mio::net::TcpListener::from_std(listener.into()), true)?;
-        Ok(Self { source })
+        Ok(Self {
+            source,
+            passes_defaults_on,
+        })
     }
 
     /// Another handle to the same port, which can go to another thread and [become](Self#impl-TryFrom<TcpListener>-for-TcpListener) a listener there.
@@ -106,6 +112,7 @@ fn listen(address: SocketAddr, backlog: u32) -> io::Result<Socket> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    set_defaults(&SockRef::from(&socket));
     socket.bind(&address.into())?;
     // A backlog of none would be one to some systems and the default to others.
     let backlog = backlog.max(1);
@@ -124,7 +131,7 @@ impl TryFrom<std::net::TcpListener> for TcpListener {
     fn try_from(listener: std::net::TcpListener) -> Result<Self, IoError> {
         let listener = Socket::from(listener);
         check_listens(&listener)
-            .and_then(|()| Self::new(listener))
+            .and_then(|()| Self::new(listener, false))
             .map_err(|error| IoError::new(Operation::Adopt, error))
     }
 }
@@ -163,7 +170,12 @@ impl tacket::Listener for TcpListener {
         let (socket, _) = accepted.await?;
         let source = Source::new(socket, true);
         let source = source.map_err(|error| IoError::new(Operation::Accept, error))?;
-        Ok(TcpStream::accepted(source))
+        let stream = TcpStream::new(source);
+        Ok(if self.passes_defaults_on {
+            stream
+        } else {
+            stream.connected()
+        })
     }
 }
 

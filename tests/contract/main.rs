@@ -29,10 +29,14 @@ mod runtime;
 mod seeds;
 mod serving;
 mod sim;
+mod sockets;
 mod sources;
 mod spawn;
 mod staple;
 mod task_group;
 mod tcp;
+mod tcp_listener;
 mod tls;
+#[cfg(unix)]
+mod unix;
 mod virtual_clock;
