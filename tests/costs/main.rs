@@ -6,4 +6,6 @@ extern crate alloc;
 
 mod allocations;
 #[cfg(target_os = "linux")]
+mod desktop;
+#[cfg(target_os = "linux")]
 mod system_calls;
