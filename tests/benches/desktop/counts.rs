@@ -1,8 +1,8 @@
 //! What a round trip costs on any machine: system calls, counted by strace, and instructions outside the system, counted by valgrind.
 //! Each is the difference of a long run and a short one, both ends in one thread.
 
+use alloc::collections::BTreeMap;
 use core::fmt::Write as _;
-use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::process::{Command, Stdio};

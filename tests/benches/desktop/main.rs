@@ -12,6 +12,8 @@
     reason = "a measurement that goes wrong may as well stop"
 )]
 
+extern crate alloc;
+
 mod chart;
 mod counts;
 mod crowd;

@@ -19,8 +19,10 @@ impl Contender {
     /// Its name in what is printed.
     pub(crate) fn label(self) -> String {
         let peer = name(self.peer);
-        let lowat = self.notsent_lowat;
-        lowat.map_or(peer.clone(), |bytes| format!("{peer}_lowat_{bytes}"))
+        match self.notsent_lowat {
+            None => peer,
+            Some(bytes) => format!("{peer}_lowat_{bytes}"),
+        }
     }
 
     fn part(self, role: Role, count: u64) -> PartOptions {

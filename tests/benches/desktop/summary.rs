@@ -1,7 +1,7 @@
 //! What all rounds say together.
 
+use alloc::collections::BTreeMap;
 use core::fmt::Write as _;
-use std::collections::BTreeMap;
 
 use tacket_tests::median;
 

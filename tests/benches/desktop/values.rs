@@ -1,6 +1,6 @@
 //! What a measurement yields: numbers with names, and how they travel between processes.
 
-use std::collections::BTreeMap;
+use alloc::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 

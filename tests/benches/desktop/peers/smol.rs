@@ -1,8 +1,8 @@
 //! smol: a task for each connection on a local executor.
 
+use alloc::rc::Rc;
 use core::net::SocketAddr;
 use std::io;
-use std::rc::Rc;
 
 use smol::LocalExecutor;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};

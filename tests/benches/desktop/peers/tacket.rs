@@ -3,9 +3,9 @@
 //! A receive has room for more than it expects, so that one that comes short says that the socket is empty. A server of many shares
 //! one buffer among them, as the documentation of `try_receive_some` does.
 
+use alloc::rc::Rc;
 use core::cell::RefCell;
 use core::net::SocketAddr;
-use std::rc::Rc;
 
 use socket2::SockRef;
 
@@ -133,7 +133,8 @@ async fn echo(mut stream: TcpStream) -> Result<(), IoError> {
 async fn echo_by(mut stream: TcpStream, buf: Rc<RefCell<Vec<u8>>>) -> Result<(), IoError> {
     loop {
         stream.wait_receive_some_might_not_block().await?;
-        let unsent = match echo_once(&mut stream, &mut buf.borrow_mut())? {
+        let echoed = echo_once(&mut stream, &mut buf.borrow_mut())?;
+        let unsent = match echoed {
             Echoed::All => continue,
             Echoed::Part(unsent) => unsent,
             Echoed::End => return stream.close().await,
