@@ -29,6 +29,8 @@ pub(crate) fn check_listens(socket: &Socket) -> io::Result<()> {
 struct Accepted<S>(S);
 
 impl<S> Moved for Accepted<S> {
+    const CONVERSES: bool = false;
+
     fn moved(&self) -> usize {
         1
     }

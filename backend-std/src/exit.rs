@@ -13,7 +13,7 @@ use shared_child::SharedChild;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use crate::process_descriptor::ProcessDescriptor;
 #[cfg(any(target_os = "android", target_os = "linux"))]
-use crate::reactor::{Direction, Source};
+use crate::reactor::{Direction, Source, Start};
 
 /// What tells that a child has ended.
 pub(crate) enum Exit {
@@ -27,7 +27,7 @@ impl Exit {
     pub(crate) fn watch(child: &SharedChild) -> io::Result<Self> {
         #[cfg(any(target_os = "android", target_os = "linux"))]
         if let Some(descriptor) = ProcessDescriptor::open(child.id())? {
-            return Source::new(descriptor, true).map(Self::Descriptor);
+            return Source::new(descriptor, Start::Unknown).map(Self::Descriptor);
         }
         let _ = child;
         Ok(Self::Thread(ExitThread::new()))

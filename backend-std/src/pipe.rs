@@ -12,7 +12,7 @@ use tacket::{AsyncResource, ReceiveStream, SendStream};
 
 use crate::endpoint::Endpoint;
 use crate::error::{IoError, Operation};
-use crate::reactor::Source;
+use crate::reactor::{Source, Start};
 
 /// The write end of a pipe.
 ///
@@ -59,7 +59,7 @@ impl PipeSendStream {
         let failed = |error| IoError::new(Operation::Open("a pipe to write to"), error);
         let sender = Sender::from(check_kind(pipe.into()).map_err(failed)?);
         sender.set_nonblocking(true).map_err(failed)?;
-        let source = Source::new(sender, true).map_err(failed)?;
+        let source = Source::new(sender, Start::Unknown).map_err(failed)?;
         Ok(Self {
             endpoint: Endpoint::new(source),
         })
@@ -97,7 +97,7 @@ impl PipeReceiveStream {
         let failed = |error| IoError::new(Operation::Open("a pipe to read from"), error);
         let receiver = Receiver::from(check_kind(pipe.into()).map_err(failed)?);
         receiver.set_nonblocking(true).map_err(failed)?;
-        let source = Source::new(receiver, true).map_err(failed)?;
+        let source = Source::new(receiver, Start::Unknown).map_err(failed)?;
         // A read stops at the end of a packet, and at descriptors that were sent along.
         source.distrust_short_operations();
         Ok(Self {

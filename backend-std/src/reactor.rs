@@ -282,6 +282,9 @@ pub(crate) enum Direction {
 
 /// What an operation moved: decides whether it drained its source and how much of a burst it spent.
 pub(crate) trait Moved {
+    /// Whether such an operation belongs to a conversation, in which the next one may well be possible before the system says so.
+    const CONVERSES: bool = true;
+
     fn moved(&self) -> usize;
 }
 
@@ -289,6 +292,17 @@ impl Moved for usize {
     fn moved(&self) -> usize {
         *self
     }
+}
+
+/// What a source is known to be ready for when it is registered. Whatever else it is ready for, the system tells with its first events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// Nothing is known, and to try is the way to know.
+    Unknown,
+    /// A new connection: it has room, and what the peer sends first is seldom there yet.
+    Connected,
+    /// Not connected yet.
+    Connecting,
 }
 
 /// A source of events, registered with the loop of its thread until it is dropped.
@@ -301,12 +315,12 @@ pub(crate) struct Source<S: mio::event::Source> {
 }
 
 impl<S: mio::event::Source> Source<S> {
-    /// Registers `io`. A source that is not `connected` yet is not writable before the system says so.
-    pub(crate) fn new(mut io: S, connected: bool) -> io::Result<Self> {
+    /// Registers `io`.
+    pub(crate) fn new(mut io: S, start: Start) -> io::Result<Self> {
         let reactor = Reactor::current()?;
         let slot = Rc::new(Slot {
-            read: Readiness::new(true),
-            write: Readiness::new(connected),
+            read: Readiness::new(start == Start::Unknown),
+            write: Readiness::new(start != Start::Connecting),
             // Windows tells of new readiness only after an operation that would have blocked.
             short_is_drained: Cell::new(cfg!(not(windows))),
         });
@@ -418,7 +432,9 @@ impl<S: mio::event::Source> Source<S> {
                 Ok(value) => {
                     let moved = value.moved();
                     readiness.spend(moved);
-                    self.reactor.recent.progressed(self.key);
+                    if T::CONVERSES {
+                        self.reactor.recent.progressed(self.key);
+                    }
                     if readiness.early.take() {
                         self.reactor.recent.hit();
                     }
@@ -478,5 +494,6 @@ impl<S: mio::event::Source> Drop for Source<S> {
             .registry()
             .deregister(&mut self.io);
         self.reactor.slots.borrow_mut().remove(self.key);
+        self.reactor.recent.forget(self.key);
     }
 }

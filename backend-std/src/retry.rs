@@ -48,6 +48,15 @@ impl Recent {
         self.keys.set(keys);
     }
 
+    /// Notes that the source `key` is gone: the next one that gets this key is another.
+    pub(crate) fn forget(&self, key: usize) {
+        let mut keys = self.keys.get();
+        if let Some(place) = keys.iter_mut().find(|other| **other == key) {
+            *place = NOBODY;
+            self.keys.set(keys);
+        }
+    }
+
     /// Whom to try, the longest idle first. Never the one that progressed last, which has just been emptied.
     pub(crate) fn candidates(&self) -> impl Iterator<Item = usize> {
         let pause = self.pause.get();

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{SigId, flag, low_level};
 
-use crate::reactor::{Direction, Source};
+use crate::reactor::{Direction, Source, Start};
 
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
@@ -77,7 +77,7 @@ impl Listener {
     pub(crate) fn new() -> io::Result<Self> {
         let (watched, written) = UnixStream::pair()?;
         watched.set_nonblocking(true)?;
-        let source = Source::new(mio::net::UnixStream::from_std(watched), true)?;
+        let source = Source::new(mio::net::UnixStream::from_std(watched), Start::Unknown)?;
         let mut listening = lock();
         listening.install()?;
         let [first, second] = SIGNALS;

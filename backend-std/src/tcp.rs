@@ -9,7 +9,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tacket::Fault;
 
 use crate::error::{IoError, Operation};
-use crate::reactor::{Direction, Source};
+use crate::reactor::{Direction, Source, Start};
 use crate::socket::SocketStream;
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Tcp;
@@ -92,7 +92,7 @@ impl TcpStream {
         socket: mio::net::TcpStream,
     ) -> Result<Self, IoError> {
         let failed = |error| IoError::new(Operation::Connect(address), error);
-        let source = Source::new(socket, false).map_err(failed)?;
+        let source = Source::new(socket, Start::Connecting).map_err(failed)?;
         // Dropped from here on, it aborts the connection, which may come about in this moment.
         let stream = Self::new(source);
         let source = stream.source();
@@ -100,19 +100,18 @@ impl TcpStream {
             poll_fn(|cx| source.poll_ready(Direction::Write, cx))
                 .await
                 .map_err(failed)?;
-            if let Some(error) = source.io().take_error().map_err(failed)? {
-                return Err(failed(error));
-            }
-            match source.io().peer_addr() {
-                Ok(_) => break,
+            let Err(unknown) = source.io().peer_addr() else {
+                return Ok(stream.connected());
+            };
+            match source.io().take_error().map_err(failed)? {
+                Some(error) => return Err(failed(error)),
                 // The event was not about the connection yet.
-                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                None if unknown.kind() == io::ErrorKind::NotConnected => {
                     source.block(Direction::Write);
                 }
-                Err(error) => return Err(failed(error)),
+                None => return Err(failed(unknown)),
             }
         }
-        Ok(stream.connected())
     }
 
     /// Sets what every connection has, however it came about.
@@ -152,7 +151,7 @@ impl TryFrom<std::net::TcpStream> for TcpStream {
         let failed = |error| IoError::new(Operation::Adopt, error);
         socket.set_nonblocking(true).map_err(failed)?;
         let socket = mio::net::TcpStream::from_std(socket);
-        let source = Source::new(socket, true).map_err(failed)?;
+        let source = Source::new(socket, Start::Unknown).map_err(failed)?;
         Ok(Self::new(source).connected())
     }
 }

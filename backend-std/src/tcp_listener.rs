@@ -9,7 +9,7 @@ use tacket::{AsyncResource, LocalAddress};
 
 use crate::accept::{accept, check_listens};
 use crate::error::{IoError, Operation};
-use crate::reactor::Source;
+use crate::reactor::{Source, Start};
 use crate::tcp::{TcpStream, set_defaults};
 
 /// How many connections can wait to be accepted. The system may allow less (Linux: `net.core.somaxconn`).
@@ -83,7 +83,10 @@ impl TcpListener {
 
     fn new(listener: Socket, passes_defaults_on: bool) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        let source = Source::new(mio::net::TcpListener::from_std(listener.into()), true)?;
+        let source = Source::new(
+            mio::net::TcpListener::from_std(listener.into()),
+            Start::Unknown,
+        )?;
         Ok(Self {
             source,
             passes_defaults_on,
@@ -168,7 +171,7 @@ impl tacket::Listener for TcpListener {
     async fn accept(&mut self) -> Result<TcpStream, IoError> {
         let accepted = accept(&self.source, mio::net::TcpListener::accept);
         let (socket, _) = accepted.await?;
-        let source = Source::new(socket, true);
+        let source = Source::new(socket, Start::Connected);
         let source = source.map_err(|error| IoError::new(Operation::Accept, error))?;
         let stream = TcpStream::new(source);
         Ok(if self.passes_defaults_on {

@@ -10,7 +10,7 @@ use tacket::{AsyncResource, Datagram, Fault, LocalAddress, ReceiveDatagram, Send
 
 use crate::error::{IoError, Operation};
 use crate::net::is_peer;
-use crate::reactor::{Direction, Moved, Source};
+use crate::reactor::{Direction, Moved, Source, Start};
 
 /// A UDP port.
 ///
@@ -34,7 +34,7 @@ impl UdpSocket {
     /// [`Fault::Capacity`]: no descriptor left.
     pub fn bind(address: SocketAddr) -> Result<Self, IoError> {
         mio::net::UdpSocket::bind(address)
-            .and_then(|socket| Source::new(socket, true))
+            .and_then(|socket| Source::new(socket, Start::Unknown))
             .map(|source| Self { source })
             .map_err(|error| IoError::new(Operation::Bind(address), error))
     }

@@ -10,7 +10,7 @@ use tacket::Clock as _;
 
 use crate::MonotonicClock;
 use crate::error::{IoError, Operation};
-use crate::reactor::Source;
+use crate::reactor::{Source, Start};
 use crate::socket::SocketStream;
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Unix;
@@ -79,7 +79,7 @@ impl UnixStream {
         let mut pause = FIRST_PAUSE;
         loop {
             match mio::net::UnixStream::connect(path) {
-                Ok(socket) => return Self::from_mio(socket).map_err(failed),
+                Ok(socket) => return Self::register(socket, Start::Connected).map_err(failed),
                 // The system does not tell when there is room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let clock = MonotonicClock::new();
@@ -99,12 +99,15 @@ impl UnixStream {
     pub fn pair() -> Result<(Self, Self), IoError> {
         let failed = |error| IoError::new(Operation::Open("a pair of sockets"), error);
         let (left, right) = mio::net::UnixStream::pair().map_err(failed)?;
-        let left = Self::from_mio(left).map_err(failed)?;
-        Ok((left, Self::from_mio(right).map_err(failed)?))
+        let left = Self::register(left, Start::Connected).map_err(failed)?;
+        Ok((
+            left,
+            Self::register(right, Start::Connected).map_err(failed)?,
+        ))
     }
 
-    pub(crate) fn from_mio(socket: mio::net::UnixStream) -> io::Result<Self> {
-        let source = Source::new(socket, true)?;
+    pub(crate) fn register(socket: mio::net::UnixStream, start: Start) -> io::Result<Self> {
+        let source = Source::new(socket, start)?;
         // A read stops at descriptors that were sent along.
         source.distrust_short_operations();
         Ok(Self::new(source))
@@ -118,7 +121,7 @@ impl TryFrom<std_unix::UnixStream> for UnixStream {
     fn try_from(socket: std_unix::UnixStream) -> Result<Self, IoError> {
         socket
             .set_nonblocking(true)
-            .and_then(|()| Self::from_mio(mio::net::UnixStream::from_std(socket)))
+            .and_then(|()| Self::register(mio::net::UnixStream::from_std(socket), Start::Unknown))
             .map_err(|error| IoError::new(Operation::Adopt, error))
     }
 }

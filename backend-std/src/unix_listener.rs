@@ -13,7 +13,7 @@ use tacket::AsyncResource;
 
 use crate::accept::{accept, check_listens};
 use crate::error::{IoError, Operation};
-use crate::reactor::Source;
+use crate::reactor::{Source, Start};
 use crate::unix::UnixStream;
 
 /// How many connections can wait to be accepted. The system may allow less.
@@ -55,7 +55,7 @@ impl UnixListener {
         listener.set_nonblocking(true)?;
         let listener = mio::net::UnixListener::from_std(listener.into());
         Ok(Self {
-            source: Source::new(listener, true)?,
+            source: Source::new(listener, Start::Unknown)?,
             place: None,
         })
     }
@@ -179,7 +179,8 @@ impl tacket::Listener for UnixListener {
     async fn accept(&mut self) -> Result<UnixStream, IoError> {
         let accepted = accept(&self.source, mio::net::UnixListener::accept);
         let (socket, _) = accepted.await?;
-        UnixStream::from_mio(socket).map_err(|error| IoError::new(Operation::Accept, error))
+        UnixStream::register(socket, Start::Connected)
+            .map_err(|error| IoError::new(Operation::Accept, error))
     }
 }
 
