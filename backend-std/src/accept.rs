@@ -7,7 +7,7 @@ use std::io;
 use socket2::Socket;
 
 use crate::error::{IoError, Operation, is_ignorable_on_accept};
-use crate::reactor::{Direction, Moved, Source};
+use crate::source::{Direction, Moved, Source};
 
 /// How many connections in a row can fail before they are accepted until that is a failure of the listener.
 const MOST_IGNORED: usize = 1000;

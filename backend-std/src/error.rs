@@ -1,5 +1,6 @@
 //! The error of everything on the desktop.
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::net::SocketAddr;
 use std::ffi::OsStr;
@@ -21,8 +22,11 @@ use tacket::{Error, Fault};
 /// assert_eq!(second.io_error().unwrap().kind(), std::io::ErrorKind::AddrInUse);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+pub struct IoError(Box<Details>);
+
+/// Behind a pointer, so that what may fail returns no more than a few registers.
 #[derive(Debug)]
-pub struct IoError {
+struct Details {
     operation: Operation,
     fault: Fault,
     cause: Option<io::Error>,
@@ -57,27 +61,29 @@ pub(crate) enum Operation {
 
 impl IoError {
     /// An error of the operating system, met in `operation`.
+    #[cold]
     pub(crate) fn new(operation: Operation, cause: io::Error) -> Self {
-        Self {
+        Self(Box::new(Details {
             fault: fault_of(&operation, &cause),
             operation,
             cause: Some(cause),
-        }
+        }))
     }
 
     /// A refusal of ours: the operating system was not asked.
-    pub(crate) const fn refused(operation: Operation, fault: Fault) -> Self {
-        Self {
+    #[cold]
+    pub(crate) fn refused(operation: Operation, fault: Fault) -> Self {
+        Self(Box::new(Details {
             operation,
             fault,
             cause: None,
-        }
+        }))
     }
 
     /// What the operating system said, if it was asked.
     #[must_use]
-    pub const fn io_error(&self) -> Option<&io::Error> {
-        self.cause.as_ref()
+    pub fn io_error(&self) -> Option<&io::Error> {
+        self.0.cause.as_ref()
     }
 }
 
@@ -112,31 +118,46 @@ impl fmt::Display for Operation {
 
 impl fmt::Display for IoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.cause {
-            Some(cause) => write!(f, "{}: {cause}", self.operation),
-            None => write!(f, "{}: {}", self.operation, self.fault),
+        let Details {
+            operation,
+            fault,
+            cause,
+        } = &*self.0;
+        match cause {
+            Some(cause) => write!(f, "{operation}: {cause}"),
+            None => write!(f, "{operation}: {fault}"),
         }
+    }
+}
+
+impl fmt::Debug for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IoError")
+            .field("operation", &self.0.operation)
+            .field("fault", &self.0.fault)
+            .field("cause", &self.0.cause)
+            .finish()
     }
 }
 
 impl core::error::Error for IoError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.cause.as_ref().map(|cause| cause as _)
+        self.0.cause.as_ref().map(|cause| cause as _)
     }
 }
 
 impl embedded_io_async::Error for IoError {
     fn kind(&self) -> ErrorKind {
-        match &self.cause {
+        match &self.0.cause {
             Some(cause) => cause.kind().into(),
-            None => self.fault.kind(),
+            None => self.0.fault.kind(),
         }
     }
 }
 
 impl Error for IoError {
     fn fault(&self) -> Fault {
-        self.fault
+        self.0.fault
     }
 }
 

@@ -13,7 +13,7 @@ use shared_child::SharedChild;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 use crate::process_descriptor::ProcessDescriptor;
 #[cfg(any(target_os = "android", target_os = "linux"))]
-use crate::reactor::{Direction, Source, Start};
+use crate::source::{Direction, Moved, Source, Start};
 
 /// What tells that a child has ended.
 pub(crate) enum Exit {
@@ -57,7 +57,7 @@ impl Exit {
 struct Ended(ExitStatus);
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
-impl crate::reactor::Moved for Ended {
+impl Moved for Ended {
     fn moved(&self) -> usize {
         1
     }

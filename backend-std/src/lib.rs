@@ -49,6 +49,7 @@ mod process;
 #[cfg(any(target_os = "android", target_os = "linux"))]
 mod process_descriptor;
 mod reactor;
+mod readiness;
 mod reaper;
 mod resolve;
 mod retry;
@@ -61,6 +62,7 @@ mod signal_windows;
 mod socket;
 mod socket_halves;
 mod socket_kind;
+mod source;
 mod spawn;
 mod task_group;
 mod tasks;

@@ -12,7 +12,7 @@ use tacket::{AsyncResource, ReceiveStream, SendStream};
 
 use crate::endpoint::Endpoint;
 use crate::error::{IoError, Operation};
-use crate::reactor::{Source, Start};
+use crate::source::{Source, Start};
 
 /// The write end of a pipe.
 ///
@@ -140,22 +140,30 @@ impl ErrorType for PipeSendStream {
 }
 
 impl Write for PipeSendStream {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, IoError> {
-        self.endpoint.send_some(buf).await
+    fn write(&mut self, buf: &[u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.endpoint.send_some(buf)
     }
 
     async fn flush(&mut self) -> Result<(), IoError> {
         Ok(())
     }
 
-    async fn write_all(&mut self, buf: &[u8]) -> Result<(), IoError> {
-        self.send_all(buf).await
+    fn write_all(&mut self, buf: &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.endpoint.send_all(buf)
     }
 }
 
 impl SendStream for PipeSendStream {
-    async fn wait_send_all_might_not_block(&mut self) -> Result<(), IoError> {
-        self.endpoint.wait_writable().await
+    fn send_all(&mut self, data: &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.endpoint.send_all(data)
+    }
+
+    fn send_rest(&mut self, data: &mut &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.endpoint.send_rest(data)
+    }
+
+    fn wait_send_all_might_not_block(&mut self) -> impl Future<Output = Result<(), IoError>> {
+        self.endpoint.wait_writable()
     }
 }
 
@@ -179,18 +187,14 @@ impl ErrorType for PipeReceiveStream {
 }
 
 impl Read for PipeReceiveStream {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        if buf.is_empty() {
-            Ok(0)
-        } else {
-            self.receive_some(buf).await
-        }
+    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.endpoint.read(buf)
     }
 }
 
 impl ReceiveStream for PipeReceiveStream {
-    async fn receive_some(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        self.endpoint.receive_some(buf).await
+    fn receive_some(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.endpoint.receive_some(buf)
     }
 }
 

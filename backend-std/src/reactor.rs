@@ -1,30 +1,22 @@
 //! The loop of one thread: what is ready, when to wake, and the sleep between.
 //!
-//! Each source is registered once, for both directions, edge-triggered. Its readiness lives in a slot of its own: an operation
-//! is tried at once unless the slot says that the source is drained, and waits only then. A short read or write drains too, where
-//! it can mean nothing else, so that a request and its answer cost no system call that would only say "would block".
+//! What is registered here has a slot, where events become [readiness](crate::readiness). Who uses it is a
+//! [`Source`](crate::source::Source).
 
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use core::cell::{Cell, RefCell};
-use core::fmt;
-use core::task::{Context, Poll, Waker};
+use core::task::Waker;
 use core::time::Duration;
 use std::io;
 
 use mio::{Events, Interest, Token};
 use slab::Slab;
 
+use crate::readiness::Slot;
 use crate::retry::Recent;
 use crate::timer::Timers;
 use crate::wake::Inbox;
-
-/// How much one direction of a source may move in a turn of the loop before it gives way to the others.
-///
-/// 256 KiB keeps a bulk transfer inside the processor's cache; it is a few per cent of overhead at most.
-const BURST: usize = 256 * 1024;
-/// What the smallest operation costs of a burst, so that small operations give way as well.
-const LEAST_COST: usize = 2 * 1024;
 
 /// How many events one turn takes from the operating system.
 const EVENTS: usize = 1024;
@@ -90,19 +82,61 @@ impl Reactor {
         self.running.get()
     }
 
+    /// Which turn this is.
+    pub(crate) const fn turn_number(&self) -> u64 {
+        self.turn.get()
+    }
+
+    pub(crate) const fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Has the system tell `slot` what `io` is ready for, once for all. Returns the key to end that by.
+    pub(crate) fn register(
+        &self,
+        io: &mut impl mio::event::Source,
+        slot: &Rc<Slot>,
+    ) -> io::Result<usize> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let interest = interest | Interest::PRIORITY;
+        let key = self.slots.borrow_mut().insert(Rc::clone(slot));
+        let poll = self.poll.borrow();
+        let registered = poll.registry().register(io, Token(key), interest);
+        if let Err(error) = registered {
+            self.slots.borrow_mut().remove(key);
+            return Err(error);
+        }
+        Ok(key)
+    }
+
+    /// Forgets `io`. Its slot stays with who shares it.
+    pub(crate) fn deregister(&self, io: &mut impl mio::event::Source, key: usize) {
+        // It fails only for a source that the system has forgotten already.
+        let _ = self.poll.borrow().registry().deregister(io);
+        self.slots.borrow_mut().remove(key);
+        self.recent.forget(key);
+    }
+
+    /// Wakes `waker` when others have had their turn.
+    pub(crate) fn wake_next_turn(&self, waker: &Waker) {
+        let waker = waker.clone(); // before the borrow: it is anybody's code
+        self.given_way.borrow_mut().push(waker);
+    }
+
     /// Wakes whoever waits for something that may well be there by now, although the system has not said so. `false` if there is
     /// nobody.
     pub(crate) fn retry(&self) -> bool {
         if !self.given_way.borrow().is_empty() {
             return false;
         }
-        for key in self.recent.candidates() {
-            let slot = self.slots.borrow().get(key).cloned();
-            if slot.is_some_and(|slot| slot.read.try_early()) {
-                return true;
-            }
-        }
-        false
+        let slots = self.slots.borrow();
+        let mut candidates = self.recent.candidates();
+        let waker = candidates.find_map(|key| slots.get(key)?.read.try_early());
+        drop(slots); // a waker may run anybody's code
+        let Some(waker) = waker else { return false };
+        waker.wake();
+        true
     }
 
     /// Wakes whoever waits for something that is ready or due now. If nobody is, and `may_sleep`, it sleeps until somebody is, or is
@@ -167,333 +201,5 @@ pub(crate) struct Running<'a>(&'a Reactor);
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.0.running.set(false);
-    }
-}
-
-/// The readiness of one source.
-#[derive(Debug)]
-struct Slot {
-    read: Readiness,
-    write: Readiness,
-    /// Whether an operation that moves less than it was asked to has drained its direction.
-    short_is_drained: Cell<bool>,
-}
-
-/// The readiness of one direction.
-struct Readiness {
-    /// Not known to be drained.
-    ready: Cell<bool>,
-    /// The direction ended or failed: no further event may come, so only an operation that would block drains it.
-    ended: Cell<bool>,
-    /// Was made ready by nobody but us, in the hope that it is.
-    early: Cell<bool>,
-    waker: Cell<Option<Waker>>,
-    /// The turn in which `spent` was spent.
-    turn: Cell<u64>,
-    spent: Cell<usize>,
-}
-
-impl Readiness {
-    const fn new(ready: bool) -> Self {
-        Self {
-            ready: Cell::new(ready),
-            ended: Cell::new(false),
-            early: Cell::new(false),
-            waker: Cell::new(None),
-            turn: Cell::new(0),
-            spent: Cell::new(0),
-        }
-    }
-
-    fn make_ready(&self, ended: bool) {
-        self.ready.set(true);
-        self.early.set(false);
-        if ended {
-            self.ended.set(true);
-        }
-        let waker = self.waker.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Lets whoever waits try before the system has told; `false` if nobody waits.
-    fn try_early(&self) -> bool {
-        let waker = self.waker.take();
-        let Some(waker) = waker else { return false };
-        self.ready.set(true);
-        self.early.set(true);
-        waker.wake();
-        true
-    }
-
-    /// An operation came short. At an end the next one will say so.
-    fn drain(&self) {
-        if !self.ended.get() {
-            self.ready.set(false);
-        }
-    }
-
-    /// An operation would have blocked. If there was an end, it has passed: a named pipe can be opened again.
-    fn block(&self) {
-        self.ended.set(false);
-        self.ready.set(false);
-    }
-
-    fn wait<T>(&self, cx: &Context<'_>) -> Poll<T> {
-        let current = self.waker.take();
-        let current = match current {
-            Some(waker) if waker.will_wake(cx.waker()) => waker,
-            _ => cx.waker().clone(),
-        };
-        self.waker.set(Some(current));
-        Poll::Pending
-    }
-
-    /// Whether this direction has used up its burst of `turn`.
-    fn has_spent_burst(&self, turn: u64) -> bool {
-        if self.turn.replace(turn) != turn {
-            self.spent.set(0);
-        }
-        self.spent.get() >= BURST
-    }
-
-    fn spend(&self, cost: usize) {
-        self.spent
-            .set(self.spent.get().saturating_add(cost.max(LEAST_COST)));
-    }
-}
-
-impl fmt::Debug for Readiness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Readiness")
-            .field("ready", &self.ready)
-            .field("ended", &self.ended)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Which way an operation goes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Direction {
-    Read,
-    Write,
-}
-
-/// What an operation moved: decides whether it drained its source and how much of a burst it spent.
-pub(crate) trait Moved {
-    /// Whether such an operation belongs to a conversation, in which the next one may well be possible before the system says so.
-    const CONVERSES: bool = true;
-
-    fn moved(&self) -> usize;
-}
-
-impl Moved for usize {
-    fn moved(&self) -> usize {
-        *self
-    }
-}
-
-/// What a source is known to be ready for when it is registered. Whatever else it is ready for, the system tells with its first events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Start {
-    /// Nothing is known, and to try is the way to know.
-    Unknown,
-    /// A new connection: it has room, and what the peer sends first is seldom there yet.
-    Connected,
-    /// Not connected yet.
-    Connecting,
-}
-
-/// A source of events, registered with the loop of its thread until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Source<S: mio::event::Source> {
-    io: S,
-    slot: Rc<Slot>,
-    key: usize,
-    reactor: Rc<Reactor>,
-}
-
-impl<S: mio::event::Source> Source<S> {
-    /// Registers `io`.
-    pub(crate) fn new(mut io: S, start: Start) -> io::Result<Self> {
-        let reactor = Reactor::current()?;
-        let slot = Rc::new(Slot {
-            read: Readiness::new(start == Start::Unknown),
-            write: Readiness::new(start != Start::Connecting),
-            // Windows tells of new readiness only after an operation that would have blocked.
-            short_is_drained: Cell::new(cfg!(not(windows))),
-        });
-        let key = reactor.slots.borrow_mut().insert(Rc::clone(&slot));
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let interest = interest | Interest::PRIORITY;
-        let registered = reactor
-            .poll
-            .borrow()
-            .registry()
-            .register(&mut io, Token(key), interest);
-        if let Err(error) = registered {
-            reactor.slots.borrow_mut().remove(key);
-            return Err(error);
-        }
-        Ok(Self {
-            io,
-            slot,
-            key,
-            reactor,
-        })
-    }
-
-    pub(crate) const fn io(&self) -> &S {
-        &self.io
-    }
-
-    /// Short operations on this source can have other reasons than that it is drained.
-    #[cfg(unix)]
-    pub(crate) fn distrust_short_operations(&self) {
-        self.slot.short_is_drained.set(false);
-    }
-
-    fn readiness(&self, direction: Direction) -> &Readiness {
-        match direction {
-            Direction::Read => &self.slot.read,
-            Direction::Write => &self.slot.write,
-        }
-    }
-
-    /// Waits until `direction` is not known to be drained.
-    pub(crate) fn poll_ready(
-        &self,
-        direction: Direction,
-        cx: &Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        let readiness = self.readiness(direction);
-        if !readiness.ready.get() {
-            self.check_driven()?;
-            return readiness.wait(cx);
-        }
-        if self.must_give_way(readiness) {
-            return self.give_way(cx);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Notes that `direction` would block: the system will tell when it no longer does.
-    pub(crate) fn block(&self, direction: Direction) {
-        self.readiness(direction).block();
-    }
-
-    /// Runs `operation` once the source may be ready for it, and again until it no longer would block.
-    ///
-    /// `asked` is how much the operation asks to move; moving less means, on most sources, that this one is drained.
-    pub(crate) fn poll_io<T: Moved>(
-        &self,
-        direction: Direction,
-        cx: &Context<'_>,
-        asked: usize,
-        operation: impl FnMut(&S) -> io::Result<T>,
-    ) -> Poll<io::Result<T>> {
-        let readiness = self.readiness(direction);
-        if readiness.ready.get() && self.must_give_way(readiness) {
-            return self.give_way(cx);
-        }
-        match self.attempt(readiness, asked, operation) {
-            Some(result) => Poll::Ready(result),
-            None => {
-                self.check_driven()?;
-                readiness.wait(cx)
-            }
-        }
-    }
-
-    /// Runs `operation` if the source may be ready for it; `None` if it would block, or has to give way.
-    pub(crate) fn try_io<T: Moved>(
-        &self,
-        direction: Direction,
-        asked: usize,
-        operation: impl FnMut(&S) -> io::Result<T>,
-    ) -> Option<io::Result<T>> {
-        let readiness = self.readiness(direction);
-        if self.must_give_way(readiness) {
-            return None;
-        }
-        self.attempt(readiness, asked, operation)
-    }
-
-    fn attempt<T: Moved>(
-        &self,
-        readiness: &Readiness,
-        asked: usize,
-        mut operation: impl FnMut(&S) -> io::Result<T>,
-    ) -> Option<io::Result<T>> {
-        while readiness.ready.get() {
-            match operation(&self.io) {
-                Ok(value) => {
-                    let moved = value.moved();
-                    readiness.spend(moved);
-                    if T::CONVERSES {
-                        self.reactor.recent.progressed(self.key);
-                    }
-                    if readiness.early.take() {
-                        self.reactor.recent.hit();
-                    }
-                    if moved < asked && self.slot.short_is_drained.get() {
-                        readiness.drain();
-                    }
-                    return Some(Ok(value));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    readiness.block();
-                    if readiness.early.take() {
-                        self.reactor.recent.missed();
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    // Whoever tries again at once must not keep the loop from turning.
-                    readiness.spend(BURST);
-                    return Some(Err(error));
-                }
-            }
-        }
-        None
-    }
-
-    /// Whether `readiness` has used up its burst. Outside of a run nobody else waits for a turn.
-    fn must_give_way(&self, readiness: &Readiness) -> bool {
-        let turn = self.reactor.turn.get();
-        readiness.has_spent_burst(turn) && self.reactor.is_running()
-    }
-
-    fn give_way<T>(&self, cx: &Context<'_>) -> Poll<T> {
-        let waker = cx.waker().clone(); // before the borrow: it is anybody's code
-        self.reactor.given_way.borrow_mut().push(waker);
-        Poll::Pending
-    }
-
-    /// Refuses to wait where nobody would ever wake the waiter.
-    fn check_driven(&self) -> io::Result<()> {
-        if self.reactor.is_running() {
-            return Ok(());
-        }
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "waiting needs tacket_std::run on the thread that made the stream",
-        ))
-    }
-}
-
-impl<S: mio::event::Source> Drop for Source<S> {
-    fn drop(&mut self) {
-        // It fails only for a source that the system has forgotten already.
-        let _ = self
-            .reactor
-            .poll
-            .borrow()
-            .registry()
-            .deregister(&mut self.io);
-        self.reactor.slots.borrow_mut().remove(self.key);
-        self.reactor.recent.forget(self.key);
     }
 }

@@ -15,8 +15,10 @@ const NOBODY: usize = usize::MAX;
 /// The sources that progressed lately, and how trials have gone.
 #[derive(Debug)]
 pub(crate) struct Recent {
-    /// The last is the one that progressed last.
-    keys: Cell<[usize; REMEMBERED]>,
+    /// A ring. A source is there as often as it progressed in turns with others.
+    keys: [Cell<usize>; REMEMBERED],
+    /// Where in the ring the one is that progressed last.
+    last: Cell<usize>,
     /// How many turns to let pass without a trial.
     pause: Cell<u32>,
     /// What the last failure made of it.
@@ -26,7 +28,8 @@ pub(crate) struct Recent {
 impl Recent {
     pub(crate) const fn new() -> Self {
         Self {
-            keys: Cell::new([NOBODY; REMEMBERED]),
+            keys: [const { Cell::new(NOBODY) }; REMEMBERED],
+            last: Cell::new(0),
             pause: Cell::new(0),
             last_pause: Cell::new(0),
         }
@@ -34,40 +37,39 @@ impl Recent {
 
     /// Notes that the source `key` has moved something.
     pub(crate) fn progressed(&self, key: usize) {
-        let mut keys = self.keys.get();
-        let [.., last] = keys;
-        if last == key {
-            return;
+        if self.ago(0) != key {
+            self.last.set((self.last.get() + 1) % REMEMBERED);
+            self.place(0).set(key);
         }
-        let place = keys.iter().position(|other| *other == key).unwrap_or(0);
-        if let Some(later) = keys.get_mut(place..) {
-            later.rotate_left(1);
-        }
-        let [.., last] = &mut keys;
-        *last = key;
-        self.keys.set(keys);
     }
 
     /// Notes that the source `key` is gone: the next one that gets this key is another.
     pub(crate) fn forget(&self, key: usize) {
-        let mut keys = self.keys.get();
-        if let Some(place) = keys.iter_mut().find(|other| **other == key) {
-            *place = NOBODY;
-            self.keys.set(keys);
+        for place in self.keys.iter().filter(|place| place.get() == key) {
+            place.set(NOBODY);
         }
     }
 
     /// Whom to try, the longest idle first. Never the one that progressed last, which has just been emptied.
     pub(crate) fn candidates(&self) -> impl Iterator<Item = usize> {
         let pause = self.pause.get();
-        let [others @ .., _] = self.keys.get();
-        let others = if pause == 0 {
-            others
-        } else {
-            self.pause.set(pause - 1);
-            [NOBODY; REMEMBERED - 1]
-        };
-        others.into_iter().filter(|key| *key != NOBODY)
+        self.pause.set(pause.saturating_sub(1));
+        let tried = if pause == 0 { 1..REMEMBERED } else { 0..0 };
+        let others = tried.rev().map(|ago| self.ago(ago));
+        others.filter(|key| *key != NOBODY && *key != self.ago(0))
+    }
+
+    /// The source that progressed so many before the last one.
+    fn ago(&self, ago: usize) -> usize {
+        self.place(ago).get()
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a ring: the remainder is within it"
+    )]
+    fn place(&self, ago: usize) -> &Cell<usize> {
+        &self.keys[(self.last.get() + REMEMBERED - ago) % REMEMBERED]
     }
 
     /// A trial found something.
@@ -106,6 +108,16 @@ mod tests {
             recent.progressed(key);
         }
         assert_eq!(candidates(&recent), [1, 3, 4]);
+    }
+
+    #[test]
+    fn who_is_gone_is_not_tried() {
+        let recent = Recent::new();
+        for key in [1, 2, 1, 2] {
+            recent.progressed(key);
+        }
+        recent.forget(1);
+        assert!(candidates(&recent).is_empty());
     }
 
     #[test]

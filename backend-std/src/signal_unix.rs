@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::{SigId, flag, low_level};
 
-use crate::reactor::{Direction, Source, Start};
+use crate::source::{Direction, Source, Start};
 
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 

@@ -7,9 +7,9 @@ use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
 
 use crate::endpoint::Endpoint;
 use crate::error::IoError;
-use crate::reactor::Source;
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::SocketKind;
+use crate::source::Source;
 
 /// A connected socket: a [`TcpStream`](crate::TcpStream) or a `UnixStream`, which say what is particular to each.
 ///
@@ -192,39 +192,47 @@ impl<K: SocketKind> ErrorType for SocketStream<K> {
 }
 
 impl<K: SocketKind> Write for SocketStream<K> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, IoError> {
-        self.split().0.write(buf).await
+    fn write(&mut self, buf: &[u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.endpoint.send_some(buf)
     }
 
     async fn flush(&mut self) -> Result<(), IoError> {
-        self.split().0.flush().await
+        Ok(())
     }
 
-    async fn write_all(&mut self, buf: &[u8]) -> Result<(), IoError> {
-        self.split().0.write_all(buf).await
+    fn write_all(&mut self, buf: &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.endpoint.send_all(buf)
     }
 }
 
 impl<K: SocketKind> SendStream for SocketStream<K> {
-    async fn wait_send_all_might_not_block(&mut self) -> Result<(), IoError> {
-        self.split().0.wait_send_all_might_not_block().await
+    fn send_all(&mut self, data: &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.endpoint.send_all(data)
+    }
+
+    fn send_rest(&mut self, data: &mut &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.endpoint.send_rest(data)
+    }
+
+    fn wait_send_all_might_not_block(&mut self) -> impl Future<Output = Result<(), IoError>> {
+        self.endpoint.wait_writable()
     }
 }
 
 impl<K: SocketKind> HalfCloseable for SocketStream<K> {
     async fn send_eof(&mut self) -> Result<(), IoError> {
-        self.split().0.send_eof().await
+        self.send_eof_now()
     }
 }
 
 impl<K: SocketKind> Read for SocketStream<K> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        self.split().1.read(buf).await
+    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.endpoint.read(buf)
     }
 }
 
 impl<K: SocketKind> ReceiveStream for SocketStream<K> {
-    async fn receive_some(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        self.split().1.receive_some(buf).await
+    fn receive_some(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.endpoint.receive_some(buf)
     }
 }

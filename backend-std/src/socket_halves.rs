@@ -135,22 +135,30 @@ impl<R: Deref<Target = SocketStream<K>>, K: SocketKind> ErrorType for SocketRece
 }
 
 impl<R: Deref<Target = SocketStream<K>>, K: SocketKind> Write for SocketSending<R> {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, IoError> {
-        self.stream.endpoint().send_some(buf).await
+    fn write(&mut self, buf: &[u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.stream.endpoint().send_some(buf)
     }
 
     async fn flush(&mut self) -> Result<(), IoError> {
         Ok(())
     }
 
-    async fn write_all(&mut self, buf: &[u8]) -> Result<(), IoError> {
-        self.send_all(buf).await
+    fn write_all(&mut self, buf: &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.stream.endpoint().send_all(buf)
     }
 }
 
 impl<R: Deref<Target = SocketStream<K>>, K: SocketKind> SendStream for SocketSending<R> {
-    async fn wait_send_all_might_not_block(&mut self) -> Result<(), IoError> {
-        self.stream.endpoint().wait_writable().await
+    fn send_all(&mut self, data: &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.stream.endpoint().send_all(data)
+    }
+
+    fn send_rest(&mut self, data: &mut &[u8]) -> impl Future<Output = Result<(), IoError>> {
+        self.stream.endpoint().send_rest(data)
+    }
+
+    fn wait_send_all_might_not_block(&mut self) -> impl Future<Output = Result<(), IoError>> {
+        self.stream.endpoint().wait_writable()
     }
 }
 
@@ -161,17 +169,13 @@ impl<R: Deref<Target = SocketStream<K>>, K: SocketKind> HalfCloseable for Socket
 }
 
 impl<R: Deref<Target = SocketStream<K>>, K: SocketKind> Read for SocketReceiving<R> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        if buf.is_empty() {
-            Ok(0)
-        } else {
-            self.receive_some(buf).await
-        }
+    fn read(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.stream.endpoint().read(buf)
     }
 }
 
 impl<R: Deref<Target = SocketStream<K>>, K: SocketKind> ReceiveStream for SocketReceiving<R> {
-    async fn receive_some(&mut self, buf: &mut [u8]) -> Result<usize, IoError> {
-        self.stream.endpoint().receive_some(buf).await
+    fn receive_some(&mut self, buf: &mut [u8]) -> impl Future<Output = Result<usize, IoError>> {
+        self.stream.endpoint().receive_some(buf)
     }
 }

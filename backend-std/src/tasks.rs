@@ -143,11 +143,16 @@ impl Tasks {
 
     /// Queues whom other threads woke.
     pub(crate) fn take_posted(&self) {
+        if self.inbox.has_some() {
+            self.take_inbox();
+        }
+    }
+
+    #[cold]
+    fn take_inbox(&self) {
         let mut posted = self.posted.borrow_mut();
         self.inbox.take(&mut posted);
-        if !posted.is_empty() {
-            self.queue.borrow_mut().extend(posted.drain(..));
-        }
+        self.queue.borrow_mut().extend(posted.drain(..));
     }
 
     /// Whom to poll next.

@@ -9,10 +9,10 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tacket::Fault;
 
 use crate::error::{IoError, Operation};
-use crate::reactor::{Direction, Source, Start};
 use crate::socket::SocketStream;
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Tcp;
+use crate::source::{Direction, Source, Start};
 
 /// A TCP connection.
 ///

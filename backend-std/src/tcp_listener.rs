@@ -9,7 +9,7 @@ use tacket::{AsyncResource, LocalAddress};
 
 use crate::accept::{accept, check_listens};
 use crate::error::{IoError, Operation};
-use crate::reactor::{Source, Start};
+use crate::source::{Source, Start};
 use crate::tcp::{TcpStream, set_defaults};
 
 /// How many connections can wait to be accepted. The system may allow less (Linux: `net.core.somaxconn`).

@@ -10,7 +10,7 @@ use tacket::{AsyncResource, Datagram, Fault, LocalAddress, ReceiveDatagram, Send
 
 use crate::error::{IoError, Operation};
 use crate::net::is_peer;
-use crate::reactor::{Direction, Moved, Source, Start};
+use crate::source::{Direction, Moved, Source, Start};
 
 /// A UDP port.
 ///

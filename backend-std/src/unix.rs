@@ -10,10 +10,10 @@ use tacket::Clock as _;
 
 use crate::MonotonicClock;
 use crate::error::{IoError, Operation};
-use crate::reactor::{Source, Start};
 use crate::socket::SocketStream;
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Unix;
+use crate::source::{Source, Start};
 
 /// How long the first wait for a listener with a full backlog is; each is twice the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(1);

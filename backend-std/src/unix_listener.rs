@@ -13,7 +13,7 @@ use tacket::AsyncResource;
 
 use crate::accept::{accept, check_listens};
 use crate::error::{IoError, Operation};
-use crate::reactor::{Source, Start};
+use crate::source::{Source, Start};
 use crate::unix::UnixStream;
 
 /// How many connections can wait to be accepted. The system may allow less.

@@ -60,13 +60,16 @@ impl<I: Interrupt> Inbox<I> {
         }
     }
 
-    /// Moves all keys that were posted into `taken`, which is empty. Costs a load when there are none.
+    /// Whether something was posted; it may be seen a little later. Costs a load.
+    pub(crate) fn has_some(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == WOKEN
+    }
+
+    /// Moves all keys that were posted into `taken`, which is empty.
     pub(crate) fn take(&self, taken: &mut Vec<usize>) {
-        if self.state.load(Ordering::Relaxed) == WOKEN {
-            self.state.swap(AWAKE, Ordering::AcqRel);
-            let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-            core::mem::swap(&mut *keys, taken);
-        }
+        self.state.swap(AWAKE, Ordering::AcqRel);
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        core::mem::swap(&mut *keys, taken);
     }
 
     /// Announces sleep. `false` when something was posted: then the loop must not sleep.
@@ -173,7 +176,9 @@ mod loom_tests {
                     bell.sleep();
                     inbox.rise();
                 }
-                inbox.take(&mut keys);
+                if inbox.has_some() {
+                    inbox.take(&mut keys);
+                }
                 for key in keys.drain(..) {
                     tasks[key].clear();
                     seen[key] = work[key].load(Ordering::Relaxed);
