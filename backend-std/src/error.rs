@@ -36,6 +36,7 @@ struct Details {
 #[derive(Debug)]
 pub(crate) enum Operation {
     Run,
+    StartThread,
     Resolve(Box<str>),
     Connect(SocketAddr),
     Listen(SocketAddr),
@@ -91,6 +92,7 @@ impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run => f.write_str("running the event loop"),
+            Self::StartThread => f.write_str("starting a thread"),
             Self::Resolve(host) => write!(f, "resolving {host:?}"),
             Self::Connect(address) => write!(f, "connecting to {address}"),
             Self::Listen(address) => write!(f, "listening on {address}"),
@@ -203,7 +205,7 @@ fn fault_of(operation: &Operation, cause: &io::Error) -> Fault {
     match (operation, cause.kind()) {
         (_, Kind::InvalidInput) => Fault::InvalidInput,
         (Operation::Bind(_) | Operation::Listen(_), Kind::AddrNotAvailable) => Fault::InvalidInput,
-        (Operation::Resolve(_), Kind::WouldBlock) => Fault::Capacity, // no thread left
+        (Operation::Resolve(_) | Operation::StartThread, Kind::WouldBlock) => Fault::Capacity, // no thread left
         (Operation::Spawn(_) | Operation::WaitProcess, Kind::WouldBlock) => Fault::Capacity, // no process left, or no thread
         (Operation::SendTo(_), _) if is_too_long(cause) => Fault::InvalidInput,
         (

@@ -37,6 +37,7 @@
 extern crate alloc;
 
 mod accept;
+mod all_cores;
 mod catch_panic;
 mod clock;
 mod endpoint;
@@ -76,6 +77,7 @@ mod unix;
 mod unix_listener;
 mod wake;
 
+pub use all_cores::run_on_all_cores;
 pub use catch_panic::{CatchPanic, CatchPanicError};
 pub use clock::MonotonicClock;
 pub use error::IoError;

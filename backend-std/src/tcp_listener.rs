@@ -93,9 +93,23 @@ impl TcpListener {
         })
     }
 
-    /// Another handle to the same port, which can go to another thread and [become](Self#impl-TryFrom<TcpListener>-for-TcpListener) a listener there.
+    /// Another handle to the port of `listener`, for this thread.
     ///
-    /// Each connection goes to one of the handles. The port is closed when all are.
+    /// Each connection goes to one of the handles: to whoever accepts first. The port is closed when all are.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left. [`Fault::InvalidInput`](tacket::Fault::InvalidInput): it does
+    /// not listen, where the system can tell.
+    pub fn duplicate(listener: &std::net::TcpListener) -> Result<Self, IoError> {
+        let duplicate = listener.try_clone();
+        duplicate
+            .map_err(|error| IoError::new(Operation::Adopt, error))
+            .and_then(Self::try_from)
+    }
+
+    /// A handle to the same port for other threads, each of which [duplicates](Self::duplicate) it. An
+    /// example is at [`run_on_all_cores`](crate::run_on_all_cores).
     ///
     /// # Errors
     ///

@@ -8,6 +8,7 @@
     reason = "these tests run on a desktop, and a panic is how they fail"
 )]
 
+mod all_cores;
 #[cfg(unix)]
 mod alone;
 mod architecture;
