@@ -16,6 +16,12 @@ mod nginx;
 mod openssl;
 mod peer;
 mod process;
+#[cfg(target_os = "linux")]
+mod racing;
+#[cfg(target_os = "linux")]
+mod racing_listeners;
+#[cfg(target_os = "linux")]
+mod system;
 mod tcp_client;
 mod tcp_server;
 mod tls;
