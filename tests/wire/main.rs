@@ -23,6 +23,7 @@ mod racing_listeners;
 #[cfg(target_os = "linux")]
 mod system;
 mod tcp_client;
+mod tcp_halves;
 mod tcp_server;
 mod tls;
 mod tls_client;
