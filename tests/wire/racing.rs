@@ -278,7 +278,7 @@ fn the_last_of_many_addresses_wins_over_those_that_refuse_and_those_that_say_not
 
 /// Covers HEB-06.
 #[test]
-fn a_connection_that_loses_is_reset_and_not_ended() {
+fn a_connection_that_came_about_and_loses_is_given_up() {
     // The one that loses may be given up before it has come about. Then nobody hears of it.
     for _ in 0..10 {
         let (peer, port) = servers("127.0.0.2=accept,127.0.0.3=accept", &[]);
