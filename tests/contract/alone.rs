@@ -29,6 +29,24 @@ pub(crate) fn run_alone_where(inject: &str, name: &str) -> Option<Output> {
     Some(run(strace, name))
 }
 
+/// The same, where strace writes down each `call` to the system, and the signals. Here it returns that, once the test has passed.
+#[cfg(target_os = "linux")]
+pub(crate) fn run_alone_watched(call: &str, name: &str) -> Option<String> {
+    if env::var_os(MARK).is_some() {
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let seen = folder.path().join("seen");
+    let mut strace = Command::new("strace");
+    strace
+        .args(["--follow-forks", "--seccomp-bpf", "--output"])
+        .arg(&seen)
+        .arg(format!("--trace={call}"))
+        .arg(env::current_exe().expect("a test"));
+    assert_passed(&run(strace, name));
+    Some(std::fs::read_to_string(seen).expect("what was seen"))
+}
+
 fn run(mut command: Command, name: &str) -> Output {
     command
         .args(["--exact", name, "--nocapture"])

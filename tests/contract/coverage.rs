@@ -7,7 +7,7 @@ use tacket::testing::{Direction, Makers, MemoryPair, check_half_closeable_stream
 use tacket_tests::{Patience, Recorder, examine_in};
 
 /// How many ids each group has. The next group begins here when its part is built.
-const GROUPS: [(&str, usize); 14] = [
+const GROUPS: [(&str, usize); 18] = [
     ("RES", 8),
     ("STR", 30),
     ("STA", 6),
@@ -15,7 +15,11 @@ const GROUPS: [(&str, usize); 14] = [
     ("CHN", 30),
     ("GEN", 3),
     ("LIS", 12),
+    ("SOC", 17),
+    ("SLI", 6),
+    ("TCL", 9),
     ("HEB", 18),
+    ("UNX", 3),
     ("MEM", 24),
     ("LCK", 7),
     ("TST", 12),

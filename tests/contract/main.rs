@@ -14,6 +14,8 @@ mod alone;
 mod architecture;
 mod broken_streams;
 mod channels;
+#[cfg(target_os = "linux")]
+mod connect_from;
 mod coverage;
 mod doc_sections;
 mod embassy;

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use embedded_io_async::ErrorType;
 use futures_util::future::join;
+use socket2::SockRef;
 use tacket::testing::{MemoryError, MemoryPair, MemoryStream, VirtualClock};
 use tacket::{
     AsyncResource as _, Clock, Connect, ConnectOptions, Error as _, Fault, Listener as _,
@@ -336,7 +337,7 @@ fn an_unspecified_local_address_allows_only_its_version_of_ip() {
     assert_eq!(*table.locals.borrow(), [local, local]);
 }
 
-/// Covers HEB-16, HEB-14.
+/// Covers HEB-14, HEB-16 and HEB-17.
 #[test]
 fn on_a_real_network_it_connects_from_the_address_that_was_given() {
     let clock = MonotonicClock::new();
@@ -353,6 +354,7 @@ fn on_a_real_network_it_connects_from_the_address_that_was_given() {
             let opening = open_tcp_stream(&network, "127.0.0.1", port, options);
             let (stream, accepted) = join(opening, listener.accept()).await;
             let (mut stream, mut accepted): (TcpStream, _) = (stream.unwrap(), accepted.unwrap());
+            assert!(SockRef::from(&stream).tcp_nodelay().unwrap());
             if options == DEFAULT.local(local) {
                 assert_eq!(stream.local_addr().unwrap().ip(), local);
                 assert_eq!(accepted.peer_addr().unwrap().ip(), local);

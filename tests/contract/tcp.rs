@@ -339,6 +339,9 @@ fn a_listener_that_is_out_of_descriptors_says_so_and_lets_others_go_on() {
             for tries in 0_u32.. {
                 let refused = listener.accept().await.expect_err("no descriptor left");
                 assert_eq!(refused.fault(), Fault::Capacity);
+                let cause = refused.io_error().expect("the system's word");
+                let none_left = rustix::io::Errno::MFILE.raw_os_error();
+                assert_eq!(cause.raw_os_error(), Some(none_left));
                 assert!(tries < 10_000_000, "the loop does not turn");
             }
         };

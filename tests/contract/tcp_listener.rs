@@ -5,16 +5,21 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::try_join;
+use tacket::testing::connect_to_listener;
 use tacket::{
-    AsyncResource, Error as _, Fault, Listener as _, LocalAddress as _, SendStream as _, timeout,
+    AsyncResource, Error as _, Fault, Listen as _, Listener as _, LocalAddress as _,
+    ReceiveStream as _, SendStream as _, timeout,
 };
-use tacket_std::{MonotonicClock, TcpListener, TcpStream};
+use tacket_std::{MonotonicClock, Net, TcpListener, TcpStream};
 
 #[cfg(target_os = "linux")]
 use crate::alone::{assert_passed, run_alone_where};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tacket_std::run(future).expect("an event loop")
+    let clock = MonotonicClock::new();
+    let limited = timeout(&clock, Duration::from_secs(60), future);
+    let ended = tacket_std::run(limited).expect("an event loop");
+    ended.expect("it hangs")
 }
 
 fn on(ip: impl Into<core::net::IpAddr>) -> SocketAddr {
@@ -73,6 +78,28 @@ fn a_listener_is_at_its_address_and_nowhere_else_and_gone_when_closed() {
         std::net::TcpStream::connect(elsewhere).expect_err("nobody");
         listener.close().await.expect("closes");
         std::net::TcpStream::connect(at).expect_err("nobody");
+        let again = TcpListener::bind(at).expect("the port that was asked for");
+        assert_eq!(address_of(&again), at);
+    });
+}
+
+/// Covers TST-07.
+#[test]
+fn a_listener_on_any_address_is_reached_from_its_own_machine() {
+    run(async {
+        let network = Net::new();
+        for ip in ["127.0.0.1", "127.0.0.2", "0.0.0.0", "::1", "::"] {
+            let ip: core::net::IpAddr = ip.parse().expect("an address");
+            let mut listener = network.listen(on(ip)).await.expect("listens");
+            let connecting = connect_to_listener(&network, &listener);
+            let mut client = connecting.await.expect("connects");
+            let mut server = listener.accept().await.expect("a connection");
+            let near = server.local_addr().expect("an address");
+            assert!(near.ip() == ip || ip.is_unspecified() && near.ip().is_loopback());
+            client.send_all(b"hello").await.expect("sends");
+            let received = server.receive_some(&mut [0; 8]).await;
+            assert_eq!(received.expect("receives"), 5);
+        }
     });
 }
 
@@ -151,6 +178,26 @@ fn as_many_wait_as_the_backlog_says_and_the_system_allows() {
             assert!(waiting.len() <= 11, "the backlog of {backlog} has no end");
         }
         assert_eq!(waiting.len(), backlog as usize + 1);
+    }
+}
+
+/// Covers TCL-08. A system may allow more than anybody can have wanted.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_more_than_65535_are_asked_to_wait() {
+    let name = "tcp_listener::no_more_than_65535_are_asked_to_wait";
+    if let Some(seen) = crate::alone::run_alone_watched("listen", name) {
+        let asked = seen
+            .lines()
+            .filter_map(|call| call.split_once("listen(")?.1.split_once(')'));
+        let asked: Vec<_> = asked.map(|(of, _)| of.split(", ").nth(1)).collect();
+        let expected = ["65535", "65535", "65535", "10", "1", "1"].map(Some);
+        return assert_eq!(asked, expected, "{seen}");
+    }
+    let at = on(Ipv4Addr::LOCALHOST);
+    TcpListener::bind(at).expect("listens");
+    for backlog in [99_999_999, u32::MAX, 10, 1, 0] {
+        TcpListener::bind_with_backlog(at, backlog).expect("listens");
     }
 }
 

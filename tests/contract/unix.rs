@@ -16,7 +16,10 @@ use tacket_std::{MonotonicClock, UnixListener, UnixStream};
 use tacket_tests::{Patience, examine};
 
 fn run<T>(future: impl Future<Output = T>) -> T {
-    tacket_std::run(future).expect("an event loop")
+    let clock = MonotonicClock::new();
+    let limited = timeout(&clock, Duration::from_secs(60), future);
+    let ended = tacket_std::run(limited).expect("an event loop");
+    ended.expect("it hangs")
 }
 
 fn folder() -> tempfile::TempDir {

@@ -16,7 +16,14 @@ mod nginx;
 mod openssl;
 mod peer;
 mod process;
+#[cfg(target_os = "linux")]
+mod racing;
+#[cfg(target_os = "linux")]
+mod racing_listeners;
+#[cfg(target_os = "linux")]
+mod system;
 mod tcp_client;
+mod tcp_halves;
 mod tcp_server;
 mod tls;
 mod tls_client;

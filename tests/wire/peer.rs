@@ -54,7 +54,7 @@ impl Peer {
     }
 
     /// Waits for the peer's next report.
-    fn next(&self) -> Value {
+    pub(crate) fn report(&self) -> Value {
         let line = match self.lines.recv_timeout(LIMIT) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => panic!("{}: it says nothing", self.command),
@@ -66,7 +66,7 @@ impl Peer {
 
     /// Waits until a server is ready, and returns its port.
     pub(crate) fn port(&self) -> u16 {
-        let ready = self.next();
+        let ready = self.report();
         assert_eq!(field(&ready, "event"), "ready", "{}: {ready}", self.command);
         let port = field(&ready, "port").as_u64();
         port.and_then(|port| port.try_into().ok())
@@ -76,7 +76,7 @@ impl Peer {
     /// Waits for the end, and returns the last report. Every check of the peer must have held.
     pub(crate) fn finish(mut self) -> Value {
         let done = loop {
-            let report = self.next();
+            let report = self.report();
             if field(&report, "event") == "done" {
                 break report;
             }
