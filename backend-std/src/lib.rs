@@ -1,12 +1,29 @@
 //! Tacket on the desktop: sockets, pipes, timers and an executor over `mio`.
 //!
-//! [`run`] drives a future on the calling thread; [`TaskGroup`] runs several inside it. Everything belongs to the thread that
-//! made it, and nothing here locks, or allocates, for an operation.
+//! [`run`] drives a future on the calling thread; [`TaskGroup`] runs several inside it, [`spawn`] starts tasks beside it, and
+//! [`run_on_all_cores`] does all of that once a processor. Everything belongs to the thread that made it, and nothing here locks, or
+//! allocates, for an operation. SPEED.md, beside this crate's manifest, has what that comes to, beside a loop by hand, tokio, smol and threads.
 //!
 //! [`Net`] is all of it as a [`tacket::Network`], for programs that run on a microcontroller too; what it gives out,
 //! [`TcpStream`], [`TcpListener`] and [`UdpSocket`], can be made without it. Only a lookup of a name allocates, and starts a thread.
+//! On Unix there are `UnixStream`, `UnixListener` and pipes.
 //!
 //! [`Child`] is a process that this one starts, with its pipes; [`StopSignal`] hears of Ctrl-C, for a server that is to finish what it has begun.
+//!
+//! # Beside tokio and smol
+//!
+//! What waits for a socket, a pipe, a child, a signal or a time of this crate is woken by [`run`], so it has to be awaited inside one, on its own
+//! thread. Elsewhere an operation that would have to wait is [`Fault::Unsupported`](tacket::Fault::Unsupported), and does not hang.
+//!
+//! * Whatever is woken by wakers alone can be awaited inside `run`: channels and locks of tokio, smol and others, from any thread; and a
+//!   `LocalExecutor` of smol or a `LocalSet` of tokio can be between `run` and streams of this crate.
+//! * Sockets and timers of smol (`async-io`) work inside `run`, because a thread of their own wakes them. Those of tokio do while a runtime of tokio runs
+//!   on other threads and has been entered (`Runtime::enter`).
+//! * A protocol needs none of this to run on tokio or smol: it takes any [`tacket::Stream`], and the halves of a socket of theirs are one, each wrapped
+//!   in [`tacket::Foreign`], and stapled.
+//! * `std`'s sockets become those of this crate by `TryFrom`; the other way round, their descriptors can be cloned (`AsFd`).
+//!
+//! # Systems
 //!
 //! Linux is what the tests run on. macOS and FreeBSD share its code paths; on Windows there are no pipes yet.
 //!

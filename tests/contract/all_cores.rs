@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use tacket::{AsyncResource as _, Error as _, Fault, Listener as _, LocalAddress as _};
@@ -108,6 +109,7 @@ fn of_several_errors_the_first_is_returned() {
 #[test]
 fn a_panic_of_one_drops_the_others_and_goes_on() {
     for guilty in [0, cores() - 1] {
+        let started = Instant::now();
         let together = Barrier::new(cores());
         let dropped = AtomicUsize::new(0);
         let ended = catch_unwind(AssertUnwindSafe(|| {
@@ -121,6 +123,7 @@ fn a_panic_of_one_drops_the_others_and_goes_on() {
         let payload = ended.expect_err("a panic");
         let said = payload.downcast_ref::<String>().expect("a text");
         assert!(said.contains("meant to"), "{said}");
+        assert!(started.elapsed() < LIMIT, "the others were not told");
         assert_eq!(dropped.load(Ordering::SeqCst), cores());
     }
 }

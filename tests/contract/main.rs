@@ -26,6 +26,7 @@ mod house;
 mod lockstep;
 mod memory;
 mod network;
+mod other_executors;
 mod pipes;
 #[cfg(unix)]
 mod process;
