@@ -1,0 +1,42 @@
+//! What fails outside the program: each failure ends in the documented error, and nothing hangs.
+
+mod backlog;
+mod conversation;
+mod meanwhile;
+mod resets;
+
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::{Either, poll_fn, select};
+use tacket::Clock as _;
+use tacket_std::MonotonicClock;
+
+/// Runs `future`, which ends within a minute, or the test fails.
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let clock = MonotonicClock::new();
+    // First the limit: whoever is polled only because that is over was not woken.
+    let limit = pin!(clock.sleep_until(clock.now() + Duration::from_secs(60)));
+    match tacket_std::run(select(limit, pin!(future))).expect("an event loop") {
+        Either::Left(_) => panic!("it does not end"),
+        Either::Right((output, _)) => output,
+    }
+}
+
+/// Waits while the loop of this thread turns at least once.
+async fn turn() {
+    let clock = MonotonicClock::new();
+    clock
+        .sleep_until(clock.now() + Duration::from_millis(1))
+        .await;
+}
+
+/// Polls `future` for the first time, and asserts that it waits.
+async fn begin<F: Future<Output: std::fmt::Debug> + Unpin>(future: &mut F) {
+    poll_fn(|cx| match std::pin::Pin::new(&mut *future).poll(cx) {
+        Poll::Ready(output) => panic!("it does not wait: {output:?}"),
+        Poll::Pending => Poll::Ready(()),
+    })
+    .await;
+}
