@@ -2,16 +2,20 @@
 
 mod backlog;
 mod conversation;
+mod forks;
+mod full_disk;
+mod killed;
 mod meanwhile;
 mod resets;
 
 use std::pin::pin;
+use std::process::{Command, Stdio};
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::{Either, poll_fn, select};
-use tacket::Clock as _;
-use tacket_std::MonotonicClock;
+use tacket::{Clock as _, ReceiveStream};
+use tacket_std::{Child, IoError, MonotonicClock};
 
 /// Runs `future`, which ends within a minute, or the test fails.
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -39,4 +43,22 @@ async fn begin<F: Future<Output: std::fmt::Debug> + Unpin>(future: &mut F) {
         Poll::Pending => Poll::Ready(()),
     })
     .await;
+}
+
+/// A shell with pipes for all that it says and hears.
+fn shell(script: &str) -> Child {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).env("LC_ALL", "C");
+    shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+    Child::spawn(shell.stderr(Stdio::piped())).expect("a child")
+}
+
+async fn receive_all(mut stream: impl ReceiveStream<Error = IoError>) -> String {
+    let (mut all, mut buf) = (Vec::new(), [0; 4096]);
+    loop {
+        match stream.receive_some(&mut buf).await.expect("no failure") {
+            0 => return String::from_utf8(all).expect("text"),
+            count => all.extend_from_slice(&buf[..count]),
+        }
+    }
 }
