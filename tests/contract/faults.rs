@@ -7,6 +7,8 @@ mod full_disk;
 mod killed;
 mod meanwhile;
 mod resets;
+#[cfg(target_os = "linux")]
+mod resolver;
 
 use std::pin::pin;
 use std::process::{Command, Stdio};
