@@ -2,14 +2,18 @@
 
 use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt as _;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join3};
-use tacket::{AsyncResource as _, ReceiveStream as _, SendStream as _};
+use tacket::{AsyncResource as _, Error as _, Fault, ReceiveStream as _, SendStream as _};
 use tacket_std::{Child, PipeReceiveStream, PipeSendStream};
 
 use super::conversation::assert_broken;
 use super::{begin, receive_all, run, shell, turn};
+#[cfg(target_os = "linux")]
+use crate::alone::assert_passed;
 
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
@@ -180,5 +184,39 @@ fn a_stopped_child_can_be_killed_or_dropped() {
         while std::fs::exists(format!("/proc/{id}")).expect("a file system") {
             turn().await;
         }
+    });
+}
+
+/// As some that start programs have it: then the system keeps nothing of a child that ends.
+#[cfg(target_os = "linux")]
+#[test]
+fn where_the_end_of_children_is_ignored_a_wait_fails_and_does_not_hang() {
+    const NAME: &str =
+        "faults::killed::where_the_end_of_children_is_ignored_a_wait_fails_and_does_not_hang";
+    const MARK: &str = "TACKET_CHILDREN_IGNORED";
+    if std::env::var_os(MARK).is_none() {
+        let mut alone = Command::new("env");
+        alone.arg("--ignore-signal=CHLD");
+        alone.arg(std::env::current_exe().expect("a test"));
+        alone.args(["--exact", NAME, "--nocapture"]);
+        let ended = alone.env(MARK, "1").output().expect("it starts");
+        return assert_passed(&ended);
+    }
+    run(async {
+        let (mut child, mut stdin, mut stdout) = idler().await;
+        begin(&mut Box::pin(child.wait())).await;
+        assert_eq!(child.try_wait().expect("no failure"), None);
+        child.kill().expect("it is ours");
+        for _ in 0..2 {
+            let error = child.wait().await.expect_err("nobody knows how it ended");
+            assert_eq!(error.fault(), Fault::Other);
+            let cause = error.io_error().expect("the system's word");
+            assert_eq!(cause.raw_os_error(), Some(10)); // ECHILD
+        }
+        assert_eq!(stdout.receive_some(&mut [0; 8]).await.expect("the end"), 0);
+        let error = stdin.send_all(b"x").await.expect_err("nobody reads");
+        assert_broken(&error, &[ErrorKind::BrokenPipe]);
+        drop(child);
+        drop(idler().await);
     });
 }

@@ -152,3 +152,23 @@ fn what_the_system_gives_up_is_an_error_with_its_cause() {
         assert!(found[0].is_loopback());
     });
 }
+
+/// The first is refused, however threads are made.
+#[test]
+fn without_a_thread_to_ask_on_a_name_is_refused_until_there_is_one() {
+    let name = "faults::resolver::without_a_thread_to_ask_on_a_name_is_refused_until_there_is_one";
+    let inject = "clone,clone3:error=EAGAIN:when=1..2";
+    if let Some(ended) = crate::alone::run_alone_where(inject, name) {
+        return crate::alone::assert_passed(&ended);
+    }
+    run(async {
+        let mut found = [NONE; 4];
+        let mut resolve = async || Net::new().resolve("localhost", &mut found).await;
+        let error = resolve().await.expect_err("no thread is left");
+        assert_eq!(error.fault(), Fault::Capacity, "{error}");
+        assert!(error.to_string().contains("localhost"), "{error}");
+        if resolve().await.is_err() {
+            resolve().await.expect("there is one");
+        }
+    });
+}
