@@ -174,12 +174,15 @@ fn whoever_is_in_the_midst_of_a_long_line_is_served_to_its_end() {
     });
 }
 
-/// They are connected, but the server has not got round to them. They are served, or lost; none takes one for the other.
+/// Whoever had asked before the stop is answered. If the server had not even accepted them, they may be lost, but never sent
+/// away without an answer.
 #[cfg(target_os = "linux")]
 #[test]
-fn those_who_wait_to_be_accepted_when_it_is_stopped_know_what_became_of_them() {
+fn a_question_that_came_before_the_stop_is_answered_though_it_was_not_looked_at() {
     run(async {
         let mut shout = Shout::start(&[]).await;
+        let mut known = shout.connect().await;
+        ask(&mut known, "hello\n", "HELLO\n").await;
         shout.process.signal(SIGSTOP).expect("it is ours");
         let stat = format!("/proc/{}/stat", shout.process.id());
         while !std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T ")) {
@@ -187,20 +190,23 @@ fn those_who_wait_to_be_accepted_when_it_is_stopped_know_what_became_of_them() {
             let later = clock.now() + Duration::from_millis(1);
             clock.sleep_until(later).await;
         }
-        let mut clients = Vec::new();
+        known.send_all(b"still there?\n").await.expect("room");
+        let mut unknown = Vec::new();
         for question in ["", "hello\n", "good day\n"] {
             let mut client = shout.connect().await;
             client.send_all(question.as_bytes()).await.expect("room");
-            clients.push((client, question.to_uppercase()));
+            unknown.push((client, question.to_uppercase()));
         }
         shout.process.signal(SIGINT).expect("it is ours");
         shout.stop_by(SIGCONT).await;
-        for (mut client, answer) in clients {
+        hear(&mut known, "STILL THERE?\n").await;
+        hear_end(known).await;
+        for (mut client, answer) in unknown {
             let mut heard = vec![0; answer.len() + 1];
             let reading = embedded_io_async::Read::read_exact(&mut client, &mut heard).await;
             match reading.expect_err("no more than an answer") {
                 ReadExactError::UnexpectedEof => {
-                    assert_eq!(&heard[..answer.len()], answer.as_bytes())
+                    assert_eq!(&heard[..answer.len()], answer.as_bytes());
                 }
                 ReadExactError::Other(error) => assert_eq!(error.fault(), Fault::Broken),
             }
