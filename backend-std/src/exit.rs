@@ -166,4 +166,29 @@ mod tests {
         };
         crate::run(waiting).expect("an event loop");
     }
+
+    #[test]
+    fn a_child_that_is_stopped_does_not_end_the_wait_of_its_thread() {
+        use shared_child::unix::SharedChildExt as _;
+        let clock = MonotonicClock::new();
+        let waiting = async {
+            let mut command = Command::new("sleep");
+            let child = SharedChild::spawn(command.arg("1000")).expect("a child");
+            let (child, exit) = (Arc::new(child), Exit::Thread(ExitThread::new()));
+            for signal in [libc::SIGSTOP, libc::SIGCONT, libc::SIGSTOP] {
+                child.send_signal(signal).expect("it is ours");
+                let limit = Duration::from_millis(5);
+                let waited = timeout(&clock, limit, exit.wait(&child)).await;
+                waited.expect_err("it has only stopped");
+                // The other is the thread.
+                assert_eq!(Arc::strong_count(&child), 2);
+            }
+            child.kill().expect("it is ours");
+            let limit = Duration::from_secs(20);
+            let waited = timeout(&clock, limit, exit.wait(&child)).await;
+            let status = waited.expect("it ends").expect("no failure");
+            assert!(!status.success());
+        };
+        crate::run(waiting).expect("an event loop");
+    }
 }

@@ -11,6 +11,12 @@ use crate::{IoError, MonotonicClock, TcpListener, TcpStream, UdpSocket, resolve}
 
 /// The network of this machine, with its resolver of names and its clock.
 ///
+/// The resolver of the system keeps a thread waiting for each name, so eight of the whole program are asked for at a time, and others
+/// wait for their turn; without a thread at all, a name is [`Fault::Capacity`](tacket::Fault::Capacity). The system has limits of its
+/// own, often half a minute and more, and then says that it failed; for another limit there is [`timeout`](tacket::timeout()). A
+/// question that was dropped holds its place until the system has answered: where nobody answers, eight of those keep any other
+/// waiting, even one for `localhost`. Only names wait for them: addresses do not, nor does the end of [`run`](crate::run), or of the program.
+///
 /// ```
 /// use core::net::{IpAddr, Ipv4Addr};
 /// use tacket::{Bind, LocalAddress, ReceiveDatagram, Resolve, SendDatagram};

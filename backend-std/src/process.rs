@@ -25,6 +25,7 @@ use crate::reaper;
 ///   lets it go on. Only the process itself is killed, not those that it has started in its turn.
 /// * To await its end costs no thread where the system has descriptors for processes, as Linux has. Elsewhere, and on a Linux before 5.3, the
 ///   first wait starts a thread that waits for this child alone.
+/// * It gets no descriptor of this program but those that the [`Command`] says, whatever else is open here.
 /// * Its streams belong to this thread, like all others. Each can be taken out of its field, and outlives the rest. Its standard input ends when that stream is
 ///   closed or dropped; a child that no longer reads makes sending [`Fault::Broken`](tacket::Fault::Broken).
 /// * A process that ignores `SIGCHLD` never learns how its children ended; then [`wait`](Self::wait) is an error.
@@ -134,7 +135,10 @@ impl Child {
         self.process.child.id()
     }
 
-    /// Waits until it ends, and says how. Again, it says the same.
+    /// Waits until it ends, by itself or by a signal, and says how. Again, it says the same. A child that is only stopped has not ended.
+    ///
+    /// It waits for the child alone. Those that it has started may go on, and so do its streams then: each ends with the last
+    /// process that has it.
     ///
     /// First it closes [`stdin`](field@Self::stdin), if that has not been taken: nobody could send any more, and many a child waits for its
     /// end. Output that is piped and that nobody receives can keep the child from ending.

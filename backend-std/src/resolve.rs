@@ -176,11 +176,18 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use core::net::Ipv4Addr;
     use core::sync::atomic::{AtomicUsize, Ordering};
+    use core::time::Duration;
+    use std::sync::RwLock;
 
     use futures_util::FutureExt as _;
     use futures_util::future::join_all;
+    use tacket::{Clock as _, timeout};
 
     use super::*;
+    use crate::MonotonicClock;
+
+    /// Held by each test that occupies threads, for those are of the whole process.
+    static THREADS: Mutex<()> = Mutex::new(());
 
     #[test]
     fn names_have_labels_of_1_to_63_bytes_and_253_in_all() {
@@ -220,6 +227,7 @@ mod tests {
             host.parse().map(|ip| vec![ip]).map_err(io::Error::other)
         }
 
+        let _threads = lock(&THREADS);
         let gate = lock(&GATE);
         let names: Vec<_> = (0..40).map(|last| format!("127.0.0.{last}")).collect();
         let mut asking = join_all(names.iter().map(|name| ask(name, slow)));
@@ -238,5 +246,54 @@ mod tests {
         }
         assert_eq!(MOST_AT_ONCE.load(Ordering::Relaxed), MOST_THREADS);
         assert_eq!(ASKED.load(Ordering::Relaxed), names.len());
+    }
+
+    /// A resolver that does not answer before `SILENCE` is over, and how many questions it has.
+    static SILENCE: RwLock<()> = RwLock::new(());
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+    fn silent(host: &str) -> io::Result<Vec<IpAddr>> {
+        ASKED.fetch_add(1, Ordering::Relaxed);
+        drop(SILENCE.read());
+        host.parse().map(|ip| vec![ip]).map_err(io::Error::other)
+    }
+
+    const BRIEFLY: Duration = Duration::from_millis(2);
+
+    #[test]
+    fn a_resolver_that_never_answers_keeps_only_those_that_ask_it() {
+        let _threads = lock(&THREADS);
+        let silence = SILENCE.write();
+        let clock = MonotonicClock::new();
+        // More than there are threads: the last is not even asked.
+        let names: Vec<_> = (0..=MOST_THREADS)
+            .map(|last| format!("127.0.0.{last}"))
+            .collect();
+        let mut last = ask("127.0.0.100", silent).boxed_local();
+        crate::run(async {
+            let mut asking = join_all(names.iter().map(|name| ask(name, silent)));
+            assert!((&mut asking).now_or_never().is_none());
+            assert!((&mut last).now_or_never().is_none());
+            while ASKED.load(Ordering::Relaxed) < MOST_THREADS {
+                clock.sleep_until(clock.now() + BRIEFLY).await;
+            }
+            let limited = timeout(&clock, BRIEFLY, &mut asking).await;
+            limited.expect_err("nobody answers");
+            // An address is no question.
+            let mut found = [Ipv4Addr::UNSPECIFIED.into()];
+            let known = resolve("127.0.0.1", &mut found).now_or_never();
+            assert_eq!(known.expect("at once").expect("an address"), 1);
+        })
+        .expect("an event loop");
+        assert!((&mut last).now_or_never().is_none());
+        assert_eq!(ASKED.load(Ordering::Relaxed), MOST_THREADS);
+
+        // Once it speaks, who has waited all the time is answered, and who has gone is not asked for any more.
+        drop(silence);
+        let limited = timeout(&clock, Duration::from_secs(20), last);
+        let answer = crate::run(limited).expect("an event loop");
+        let answer = answer.expect("its turn comes").expect("an answer");
+        assert_eq!(answer, [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 100))]);
+        assert_eq!(ASKED.load(Ordering::Relaxed), MOST_THREADS + 1);
     }
 }

@@ -20,8 +20,9 @@ use crate::source::{Direction, Source, Start};
 ///   what it cannot send yet, so that what is sent next is not stale.
 /// * `close` ends the sending direction and releases the socket; the system delivers what was sent in the background.
 /// * Dropped before `send_eof` or `close`, the connection is aborted: the peer sees a reset, so that half a message is never
-///   mistaken for a whole one.
-/// * A reset by the peer is [`Fault::Broken`](tacket::Fault::Broken) in both directions, and never looks like an end.
+///   mistaken for a whole one. A program that is killed, or exits meanwhile, drops nothing: then the system may send an end.
+/// * A reset by the peer is [`Fault::Broken`](tacket::Fault::Broken) in both directions, and never looks like an end. What had arrived
+///   before it is received first, where the system keeps it, as Linux does. An end that had arrived before stays the end.
 ///
 /// What a system knows beyond that is reached by [`SocketStream`]. An example is on the [crate's page](crate).
 pub type TcpStream = SocketStream<Tcp>;

@@ -17,7 +17,8 @@ const MOST_WAITING: u32 = 65535;
 
 /// A TCP port that accepts connections.
 ///
-/// A connection that failed before it was accepted is passed over. Without a descriptor left, `accept` is
+/// A connection that failed before it was accepted is passed over. On Linux one that the client reset is accepted nevertheless, with
+/// what had arrived of it, and fails then. Without a descriptor left, `accept` is
 /// [`Fault::Capacity`](tacket::Fault::Capacity); the connection waits, and so does the listener, for better times.
 ///
 /// ```

@@ -23,7 +23,8 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 /// A connection to a process of this machine, through a path of the file system.
 ///
 /// It is as a [`TcpStream`](crate::TcpStream) is, but for one thing: the system knows no reset here. A peer sees the end of a stream
-/// that was dropped as it sees that of one that was closed, unless there is something left that it sent: then it sees a reset.
+/// that was dropped as it sees that of one that was closed, unless there is something left that it sent: then it sees a reset,
+/// even in place of an end that was sent before, if it has not received that yet.
 ///
 /// ```
 /// use tacket::{AsyncResource, Listener, ReceiveStream, SendStream};

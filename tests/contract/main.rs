@@ -20,6 +20,8 @@ mod coverage;
 mod doc_sections;
 mod embassy;
 mod executor;
+#[cfg(unix)]
+mod faults;
 mod foreign;
 mod framing;
 mod house;

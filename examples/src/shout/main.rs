@@ -11,19 +11,22 @@
 mod options;
 
 use core::error::Error;
+use core::time::Duration;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select, try_join};
-use tacket::{LocalAddress as _, ServeEvent, Server, Stream};
+use tacket::{LocalAddress as _, ServeEvent, Server, Stream, timeout};
 use tacket_std::{MonotonicClock, StopSignal, TcpListener};
 
 use crate::options::Options;
 
 /// How much of what one client says is given back at once.
 const BUFFER: usize = 4 << 10;
+/// How long somebody between two lines is listened to once it is asked to stop.
+const MOMENT: Duration = Duration::from_millis(10);
 
 fn main() -> ExitCode {
     match tacket_std::run(serve(&Options::parse())) {
@@ -67,10 +70,11 @@ async fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Gives back what comes, in capital letters, to the end of the stream, or to the end of the line in whose midst `stopping` is ready.
+/// Gives back what comes, in capital letters, to the end of the stream, or to the end of the lines that had begun when `stopping` was
+/// ready.
 async fn shout<S: Stream>(
     mut stream: S,
-    mut stopping: impl Future<Output = bool> + Unpin,
+    stopping: impl Future<Output = bool> + Clone + Unpin,
 ) -> Result<(), S::Error> {
     let mut buffer = [0; BUFFER];
     let mut is_between_lines = true;
@@ -78,9 +82,14 @@ async fn shout<S: Stream>(
         let receiving = stream.receive_some(&mut buffer);
         let count = if is_between_lines {
             // A receive that is dropped has taken nothing.
-            match select(core::pin::pin!(receiving), &mut stopping).await {
+            match select(core::pin::pin!(receiving), stopping.clone()).await {
                 Either::Left((count, _)) => count?,
-                Either::Right(_) => 0,
+                // What has arrived by now is not lost: nobody may have looked yet.
+                Either::Right((_, receiving)) => {
+                    let clock = MonotonicClock::new();
+                    let look = timeout(&clock, MOMENT, receiving).await;
+                    look.unwrap_or(Ok(0))?
+                }
             }
         } else {
             receiving.await?
