@@ -54,6 +54,15 @@ impl Reactor {
         current.unwrap_or_else(|_| Err(io::Error::other("the thread is ending")))
     }
 
+    /// The loop of this thread, if it is driven.
+    pub(crate) fn running() -> Option<Rc<Self>> {
+        let current = CURRENT.try_with(|current| current.borrow().clone());
+        current
+            .ok()
+            .flatten()
+            .filter(|reactor| reactor.is_running())
+    }
+
     fn new() -> io::Result<Self> {
         let poll = mio::Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKE)?;
