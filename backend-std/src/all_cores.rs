@@ -132,7 +132,11 @@ impl<E> End<E> {
     }
 
     fn fail(&self, error: E) {
-        self.lock().error.get_or_insert(error);
+        let mut state = self.lock();
+        if state.error.is_none() {
+            state.error = Some(error);
+        }
+        drop(state); // before another error is dropped
         self.come();
     }
 

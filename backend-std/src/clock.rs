@@ -10,7 +10,8 @@ use crate::timer::{self, TimerKey};
 
 /// The system's monotonic clock, the same for the whole process.
 ///
-/// Sleeping is accurate to the millisecond that the system's poll takes, and never early.
+/// Sleeping is accurate to the millisecond that the system's poll takes, and never early. Who is always late does not sleep, but gives
+/// way as streams do: after 128 such times in a turn of the loop.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,12 +55,13 @@ impl tacket::Clock for MonotonicClock {
     async fn sleep_until(&self, deadline: Duration) {
         let mut sleeper = Sleeper { registered: None };
         poll_fn(|cx| {
+            let reactor = Reactor::running();
             if timer::now() >= deadline {
-                return Poll::Ready(());
+                return match reactor {
+                    Some(reactor) if sleeper.registered.is_none() => reactor.pass(cx),
+                    _ => Poll::Ready(()),
+                };
             }
-            let reactor = Reactor::current()
-                .ok()
-                .filter(|reactor| reactor.is_running());
             #[expect(
                 clippy::expect_used,
                 reason = "documented; waiting for ever would be worse"

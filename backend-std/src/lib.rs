@@ -13,7 +13,8 @@
 //! # Beside tokio and smol
 //!
 //! What waits for a socket, a pipe, a child, a signal or a time of this crate is woken by [`run`], so it has to be awaited inside one, on its own
-//! thread. Elsewhere an operation that would have to wait is [`Fault::Unsupported`](tacket::Fault::Unsupported), and does not hang.
+//! thread. Elsewhere an operation that would have to wait is [`Fault::Unsupported`](tacket::Fault::Unsupported), and does not hang; a
+//! [`MonotonicClock`], which has no errors, panics, and so does [`spawn`].
 //!
 //! * Whatever is woken by wakers alone can be awaited inside `run`: channels and locks of tokio, smol and others, from any thread; and a
 //!   `LocalExecutor` of smol or a `LocalSet` of tokio can be between `run` and streams of this crate.

@@ -6,14 +6,14 @@
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use core::cell::{Cell, RefCell};
-use core::task::Waker;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use std::io;
 
 use mio::{Events, Interest, Token};
 use slab::Slab;
 
-use crate::readiness::Slot;
+use crate::readiness::{Burst, Slot};
 use crate::retry::Recent;
 use crate::timer::Timers;
 use crate::wake::Inbox;
@@ -42,6 +42,8 @@ pub(crate) struct Reactor {
     recent: Recent,
     /// Who has had enough of this turn.
     given_way: RefCell<Vec<Waker>>,
+    /// What was over before anybody had to wait for it.
+    passed: Burst,
     /// Whether `run` drives this loop now.
     running: Cell<bool>,
     turn: Cell<u64>,
@@ -57,6 +59,15 @@ impl Reactor {
         current.unwrap_or_else(|_| Err(io::Error::other("the thread is ending")))
     }
 
+    /// The loop of this thread, if it is driven.
+    pub(crate) fn running() -> Option<Rc<Self>> {
+        let current = CURRENT.try_with(|current| current.borrow().clone());
+        current
+            .ok()
+            .flatten()
+            .filter(|reactor| reactor.is_running())
+    }
+
     fn new() -> io::Result<Self> {
         let poll = mio::Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKE)?;
@@ -68,6 +79,7 @@ impl Reactor {
             timers: Timers::new(),
             recent: Recent::new(),
             given_way: RefCell::new(Vec::new()),
+            passed: Burst::new(),
             running: Cell::new(false),
             turn: Cell::new(0),
         })
@@ -125,6 +137,17 @@ impl Reactor {
     pub(crate) fn wake_next_turn(&self, waker: &Waker) {
         let waker = waker.clone(); // before the borrow: it is anybody's code
         self.given_way.borrow_mut().push(waker);
+    }
+
+    /// Lets pass who need not wait, but only so often in a turn.
+    pub(crate) fn pass(&self, cx: &Context<'_>) -> Poll<()> {
+        let turn = self.turn.get();
+        if self.passed.is_spent(turn) {
+            self.wake_next_turn(cx.waker());
+            return Poll::Pending;
+        }
+        self.passed.spend(turn, 0);
+        Poll::Ready(())
     }
 
     /// Wakes whoever waits for something that may well be there by now, although the system has not said so. `false` if there is

@@ -29,9 +29,7 @@ pub(crate) struct Readiness {
     /// Was made ready by nobody but us, in the hope that it is.
     early: Cell<bool>,
     waker: Cell<Option<Waker>>,
-    /// The turn in which `spent` was spent.
-    turn: Cell<u64>,
-    spent: Cell<usize>,
+    pub(crate) burst: Burst,
 }
 
 impl Readiness {
@@ -41,8 +39,7 @@ impl Readiness {
             ended: Cell::new(false),
             early: Cell::new(false),
             waker: Cell::new(None),
-            turn: Cell::new(0),
-            spent: Cell::new(0),
+            burst: Burst::new(),
         }
     }
 
@@ -98,13 +95,30 @@ impl Readiness {
         self.waker.set(Some(current));
         Poll::Pending
     }
+}
 
-    /// Whether this direction has used up its burst of `turn`.
-    pub(crate) const fn has_spent_burst(&self, turn: u64) -> bool {
+/// How much of a turn of the loop was used.
+#[derive(Debug)]
+pub(crate) struct Burst {
+    /// The turn in which `spent` was spent.
+    turn: Cell<u64>,
+    spent: Cell<usize>,
+}
+
+impl Burst {
+    pub(crate) const fn new() -> Self {
+        Self {
+            turn: Cell::new(0),
+            spent: Cell::new(0),
+        }
+    }
+
+    /// Whether that of `turn` is used up.
+    pub(crate) const fn is_spent(&self, turn: u64) -> bool {
         self.spent.get() >= BURST && self.turn.get() == turn
     }
 
-    /// Takes what an operation moved off the burst of `turn`.
+    /// Takes what an operation moved off that of `turn`.
     pub(crate) fn spend(&self, turn: u64, moved: usize) {
         let before = match self.turn.replace(turn) == turn {
             true => self.spent.get(),
@@ -113,7 +127,7 @@ impl Readiness {
         self.spent.set(before.saturating_add(moved.max(LEAST_COST)));
     }
 
-    /// Takes all of the burst: whoever tries again at once must not keep the loop from turning.
+    /// Takes all of it: whoever tries again at once must not keep the loop from turning.
     pub(crate) fn spend_all(&self, turn: u64) {
         self.spend(turn, BURST);
     }

@@ -70,7 +70,7 @@ impl<K: SocketKind> SocketStream<K> {
         &self.endpoint
     }
 
-    /// Receives what is there, without waiting; `None` if nothing is.
+    /// Receives what is there, without waiting; `None` if nothing is, or others are to have their turn first.
     ///
     /// With [`wait_receive_some_might_not_block`](Self::wait_receive_some_might_not_block), many idle connections can share
     /// one buffer:
@@ -114,7 +114,8 @@ impl<K: SocketKind> SocketStream<K> {
         self.endpoint.wait_readable().await
     }
 
-    /// Sends what there is room for, without waiting, and returns how much that is; `None` if there is none.
+    /// Sends what there is room for, without waiting, and returns how much that is; `None` if there is none, or others are to have
+    /// their turn first.
     ///
     /// # Errors
     ///

@@ -160,7 +160,7 @@ impl<S: mio::event::Source> Source<S> {
             match result {
                 Ok(value) => {
                     let moved = value.moved();
-                    readiness.spend(self.reactor.turn_number(), moved);
+                    readiness.burst.spend(self.reactor.turn_number(), moved);
                     if T::CONVERSES {
                         recent.progressed(self.key);
                     }
@@ -181,7 +181,7 @@ impl<S: mio::event::Source> Source<S> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    readiness.spend_all(self.reactor.turn_number());
+                    readiness.burst.spend_all(self.reactor.turn_number());
                     return Some(Err(error));
                 }
             }
@@ -195,7 +195,7 @@ impl<S: mio::event::Source> Source<S> {
 
     /// Whether `readiness` has used up its burst. Outside of a run nobody else waits for a turn.
     fn must_give_way(&self, readiness: &Readiness) -> bool {
-        readiness.has_spent_burst(self.reactor.turn_number()) && self.reactor.is_running()
+        readiness.burst.is_spent(self.reactor.turn_number()) && self.reactor.is_running()
     }
 
     fn give_way<T>(&self, cx: &Context<'_>) -> Poll<T> {

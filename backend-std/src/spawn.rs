@@ -15,7 +15,9 @@ use crate::tasks::{Handle, Tasks};
 /// Starts `future` as a task beside the future of [`run`](crate::run), on the same thread.
 ///
 /// It goes on until it ends, is [cancelled](SpawnedTask::cancel), or the `run` ends, which drops all tasks that are left. It is first
-/// polled after what is woken already. A panic of a task is one of `run`, unless it is [caught](crate::CatchPanic).
+/// polled after what is woken already. A task that is started while the `run` ends, by what is dropped then, is dropped at once. A
+/// panic of a task is one of `run`, unless the task catches it (`catch_unwind`; for handlers of a server there is
+/// [`CatchPanic`](crate::CatchPanic)).
 ///
 /// A task that borrows, or must not be left behind, belongs in a [`TaskGroup`](crate::TaskGroup). This one costs less: who wakes it
 /// leaves a number in a queue.
@@ -53,7 +55,7 @@ where
         clippy::expect_used,
         reason = "documented; a task that never starts would be worse"
     )]
-    let tasks = Tasks::open().expect("spawning needs tacket_std::run on this thread");
+    let tasks = Tasks::of_run().expect("spawning needs tacket_std::run on this thread");
     let outcome = Rc::new(Outcome {
         value: Cell::new(None),
         over: Cell::new(false),

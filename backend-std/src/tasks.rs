@@ -11,6 +11,7 @@ use core::task::{Context, Waker};
 
 use slab::Slab;
 
+use crate::reactor::Reactor;
 use crate::wake::{Inbox, Queued};
 
 /// The key of the future that `run` itself has; no task ever has it.
@@ -105,10 +106,11 @@ impl Tasks {
         current.unwrap_or_else(|_| new()) // the thread is ending
     }
 
-    /// Those of this thread, if a `run` takes tasks now.
-    pub(crate) fn open() -> Option<Rc<Self>> {
+    /// Those of this thread, if it is inside a `run`, which may be about to end.
+    pub(crate) fn of_run() -> Option<Rc<Self>> {
         let current = CURRENT.try_with(|current| current.get().map(Rc::clone));
-        current.ok().flatten().filter(|tasks| tasks.open.get())
+        let in_run = |tasks: &Rc<Self>| tasks.open.get() || Reactor::running().is_some();
+        current.ok().flatten().filter(in_run)
     }
 
     /// Takes tasks until the guard is dropped, and gives out what wakes the future of `run`, which is queued already.
@@ -118,8 +120,12 @@ impl Tasks {
         (Entered(self), Handle::new(MAIN, &self.inbox))
     }
 
-    /// Adds the task that `body` makes of its place.
+    /// Adds the task that is `body`. While the `run` ends, `body` is dropped instead, and the key is nobody's.
     pub(crate) fn add(&self, body: Body) -> (usize, Arc<Handle>) {
+        if !self.open.get() {
+            drop(body);
+            return (MAIN, Handle::new(MAIN, &self.inbox));
+        }
         let mut slots = self.slots.borrow_mut();
         let entry = slots.vacant_entry();
         let key = entry.key();
@@ -199,12 +205,6 @@ impl Tasks {
         drop(slots);
         drop(removed); // no longer borrowed: what is dropped may spawn, wake or cancel
     }
-
-    fn remove_any(&self) -> Option<Slot> {
-        let mut slots = self.slots.borrow_mut();
-        let key = slots.iter().next()?.0;
-        Some(slots.remove(key))
-    }
 }
 
 /// A task that is away from its place to be polled. Unless it is put back, it is over, as it is when it panics.
@@ -235,10 +235,8 @@ pub(crate) struct Entered<'a>(&'a Tasks);
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.0.open.set(false);
-        // One by one, outside of any borrow: what is dropped may wake or cancel others.
-        while let Some(slot) = self.0.remove_any() {
-            drop(slot);
-        }
+        // Outside of any borrow: what is dropped may wake, cancel or start others. Should one panic, the rest is dropped all the same.
+        drop(self.0.slots.take());
         self.0.queue.borrow_mut().clear();
     }
 }

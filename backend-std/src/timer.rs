@@ -7,6 +7,9 @@ use core::time::Duration;
 use std::sync::OnceLock;
 use std::time::Instant;
 
+/// How long the loop sleeps at most. Some systems refuse to sleep for years.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The time since this process first asked.
 pub(crate) fn now() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
@@ -56,12 +59,12 @@ impl Timers {
         drop(removed); // no longer borrowed: it may be the last handle to a task that holds timers
     }
 
-    /// How long until the next sleeper is due; `None` when nobody sleeps.
+    /// How long until the next sleeper is due, or it is time to look again; `None` when nobody sleeps.
     pub(crate) fn until_next(&self) -> Option<Duration> {
         let sleepers = self.sleepers.borrow();
         let ((deadline, _), waker) = sleepers.first_key_value()?;
         waker.as_ref()?;
-        Some(deadline.saturating_sub(now()))
+        Some(deadline.saturating_sub(now()).min(LONGEST))
     }
 
     /// Wakes everybody who is due.
@@ -84,5 +87,22 @@ impl Timers {
                 waker.wake();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// macOS fails after three years, 2^31 milliseconds are less than a month.
+    #[test]
+    fn the_loop_never_sleeps_for_longer_than_every_system_can() {
+        let timers = Timers::new();
+        assert_eq!(timers.until_next(), None);
+        let cx = Context::from_waker(Waker::noop());
+        timers.insert(Duration::MAX, &cx);
+        assert_eq!(timers.until_next(), None);
+        timers.insert(Duration::from_secs(u64::MAX / 2), &cx);
+        assert_eq!(timers.until_next(), Some(LONGEST));
     }
 }

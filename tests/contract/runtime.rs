@@ -135,6 +135,27 @@ fn a_stream_that_is_always_ready_starves_nobody() {
     flood.join().expect("ends when the reader is gone");
 }
 
+/// Every deadline has passed when it gets there. Covers RES-08.
+#[test]
+fn a_sleeper_who_is_always_late_starves_nobody() {
+    run(async {
+        let clock = MonotonicClock::new();
+        let stop = Cell::new(false);
+        let late = async {
+            let limit = Instant::now() + Duration::from_secs(10);
+            while !stop.get() {
+                assert!(Instant::now() < limit, "the sleeper never gives way");
+                clock.sleep_until(clock.now()).await;
+            }
+        };
+        let others = async {
+            sleep(5).await;
+            stop.set(true);
+        };
+        join(late, others).await;
+    });
+}
+
 #[test]
 fn a_sleep_that_is_polled_after_its_run_says_so() {
     let clock = MonotonicClock::new();

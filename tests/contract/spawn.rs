@@ -5,7 +5,7 @@ use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use tacket::{Clock as _, timeout};
@@ -298,4 +298,75 @@ fn the_end_of_a_run_drops_tasks_that_wake_and_cancel_each_other() {
         spawn(waited);
         yield_now().await;
     });
+}
+
+/// Its neighbours end with the run all the same, and are not the next one's.
+#[test]
+fn a_panic_of_a_destructor_at_the_end_of_a_run_leaves_no_task_behind() {
+    struct Panicking;
+    impl Drop for Panicking {
+        fn drop(&mut self) {
+            panic!("on purpose");
+        }
+    }
+    let alive = Rc::new(Cell::new(0));
+    let unwound = catch_unwind(AssertUnwindSafe(|| {
+        run(async {
+            let panicking = Panicking;
+            spawn(async move {
+                let _panicking = panicking;
+                pending::<()>().await;
+            });
+            let alive = Alive::new(&alive);
+            spawn(async move {
+                let _alive = alive;
+                pending::<()>().await;
+            });
+        });
+    }));
+    unwound.expect_err("it panics");
+    assert_eq!(alive.get(), 0);
+}
+
+#[test]
+fn what_a_destructor_starts_at_the_end_of_a_run_is_dropped() {
+    struct Starter(Rc<Cell<usize>>);
+    impl Drop for Starter {
+        fn drop(&mut self) {
+            let alive = Alive::new(&self.0);
+            let started = spawn(async move {
+                let _alive = alive;
+                pending::<()>().await;
+            });
+            assert!(started.is_finished());
+            started.cancel();
+        }
+    }
+    let alive = Rc::new(Cell::new(0));
+    let of_task = Starter(Rc::clone(&alive));
+    let of_run = Starter(Rc::clone(&alive));
+    let mut task = Some(async move {
+        let _starter = of_task;
+        pending::<()>().await;
+    });
+    run(poll_fn(move |_| {
+        let _starter = &of_run;
+        drop(spawn(task.take().expect("one poll")));
+        Poll::Ready(())
+    }));
+    assert_eq!(alive.get(), 0);
+}
+
+/// To end is not to search: 50 seconds would be.
+#[test]
+fn a_hundred_thousand_tasks_end_with_their_run_at_once() {
+    let mut ending = Instant::now();
+    run(async {
+        for _ in 0..100_000 {
+            spawn(pending::<()>());
+        }
+        ending = Instant::now();
+    });
+    let took = ending.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
