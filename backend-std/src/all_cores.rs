@@ -70,7 +70,8 @@ where
         let play = &play;
         let mut others = Vec::new();
         for core in 1..cores {
-            match thread::Builder::new().spawn_scoped(scope, move || play(core)) {
+            let thread = thread::Builder::new().name(format!("core {core}"));
+            match thread.spawn_scoped(scope, move || play(core)) {
                 Ok(thread) => others.push(thread),
                 Err(error) => {
                     end.fail(IoError::new(Operation::StartThread, error).into());

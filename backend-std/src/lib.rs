@@ -14,7 +14,8 @@
 //!
 //! What waits for a socket, a pipe, a child, a signal or a time of this crate is woken by [`run`], so it has to be awaited inside one, on its own
 //! thread. Elsewhere an operation that would have to wait is [`Fault::Unsupported`](tacket::Fault::Unsupported), and does not hang; a
-//! [`MonotonicClock`], which has no errors, panics, and so does [`spawn`].
+//! [`MonotonicClock`], which has no errors, panics, and so does [`spawn`]. A `block_on` of another executor inside a `run` blocks that `run`'s
+//! thread, and with it whatever would have woken it: await there instead.
 //!
 //! * Whatever is woken by wakers alone can be awaited inside `run`: channels and locks of tokio, smol and others, from any thread; and a
 //!   `LocalExecutor` of smol or a `LocalSet` of tokio can be between `run` and streams of this crate.

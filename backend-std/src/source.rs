@@ -60,8 +60,9 @@ impl<S: mio::event::Source> Source<S> {
         let slot = Rc::new(Slot {
             read: Readiness::new(start == Start::Unknown),
             write: Readiness::new(start != Start::Connecting),
-            // Windows tells of new readiness only after an operation that would have blocked.
-            short_is_drained: Cell::new(cfg!(not(windows))),
+            // Windows tells of new readiness only after an operation that would have blocked, and where no event tells of urgent
+            // data, a read may have stopped there.
+            short_is_drained: Cell::new(cfg!(any(target_os = "android", target_os = "linux"))),
         });
         let key = reactor.register(&mut io, &slot)?;
         Ok(Self {
