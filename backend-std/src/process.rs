@@ -21,8 +21,8 @@ use crate::reaper;
 
 /// A process that this one started, with streams for whatever the [`Command`] says is [piped](std::process::Stdio::piped).
 ///
-/// * Dropped, it is killed, and reaped in the background: it neither runs on nor stays as a zombie. [`leave_running`](Self::leave_running)
-///   lets it go on. Only the process itself is killed, not those that it has started in its turn.
+/// * Dropped, it is killed, before its pipes end, and reaped in the background: it neither runs on nor stays as a zombie.
+///   [`leave_running`](Self::leave_running) lets it go on. Only the process itself is killed, not those that it has started in its turn.
 /// * To await its end costs no thread where the system has descriptors for processes, as Linux has. Elsewhere, and on a Linux before 5.3, the
 ///   first wait starts a thread that waits for this child alone.
 /// * It gets no descriptor of this program but those that the [`Command`] says, whatever else is open here.
@@ -70,6 +70,8 @@ use crate::reaper;
 /// ```
 #[non_exhaustive]
 pub struct Child {
+    /// Dropped first: a child that is to be killed must not see the end of its input before.
+    process: Process,
     /// What it reads, if that is piped.
     #[cfg(unix)]
     pub stdin: Option<PipeSendStream>,
@@ -80,7 +82,6 @@ pub struct Child {
     #[cfg(unix)]
     pub stderr: Option<PipeReceiveStream>,
     exit: Exit,
-    process: Process,
 }
 
 impl Child {
@@ -105,6 +106,7 @@ impl Child {
             let fault = tacket::Fault::Unsupported;
             return Err(IoError::refused(starting(&program), fault));
         }
+        let exit = Exit::watch(&process.child).map_err(failed)?;
         Ok(Self {
             #[cfg(unix)]
             stdin: process
@@ -124,7 +126,7 @@ impl Child {
                 .take_stderr()
                 .map(PipeReceiveStream::new)
                 .transpose()?,
-            exit: Exit::watch(&process.child).map_err(failed)?,
+            exit,
             process,
         })
     }
