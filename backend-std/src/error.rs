@@ -265,6 +265,10 @@ pub(crate) fn is_ignorable_on_accept(error: &io::Error) -> bool {
             libc::ENOPROTOOPT,
             libc::EHOSTDOWN,
             libc::EOPNOTSUPP,
+            libc::EPROTONOSUPPORT,
+            libc::ESOCKTNOSUPPORT,
+            #[cfg(any(target_os = "android", target_os = "linux"))]
+            libc::ENONET,
         ]
         .contains(&code)
     }) {
