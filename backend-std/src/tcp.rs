@@ -203,8 +203,8 @@ fn choose_port_on_connect(socket: &Socket) {
 /// Whether a connection is about to come about.
 fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
-    if error.raw_os_error() == Some(libc::EINPROGRESS) {
-        return true;
-    }
-    error.kind() == io::ErrorKind::WouldBlock
+    let code = libc::EINPROGRESS;
+    #[cfg(windows)]
+    let code = 10035; // WSAEWOULDBLOCK
+    error.raw_os_error() == Some(code)
 }
