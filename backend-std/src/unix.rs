@@ -10,6 +10,7 @@ use tacket::Clock as _;
 
 use crate::MonotonicClock;
 use crate::error::{IoError, Operation};
+use crate::reactor::Reactor;
 use crate::socket::SocketStream;
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Unix;
@@ -69,7 +70,8 @@ impl UnixStream {
     ///
     /// [`Fault::Broken`](tacket::Fault::Broken): there is no such path, nobody listens there, or it is not allowed;
     /// [`io_error`](IoError::io_error) tells. [`Fault::InvalidInput`](tacket::Fault::InvalidInput): the path is too long for a
-    /// socket. [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left.
+    /// socket. [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left. Outside [`run`](crate::run) it cannot wait for room:
+    /// [`Fault::Unsupported`](tacket::Fault::Unsupported).
     ///
     /// # Cancel safety
     ///
@@ -83,6 +85,9 @@ impl UnixStream {
                 Ok(socket) => return Self::register(socket, Start::Connected).map_err(failed),
                 // The system does not tell when there is room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let reactor = Reactor::current();
+                    let driven = reactor.and_then(|reactor| reactor.check_driven());
+                    driven.map_err(failed)?;
                     let clock = MonotonicClock::new();
                     clock.sleep_until(clock.now() + pause).await;
                     pause = LONGEST_PAUSE.min(2 * pause);

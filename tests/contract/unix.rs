@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net as std_unix;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::try_join;
 use tacket::testing::{
     DropPoint, Makers, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
@@ -306,4 +307,26 @@ fn no_connection_is_lost_when_accept_is_dropped_at_any_poll() {
             try_join(accepting, connecting).await.expect("served");
         }
     });
+}
+
+/// The system does not tell when there is room, so to wait for it takes a timer.
+#[test]
+fn a_connect_that_would_have_to_wait_outside_run_says_so() {
+    let folder = folder();
+    let path = folder.path().join("socket");
+    let full = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+    let full = full.expect("a socket");
+    let address = socket2::SockAddr::unix(&path).expect("an address");
+    full.bind(&address).expect("a path");
+    full.listen(0).expect("listens");
+    let mut waiting = Vec::new();
+    let error = loop {
+        let connected = UnixStream::connect(&path).now_or_never();
+        match connected.expect("it does not wait") {
+            Ok(stream) => waiting.push(stream),
+            Err(error) => break error,
+        }
+        assert!(waiting.len() < 100, "the backlog has no end");
+    };
+    assert_eq!(error.fault(), Fault::Unsupported);
 }
