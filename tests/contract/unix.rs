@@ -330,3 +330,54 @@ fn a_connect_that_would_have_to_wait_outside_run_says_so() {
     };
     assert_eq!(error.fault(), Fault::Unsupported);
 }
+
+/// As when a service is restarted, and the old one is not quite gone: here that takes its time.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_takes_a_path_over_keeps_it_from_who_leaves() {
+    use std::sync::atomic::Ordering;
+
+    let name = "unix::who_takes_a_path_over_keeps_it_from_who_leaves";
+    if let Some(ended) = crate::alone::run_alone_where("statx:delay_enter=3000", name) {
+        return crate::alone::assert_passed(&ended);
+    }
+    let folder = folder();
+    let path = folder.path().join("socket");
+    let listening = std::sync::atomic::AtomicUsize::new(0);
+    let end = std::time::Instant::now() + Duration::from_secs(1);
+    let taking_turns = || {
+        while std::time::Instant::now() < end {
+            if let Ok(listener) = UnixListener::bind(&path) {
+                let others = listening.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(others, 0, "somebody else has removed their path");
+                std::thread::sleep(Duration::from_millis(5));
+                listening.fetch_sub(1, Ordering::Relaxed);
+                drop(listener);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(taking_turns);
+        scope.spawn(taking_turns);
+    });
+}
+
+/// As when a machine starts again: each service finds what it left behind, in the folder that all of them use.
+#[test]
+fn many_in_one_folder_replace_what_each_left_behind() {
+    let folder = folder();
+    for round in 0..50 {
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                let path = folder.path().join(format!("{round}-{number}"));
+                drop(std_unix::UnixListener::bind(&path).expect("listens"));
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    UnixListener::bind(&path).expect("replaces it");
+                });
+            }
+        });
+    }
+}
