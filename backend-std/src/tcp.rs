@@ -121,6 +121,34 @@ impl TcpStream {
         self
     }
 
+    /// Gives the connection away, for instance to another thread, which adopts it by `TryFrom`. It stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left. The connection is aborted then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::TcpStream as StdStream;
+    /// use tacket::{AsyncResource, Listener};
+    /// use tacket_std::{IoError, TcpListener, TcpStream};
+    ///
+    /// /// Accepts a connection that another thread is to serve.
+    /// async fn hand_over(listener: &mut TcpListener, serve: fn(StdStream) -> Result<(), IoError>) -> Result<(), IoError> {
+    ///     let stream = listener.accept().await?.into_std()?;
+    ///     std::thread::spawn(move || serve(stream));
+    ///     Ok(())
+    /// }
+    ///
+    /// fn serve(stream: StdStream) -> Result<(), IoError> {
+    ///     tacket_std::run(async { TcpStream::try_from(stream)?.close().await })?
+    /// }
+    /// ```
+    pub fn into_std(self) -> Result<std::net::TcpStream, IoError> {
+        self.give_away().map(Into::into)
+    }
+
     /// The address of this end.
     ///
     /// # Errors

@@ -112,6 +112,15 @@ impl UnixStream {
         ))
     }
 
+    /// Gives the connection away, for instance to another thread, which adopts it by `TryFrom`. It stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left. The connection is dropped then.
+    pub fn into_std(self) -> Result<std_unix::UnixStream, IoError> {
+        self.give_away().map(Into::into)
+    }
+
     pub(crate) fn register(socket: mio::net::UnixStream, start: Start) -> io::Result<Self> {
         let source = Source::new(socket, start)?;
         // A read stops at descriptors that were sent along.

@@ -455,3 +455,25 @@ fn borrowed_and_given_halves_are_the_same_to_generic_code() {
         assert_eq!(receive_all(&mut left).await, b"hello");
     });
 }
+
+/// It is neither aborted nor ended by that, and who adopts it goes on where it was.
+#[test]
+fn a_stream_that_was_given_away_goes_on_elsewhere() {
+    run(async {
+        let (mut left, mut right) = connect().await;
+        right.send_all(b"early").await.expect("sends");
+        left.send_all(b"so far").await.expect("sends");
+        let left = left.into_std().expect("another handle");
+        let elsewhere = std::thread::spawn(move || {
+            run(async {
+                let mut left = TcpStream::try_from(left).expect("adopted");
+                let mut buf = [0; 16];
+                assert_eq!(left.receive_some(&mut buf).await.expect("receives"), 5);
+                left.send_all(b", so good").await.expect("sends");
+                left.close().await.expect("closes");
+            });
+        });
+        assert_eq!(receive_all(&mut right).await, b"so far, so good");
+        elsewhere.join().expect("a thread");
+    });
+}

@@ -381,3 +381,19 @@ fn many_in_one_folder_replace_what_each_left_behind() {
         });
     }
 }
+
+#[test]
+fn a_stream_that_was_given_away_goes_on_elsewhere() {
+    use std::io::Read as _;
+    run(async {
+        let (left, mut right) = UnixStream::pair().expect("a pair");
+        right.send_all(b"hello").await.expect("sends");
+        let mut elsewhere = left.into_std().expect("another handle");
+        let mut buf = [0; 5];
+        elsewhere.read_exact(&mut buf).expect("it is there");
+        assert_eq!(&buf, b"hello");
+        let mut left = UnixStream::try_from(elsewhere).expect("adopted");
+        left.send_all(b"bye").await.expect("sends");
+        assert_eq!(right.receive_some(&mut buf).await.expect("receives"), 3);
+    });
+}
