@@ -1,9 +1,10 @@
 //! Streams over sockets, of whatever kind.
 
 use core::fmt;
+use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use socket2::{SockRef, Socket};
+use socket2::{SockRef, Socket, Type};
 use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
 
 use crate::endpoint::Endpoint;
@@ -132,6 +133,15 @@ impl<K: SocketKind> SocketStream<K> {
     pub fn try_send_some(&mut self, data: &[u8]) -> Result<Option<usize>, IoError> {
         self.endpoint.try_send_some(data)
     }
+}
+
+/// Rejects what is no stream, whatever type it has here.
+pub(crate) fn check_streams(socket: &SockRef<'_>) -> io::Result<()> {
+    if socket.r#type()? == Type::STREAM {
+        return Ok(());
+    }
+    let cause = "the socket is none of streams";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, cause))
 }
 
 impl<K: SocketKind> AsyncResource for SocketStream<K> {

@@ -9,7 +9,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tacket::Fault;
 
 use crate::error::{IoError, Operation};
-use crate::socket::SocketStream;
+use crate::socket::{SocketStream, check_streams};
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Tcp;
 use crate::source::{Direction, Source, Start};
@@ -173,11 +173,16 @@ impl TcpStream {
 }
 
 /// Adopts a connection. It becomes non-blocking, for everybody who shares it, and gets what every connection here has.
+///
+/// # Errors
+///
+/// [`Fault::InvalidInput`](tacket::Fault::InvalidInput): it is a socket of another kind, which `socket2` can make one of these.
 impl TryFrom<std::net::TcpStream> for TcpStream {
     type Error = IoError;
 
     fn try_from(socket: std::net::TcpStream) -> Result<Self, IoError> {
         let failed = |error| IoError::new(Operation::Adopt, error);
+        check_streams(&SockRef::from(&socket)).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let socket = mio::net::TcpStream::from_std(socket);
         let source = Source::new(socket, Start::Unknown).map_err(failed)?;

@@ -6,12 +6,13 @@ use std::io;
 use std::os::unix::net as std_unix;
 use std::path::Path;
 
+use socket2::SockRef;
 use tacket::Clock as _;
 
 use crate::MonotonicClock;
 use crate::error::{IoError, Operation};
 use crate::reactor::Reactor;
-use crate::socket::SocketStream;
+use crate::socket::{SocketStream, check_streams};
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Unix;
 use crate::source::{Source, Start};
@@ -130,12 +131,16 @@ impl UnixStream {
 }
 
 /// Adopts a connection. It becomes non-blocking, for everybody who shares it.
+///
+/// # Errors
+///
+/// [`Fault::InvalidInput`](tacket::Fault::InvalidInput): it is a socket of another kind, which `socket2` can make one of these.
 impl TryFrom<std_unix::UnixStream> for UnixStream {
     type Error = IoError;
 
     fn try_from(socket: std_unix::UnixStream) -> Result<Self, IoError> {
-        socket
-            .set_nonblocking(true)
+        check_streams(&SockRef::from(&socket))
+            .and_then(|()| socket.set_nonblocking(true))
             .and_then(|()| Self::register(mio::net::UnixStream::from_std(socket), Start::Unknown))
             .map_err(|error| IoError::new(Operation::Adopt, error))
     }

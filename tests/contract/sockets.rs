@@ -59,6 +59,15 @@ async fn clog(stream: &mut TcpStream) -> usize {
     sent
 }
 
+/// Covers SOC-01. Types say so already, but there are ways around them.
+#[test]
+fn a_socket_of_datagrams_is_no_stream() {
+    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let disguised = std::net::TcpStream::from(socket2::Socket::from(datagrams));
+    let refused = TcpStream::try_from(disguised).expect_err("no stream");
+    assert_eq!(refused.fault(), Fault::InvalidInput);
+}
+
 /// Covers SOC-02.
 #[test]
 fn nothing_delays_small_writes_however_the_connection_came_about() {
