@@ -25,7 +25,8 @@ use crate::reaper;
 ///   [`leave_running`](Self::leave_running) lets it go on. Only the process itself is killed, not those that it has started in its turn.
 /// * To await its end costs no thread where the system has descriptors for processes, as Linux has. Elsewhere, and on a Linux before 5.3, the
 ///   first wait starts a thread that waits for this child alone.
-/// * It gets no descriptor of this program but those that the [`Command`] says, whatever else is open here.
+/// * Of what this crate and `std` have opened it gets what the [`Command`] says, and nothing else. What others have opened it gets too, unless they
+///   have said otherwise (`O_CLOEXEC`).
 /// * Its streams belong to this thread, like all others. Each can be taken out of its field, and outlives the rest. Its standard input ends when that stream is
 ///   closed or dropped; a child that no longer reads makes sending [`Fault::Broken`](tacket::Fault::Broken).
 /// * A process that ignores `SIGCHLD` never learns how its children ended; then [`wait`](Self::wait) is an error.

@@ -16,8 +16,8 @@ use crate::source::{Direction, Source, Start};
 
 /// A TCP connection.
 ///
-/// * Small writes leave at once (`TCP_NODELAY` is on), and where the system has `TCP_NOTSENT_LOWAT` it keeps at most 16 KiB of
-///   what it cannot send yet, so that what is sent next is not stale.
+/// * Small writes leave at once (`TCP_NODELAY` is on), and Linux keeps at most 16 KiB of what it cannot send yet (`TCP_NOTSENT_LOWAT`), so
+///   that what is sent next is not stale.
 /// * `close` ends the sending direction and releases the socket; the system delivers what was sent in the background.
 /// * Dropped before `send_eof` or `close`, the connection is aborted: the peer sees a reset, so that half a message is never
 ///   mistaken for a whole one. A program that is killed, or exits meanwhile, drops nothing: then the system may send an end.
