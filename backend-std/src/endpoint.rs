@@ -79,6 +79,12 @@ impl<S: mio::event::Source> Endpoint<S> {
         !matches!(self.sending.get(), Life::Open)
     }
 
+    /// Nothing is received or sent here any more, and dropping changes nothing of the connection: somebody else has it.
+    pub(crate) fn let_go(&self) {
+        self.sending.set(Life::Ended);
+        self.receiving.set(Life::Ended);
+    }
+
     #[inline]
     fn check_sending(&self) -> Result<(), IoError> {
         match self.sending.get() {

@@ -47,6 +47,7 @@ pub(crate) enum Operation {
     ListenUnix(Box<Path>),
     Address,
     Adopt,
+    GiveAway,
     Accept,
     #[cfg(unix)]
     Open(&'static str),
@@ -102,6 +103,7 @@ impl fmt::Display for Operation {
             #[cfg(unix)]
             Self::ListenUnix(path) => write!(f, "listening on {}", path.display()),
             Self::Adopt => f.write_str("adopting a socket"),
+            Self::GiveAway => f.write_str("giving a socket away"),
             Self::Address => f.write_str("asking for the address"),
             Self::Accept => f.write_str("accepting"),
             #[cfg(unix)]
@@ -265,6 +267,10 @@ pub(crate) fn is_ignorable_on_accept(error: &io::Error) -> bool {
             libc::ENOPROTOOPT,
             libc::EHOSTDOWN,
             libc::EOPNOTSUPP,
+            libc::EPROTONOSUPPORT,
+            libc::ESOCKTNOSUPPORT,
+            #[cfg(any(target_os = "android", target_os = "linux"))]
+            libc::ENONET,
         ]
         .contains(&code)
     }) {

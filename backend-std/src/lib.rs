@@ -23,7 +23,8 @@
 //!   on other threads and has been entered (`Runtime::enter`).
 //! * A protocol needs none of this to run on tokio or smol: it takes any [`tacket::Stream`], and the halves of a socket of theirs are one, each wrapped
 //!   in [`tacket::Foreign`], and stapled.
-//! * `std`'s sockets become those of this crate by `TryFrom`; the other way round, their descriptors can be cloned (`AsFd`).
+//! * `std`'s sockets become those of this crate by `TryFrom`; the other way round, streams do by [`into_std`](TcpStream::into_std), and the port
+//!   of a listener by [`to_std`](TcpListener::to_std).
 //!
 //! # Systems
 //!

@@ -21,11 +21,12 @@ use crate::reaper;
 
 /// A process that this one started, with streams for whatever the [`Command`] says is [piped](std::process::Stdio::piped).
 ///
-/// * Dropped, it is killed, and reaped in the background: it neither runs on nor stays as a zombie. [`leave_running`](Self::leave_running)
-///   lets it go on. Only the process itself is killed, not those that it has started in its turn.
+/// * Dropped, it is killed, before its pipes end, and reaped in the background: it neither runs on nor stays as a zombie.
+///   [`leave_running`](Self::leave_running) lets it go on. Only the process itself is killed, not those that it has started in its turn.
 /// * To await its end costs no thread where the system has descriptors for processes, as Linux has. Elsewhere, and on a Linux before 5.3, the
 ///   first wait starts a thread that waits for this child alone.
-/// * It gets no descriptor of this program but those that the [`Command`] says, whatever else is open here.
+/// * Of what this crate and `std` have opened it gets what the [`Command`] says, and nothing else. What others have opened it gets too, unless they
+///   have said otherwise (`O_CLOEXEC`).
 /// * Its streams belong to this thread, like all others. Each can be taken out of its field, and outlives the rest. Its standard input ends when that stream is
 ///   closed or dropped; a child that no longer reads makes sending [`Fault::Broken`](tacket::Fault::Broken).
 /// * A process that ignores `SIGCHLD` never learns how its children ended; then [`wait`](Self::wait) is an error.
@@ -70,6 +71,8 @@ use crate::reaper;
 /// ```
 #[non_exhaustive]
 pub struct Child {
+    /// Dropped first: a child that is to be killed must not see the end of its input before.
+    process: Process,
     /// What it reads, if that is piped.
     #[cfg(unix)]
     pub stdin: Option<PipeSendStream>,
@@ -80,7 +83,6 @@ pub struct Child {
     #[cfg(unix)]
     pub stderr: Option<PipeReceiveStream>,
     exit: Exit,
-    process: Process,
 }
 
 impl Child {
@@ -105,6 +107,7 @@ impl Child {
             let fault = tacket::Fault::Unsupported;
             return Err(IoError::refused(starting(&program), fault));
         }
+        let exit = Exit::watch(&process.child).map_err(failed)?;
         Ok(Self {
             #[cfg(unix)]
             stdin: process
@@ -124,7 +127,7 @@ impl Child {
                 .take_stderr()
                 .map(PipeReceiveStream::new)
                 .transpose()?,
-            exit: Exit::watch(&process.child).map_err(failed)?,
+            exit,
             process,
         })
     }

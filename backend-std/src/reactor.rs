@@ -97,6 +97,17 @@ impl Reactor {
         self.running.get()
     }
 
+    /// Refuses to wait where nobody would ever wake the waiter.
+    pub(crate) fn check_driven(&self) -> io::Result<()> {
+        if self.is_running() {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "waiting needs tacket_std::run on the thread that made the stream",
+        ))
+    }
+
     /// Which turn this is.
     pub(crate) const fn turn_number(&self) -> u64 {
         self.turn.get()

@@ -100,14 +100,15 @@ struct State {
 
 impl Question {
     fn poll(&self, cx: &Context<'_>) -> Poll<io::Result<Vec<IpAddr>>> {
+        let waker = cx.waker().clone(); // before the lock: it is anybody's code
         let mut state = lock(&self.state);
-        match state.answer.take() {
-            Some(answer) => Poll::Ready(answer),
-            None => {
-                state.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
+        if let Some(answer) = state.answer.take() {
+            return Poll::Ready(answer);
         }
+        let replaced = state.waker.replace(waker);
+        drop(state);
+        drop(replaced);
+        Poll::Pending
     }
 
     fn answer(&self) {

@@ -9,7 +9,7 @@ use crate::signal_unix::Listener;
 use crate::signal_windows::Listener;
 
 /// Hears that this program is asked to stop: by Ctrl-C (`SIGINT`), or by `SIGTERM`, which is how services are stopped. On Windows, by
-/// Ctrl-C, Ctrl-Break, or when its console closes.
+/// Ctrl-C or Ctrl-Break; when the console closes, or the user leaves, Windows ends the program and waits for nothing.
 ///
 /// While there is one of these, on whatever thread, the first such signal does not end the program: it ends the wait of each
 /// of them. A second signal ends the program as if there were none of these, so that a stop which takes too long can be cut short. So does the

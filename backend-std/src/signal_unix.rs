@@ -17,7 +17,7 @@ const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 /// Whether any of the signals has come while somebody listened.
 static RECEIVED: AtomicBool = AtomicBool::new(false);
 /// Whether the next one does what it does to a program that listens to none.
-static IS_FATAL: AtomicBool = AtomicBool::new(false);
+static IS_FATAL: AtomicBool = AtomicBool::new(true);
 
 struct Listening {
     is_installed: bool,

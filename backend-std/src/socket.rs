@@ -1,12 +1,14 @@
 //! Streams over sockets, of whatever kind.
 
 use core::fmt;
+use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
+use socket2::{SockRef, Socket, Type};
 use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
 
 use crate::endpoint::Endpoint;
-use crate::error::IoError;
+use crate::error::{IoError, Operation};
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::SocketKind;
 use crate::source::Source;
@@ -17,7 +19,8 @@ use crate::source::Source;
 /// * A reset by the peer is [`Fault::Broken`](tacket::Fault::Broken) in both directions, and never looks like an end.
 /// * Both directions at once: [`Split`] lends them, [`into_split`](Self::into_split) gives them away.
 ///
-/// Everything else that a system can do with a socket is there through its descriptor (`AsFd`, on Windows `AsSocket`):
+/// Everything else that a system can do with a socket is there through its descriptor (`AsFd`, on Windows `AsSocket`). A clone of that shares the
+/// connection, and its end: who is to have it alone gets it by `into_std`.
 ///
 /// ```
 /// use socket2::SockRef;
@@ -64,6 +67,14 @@ impl<K: SocketKind> SocketStream<K> {
             return Ok(());
         }
         self.send_eof_now()
+    }
+
+    /// Another handle to the connection, which is no longer ours to end.
+    pub(crate) fn give_away(self) -> Result<Socket, IoError> {
+        let duplicate = SockRef::from(self.io()).try_clone();
+        let socket = duplicate.map_err(|error| IoError::new(Operation::GiveAway, error))?;
+        self.endpoint.let_go();
+        Ok(socket)
     }
 
     pub(crate) const fn endpoint(&self) -> &Endpoint<K::Socket> {
@@ -123,6 +134,15 @@ impl<K: SocketKind> SocketStream<K> {
     pub fn try_send_some(&mut self, data: &[u8]) -> Result<Option<usize>, IoError> {
         self.endpoint.try_send_some(data)
     }
+}
+
+/// Rejects what is no stream, whatever type it has here.
+pub(crate) fn check_streams(socket: &SockRef<'_>) -> io::Result<()> {
+    if socket.r#type()? == Type::STREAM {
+        return Ok(());
+    }
+    let cause = "the socket is none of streams";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, cause))
 }
 
 impl<K: SocketKind> AsyncResource for SocketStream<K> {

@@ -98,7 +98,7 @@ impl<S: mio::event::Source> Source<S> {
     ) -> Poll<io::Result<()>> {
         let readiness = self.readiness(direction);
         if !readiness.is_ready() {
-            self.check_driven()?;
+            self.reactor.check_driven()?;
             return readiness.wait(cx);
         }
         if self.must_give_way(readiness) {
@@ -131,7 +131,7 @@ impl<S: mio::event::Source> Source<S> {
                 return Poll::Ready(result);
             }
         }
-        self.check_driven()?;
+        self.reactor.check_driven()?;
         readiness.wait(cx)
     }
 
@@ -202,17 +202,6 @@ impl<S: mio::event::Source> Source<S> {
     fn give_way<T>(&self, cx: &Context<'_>) -> Poll<T> {
         self.reactor.wake_next_turn(cx.waker());
         Poll::Pending
-    }
-
-    /// Refuses to wait where nobody would ever wake the waiter.
-    fn check_driven(&self) -> io::Result<()> {
-        if self.reactor.is_running() {
-            return Ok(());
-        }
-        Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "waiting needs tacket_std::run on the thread that made the stream",
-        ))
     }
 }
 

@@ -9,15 +9,15 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tacket::Fault;
 
 use crate::error::{IoError, Operation};
-use crate::socket::SocketStream;
+use crate::socket::{SocketStream, check_streams};
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Tcp;
 use crate::source::{Direction, Source, Start};
 
 /// A TCP connection.
 ///
-/// * Small writes leave at once (`TCP_NODELAY` is on), and where the system has `TCP_NOTSENT_LOWAT` it keeps at most 16 KiB of
-///   what it cannot send yet, so that what is sent next is not stale.
+/// * Small writes leave at once (`TCP_NODELAY` is on), and Linux keeps at most 16 KiB of what it cannot send yet (`TCP_NOTSENT_LOWAT`), so
+///   that what is sent next is not stale.
 /// * `close` ends the sending direction and releases the socket; the system delivers what was sent in the background.
 /// * Dropped before `send_eof` or `close`, the connection is aborted: the peer sees a reset, so that half a message is never
 ///   mistaken for a whole one. A program that is killed, or exits meanwhile, drops nothing: then the system may send an end.
@@ -121,6 +121,34 @@ impl TcpStream {
         self
     }
 
+    /// Gives the connection away, for instance to another thread, which adopts it by `TryFrom`. It stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left. The connection is aborted then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::net::TcpStream as StdStream;
+    /// use tacket::{AsyncResource, Listener};
+    /// use tacket_std::{IoError, TcpListener, TcpStream};
+    ///
+    /// /// Accepts a connection that another thread is to serve.
+    /// async fn hand_over(listener: &mut TcpListener, serve: fn(StdStream) -> Result<(), IoError>) -> Result<(), IoError> {
+    ///     let stream = listener.accept().await?.into_std()?;
+    ///     std::thread::spawn(move || serve(stream));
+    ///     Ok(())
+    /// }
+    ///
+    /// fn serve(stream: StdStream) -> Result<(), IoError> {
+    ///     tacket_std::run(async { TcpStream::try_from(stream)?.close().await })?
+    /// }
+    /// ```
+    pub fn into_std(self) -> Result<std::net::TcpStream, IoError> {
+        self.give_away().map(Into::into)
+    }
+
     /// The address of this end.
     ///
     /// # Errors
@@ -145,11 +173,16 @@ impl TcpStream {
 }
 
 /// Adopts a connection. It becomes non-blocking, for everybody who shares it, and gets what every connection here has.
+///
+/// # Errors
+///
+/// [`Fault::InvalidInput`](tacket::Fault::InvalidInput): it is a socket of another kind, which `socket2` can make one of these.
 impl TryFrom<std::net::TcpStream> for TcpStream {
     type Error = IoError;
 
     fn try_from(socket: std::net::TcpStream) -> Result<Self, IoError> {
         let failed = |error| IoError::new(Operation::Adopt, error);
+        check_streams(&SockRef::from(&socket)).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let socket = mio::net::TcpStream::from_std(socket);
         let source = Source::new(socket, Start::Unknown).map_err(failed)?;
@@ -203,8 +236,8 @@ fn choose_port_on_connect(socket: &Socket) {
 /// Whether a connection is about to come about.
 fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
-    if error.raw_os_error() == Some(libc::EINPROGRESS) {
-        return true;
-    }
-    error.kind() == io::ErrorKind::WouldBlock
+    let code = libc::EINPROGRESS;
+    #[cfg(windows)]
+    let code = 10035; // WSAEWOULDBLOCK
+    error.raw_os_error() == Some(code)
 }

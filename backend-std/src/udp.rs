@@ -56,6 +56,19 @@ impl UdpSocket {
     }
 }
 
+/// Adopts a socket, for instance one that `socket2` has made. It becomes non-blocking, for everybody who shares it.
+impl TryFrom<std::net::UdpSocket> for UdpSocket {
+    type Error = IoError;
+
+    fn try_from(socket: std::net::UdpSocket) -> Result<Self, IoError> {
+        socket
+            .set_nonblocking(true)
+            .and_then(|()| Source::new(mio::net::UdpSocket::from_std(socket), Start::Unknown))
+            .map(|source| Self { source })
+            .map_err(|error| IoError::new(Operation::Adopt, error))
+    }
+}
+
 fn is_about_earlier_datagram(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     matches!(

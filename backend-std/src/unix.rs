@@ -6,11 +6,13 @@ use std::io;
 use std::os::unix::net as std_unix;
 use std::path::Path;
 
+use socket2::SockRef;
 use tacket::Clock as _;
 
 use crate::MonotonicClock;
 use crate::error::{IoError, Operation};
-use crate::socket::SocketStream;
+use crate::reactor::Reactor;
+use crate::socket::{SocketStream, check_streams};
 use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::Unix;
 use crate::source::{Source, Start};
@@ -69,7 +71,8 @@ impl UnixStream {
     ///
     /// [`Fault::Broken`](tacket::Fault::Broken): there is no such path, nobody listens there, or it is not allowed;
     /// [`io_error`](IoError::io_error) tells. [`Fault::InvalidInput`](tacket::Fault::InvalidInput): the path is too long for a
-    /// socket. [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left.
+    /// socket. [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left. Outside [`run`](crate::run) it cannot wait for room:
+    /// [`Fault::Unsupported`](tacket::Fault::Unsupported).
     ///
     /// # Cancel safety
     ///
@@ -83,6 +86,9 @@ impl UnixStream {
                 Ok(socket) => return Self::register(socket, Start::Connected).map_err(failed),
                 // The system does not tell when there is room.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let reactor = Reactor::current();
+                    let driven = reactor.and_then(|reactor| reactor.check_driven());
+                    driven.map_err(failed)?;
                     let clock = MonotonicClock::new();
                     clock.sleep_until(clock.now() + pause).await;
                     pause = LONGEST_PAUSE.min(2 * pause);
@@ -107,6 +113,15 @@ impl UnixStream {
         ))
     }
 
+    /// Gives the connection away, for instance to another thread, which adopts it by `TryFrom`. It stays non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault::Capacity`](tacket::Fault::Capacity): no descriptor left. The connection is dropped then.
+    pub fn into_std(self) -> Result<std_unix::UnixStream, IoError> {
+        self.give_away().map(Into::into)
+    }
+
     pub(crate) fn register(socket: mio::net::UnixStream, start: Start) -> io::Result<Self> {
         let source = Source::new(socket, start)?;
         // A read stops at descriptors that were sent along.
@@ -116,12 +131,16 @@ impl UnixStream {
 }
 
 /// Adopts a connection. It becomes non-blocking, for everybody who shares it.
+///
+/// # Errors
+///
+/// [`Fault::InvalidInput`](tacket::Fault::InvalidInput): it is a socket of another kind, which `socket2` can make one of these.
 impl TryFrom<std_unix::UnixStream> for UnixStream {
     type Error = IoError;
 
     fn try_from(socket: std_unix::UnixStream) -> Result<Self, IoError> {
-        socket
-            .set_nonblocking(true)
+        check_streams(&SockRef::from(&socket))
+            .and_then(|()| socket.set_nonblocking(true))
             .and_then(|()| Self::register(mio::net::UnixStream::from_std(socket), Start::Unknown))
             .map_err(|error| IoError::new(Operation::Adopt, error))
     }

@@ -1,11 +1,14 @@
 //! Listeners at paths of the file system.
 
 use core::fmt;
-use std::fs::{self, File};
+use core::time::Duration;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net as std_unix;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
 use embedded_io_async::ErrorType;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -19,20 +22,25 @@ use crate::unix::UnixStream;
 /// How many connections can wait to be accepted. The system may allow less.
 const MOST_WAITING: i32 = 65535;
 
+/// How long somebody may keep the lock of a folder before it counts as one that cannot be had.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(1);
+
 /// A path of the file system that accepts connections. The example is at [`UnixStream`].
 ///
 /// Closed or dropped, it removes its path, unless somebody else has put something there meanwhile.
 pub struct UnixListener {
-    source: Source<mio::net::UnixListener>,
-    /// What is to be removed in the end.
+    /// What is to be removed in the end, and first: once nobody listens there, somebody else can take the path over, with the same file number.
     place: Option<Place>,
+    source: Source<mio::net::UnixListener>,
 }
 
 impl UnixListener {
     /// Listens at `path`, which must not exist yet.
     ///
     /// What a listener left behind that ended without removing its path, by a crash for instance, is replaced: a socket that nobody
-    /// listens at. Any other file, and a socket that somebody listens at, is left alone, and the path is in use.
+    /// listens at. Any other file, and a socket that somebody listens at, is left alone, and the path is in use. So is everything in a folder
+    /// that this program may not read, or that another has locked (`flock`).
     ///
     /// Who may connect is decided by the permissions of the path: those of the process's `umask`, and of the folder.
     ///
@@ -55,8 +63,8 @@ impl UnixListener {
         listener.set_nonblocking(true)?;
         let listener = mio::net::UnixListener::from_std(listener.into());
         Ok(Self {
-            source: Source::new(listener, Start::Unknown)?,
             place: None,
+            source: Source::new(listener, Start::Unknown)?,
         })
     }
 }
@@ -83,14 +91,12 @@ fn listen(path: &Path) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     let address = SockAddr::unix(path)?;
     // Between binding and listening a socket looks as if it had been left behind. The lock keeps others who come
-    // by this way from thinking so. Where it cannot be had nothing is replaced.
+    // by this way from thinking so: they wait for it. Where it cannot be had nothing is replaced.
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let folder = File::open(folder)
-        .ok()
-        .filter(|folder| folder.try_lock().is_ok());
+    let folder = File::open(folder).ok().filter(lock);
     match socket.bind(&address) {
         Err(error)
             if error.kind() == io::ErrorKind::AddrInUse
@@ -104,6 +110,18 @@ fn listen(path: &Path) -> io::Result<Socket> {
     }
     socket.listen(MOST_WAITING)?;
     Ok(socket)
+}
+
+/// Waits for the lock of `folder`. Others who come by this way have it for a moment; who has it for longer wants something else.
+fn lock(folder: &File) -> bool {
+    let give_up = Instant::now() + LONGEST_WAIT;
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return true,
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
+            Err(_) => return false,
+        }
+    }
 }
 
 /// Whether `path` is a socket that nobody listens at.

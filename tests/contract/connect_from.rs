@@ -1,10 +1,11 @@
 //! Connecting from an address of this machine that was given.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tacket::{Connect as _, Error as _, Fault};
-use tacket_std::{IoError, Net, TcpStream};
+use tacket::{Connect as _, Error as _, Fault, timeout};
+use tacket_std::{IoError, MonotonicClock, Net, TcpStream};
 
 use crate::alone::{assert_passed, run_alone_watched, run_alone_where};
 
@@ -75,4 +76,20 @@ fn what_is_no_address_of_this_machine_or_of_another_version_is_invalid() {
         let refused = connect(from, address).expect_err("not from there");
         assert_eq!(refused.fault(), Fault::InvalidInput);
     }
+}
+
+/// Nothing is under way then, and no event would come.
+#[test]
+fn an_attempt_that_the_system_does_not_begin_fails() {
+    let name = "connect_from::an_attempt_that_the_system_does_not_begin_fails";
+    if let Some(ended) = run_alone_where("connect:error=EAGAIN:when=1", name) {
+        return assert_passed(&ended);
+    }
+    let (_listener, address) = listen();
+    let clock = MonotonicClock::new();
+    let network = Net::new();
+    let connecting = network.connect_from(HERE, address);
+    let limited = timeout(&clock, Duration::from_secs(5), connecting);
+    let ended = tacket_std::run(limited).expect("an event loop");
+    ended.expect("no waiting").expect_err("no attempt");
 }

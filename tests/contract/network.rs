@@ -15,6 +15,7 @@ use tacket::{
 };
 use tacket_embassy::Options;
 use tacket_embassy::testing::{Impairments, Side, Wire};
+use tacket_std::UdpSocket;
 
 /// Two networks that reach each other, perhaps the same one twice.
 struct Ends<N> {
@@ -349,4 +350,27 @@ fn a_connection_attempt_that_is_dropped_is_given_up() {
         join(clients, serving).await;
     }
     on_both!(claim);
+}
+
+/// What has to be set before a port is taken is for `socket2` to set.
+#[test]
+fn a_socket_of_datagrams_that_was_made_elsewhere_can_be_adopted() {
+    use socket2::{Domain, Socket, Type};
+    let adopt = || {
+        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).expect("a free port");
+        UdpSocket::try_from(std::net::UdpSocket::from(socket)).expect("adopted")
+    };
+    let (mut one, mut other) = (adopt(), adopt());
+    let ended = tacket_std::run(async {
+        let from = one.local_addr().expect("an address");
+        let to = other.local_addr().expect("an address");
+        let mut buf = [0; 16];
+        let sending = one.send_to(b"hello", to);
+        let (received, sent) = join(other.receive_from(&mut buf), sending).await;
+        sent.expect("sends");
+        assert_eq!(received.expect("receives"), (5, from));
+    });
+    ended.expect("an event loop");
 }

@@ -254,6 +254,29 @@ fn a_dropped_child_is_killed_and_leaves_no_zombie() {
     run(gone(id));
 }
 
+/// The end of its pipes could be taken for the end of what it was to read.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dropped_child_is_killed_before_its_input_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    run(async {
+        for number in 0..100 {
+            let ended = folder.path().join(number.to_string());
+            let script = format!("echo; read line || : > {}", ended.display());
+            let mut shell = shell(&script);
+            let mut child =
+                Child::spawn(shell.stdin(Stdio::piped()).stdout(Stdio::piped())).expect("a child");
+            let mut stdout = stdout(&mut child);
+            assert_eq!(stdout.receive_some(&mut [0; 16]).await.expect("a word"), 1);
+            sleep(1).await;
+            let id = child.id();
+            drop(child);
+            gone(id).await;
+            assert!(!ended.exists(), "child {number} saw an end");
+        }
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_dropped_wait_whose_child_is_dropped_too_leaves_no_zombie() {

@@ -173,3 +173,34 @@ fn who_listens_again_is_asked_again() {
         signal.received().await.expect("it is asked");
     });
 }
+
+/// At each descriptor that it takes, and whatever it had done before.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_listener_for_which_there_is_no_descriptor_leaves_signals_as_they_were() {
+    use std::os::fd::AsRawFd as _;
+
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let name = "signals::a_listener_for_which_there_is_no_descriptor_leaves_signals_as_they_were";
+    if let Some(ended) = run_alone(name) {
+        assert_eq!(ended.status.signal(), Some(15), "{ended:?}");
+        return;
+    }
+    run(async {}); // the loop has its own
+    let limits = getrlimit(Resource::Nofile);
+    // They leave no number free below theirs.
+    let files = [(); 64].map(|()| std::fs::File::open("/dev/null").expect("a file"));
+    let open = files.last().expect("one").as_raw_fd() as u64 + 1;
+    for most in open..open + 3 {
+        let few = Rlimit {
+            current: Some(most),
+            ..limits
+        };
+        setrlimit(Resource::Nofile, few).expect("a lower limit");
+        let refused = StopSignal::new().expect_err("no descriptor left");
+        assert_eq!(refused.fault(), Fault::Capacity);
+    }
+    setrlimit(Resource::Nofile, limits).expect("the old limit");
+    raise(Signal::TERM);
+    thread::sleep(Duration::from_secs(5));
+}

@@ -59,6 +59,15 @@ async fn clog(stream: &mut TcpStream) -> usize {
     sent
 }
 
+/// Covers SOC-01. Types say so already, but there are ways around them.
+#[test]
+fn a_socket_of_datagrams_is_no_stream() {
+    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+    let disguised = std::net::TcpStream::from(socket2::Socket::from(datagrams));
+    let refused = TcpStream::try_from(disguised).expect_err("no stream");
+    assert_eq!(refused.fault(), Fault::InvalidInput);
+}
+
 /// Covers SOC-02.
 #[test]
 fn nothing_delays_small_writes_however_the_connection_came_about() {
@@ -453,5 +462,27 @@ fn borrowed_and_given_halves_are_the_same_to_generic_code() {
         say(tx).await;
         assert_eq!(receive_all(&mut rx).await, b"hello");
         assert_eq!(receive_all(&mut left).await, b"hello");
+    });
+}
+
+/// It is neither aborted nor ended by that, and who adopts it goes on where it was.
+#[test]
+fn a_stream_that_was_given_away_goes_on_elsewhere() {
+    run(async {
+        let (mut left, mut right) = connect().await;
+        right.send_all(b"early").await.expect("sends");
+        left.send_all(b"so far").await.expect("sends");
+        let left = left.into_std().expect("another handle");
+        let elsewhere = std::thread::spawn(move || {
+            run(async {
+                let mut left = TcpStream::try_from(left).expect("adopted");
+                let mut buf = [0; 16];
+                assert_eq!(left.receive_some(&mut buf).await.expect("receives"), 5);
+                left.send_all(b", so good").await.expect("sends");
+                left.close().await.expect("closes");
+            });
+        });
+        assert_eq!(receive_all(&mut right).await, b"so far, so good");
+        elsewhere.join().expect("a thread");
     });
 }

@@ -206,7 +206,21 @@ fn no_more_than_65535_are_asked_to_wait() {
 #[test]
 fn connections_that_failed_before_they_are_accepted_are_passed_over() {
     let name = "tcp_listener::connections_that_failed_before_they_are_accepted_are_passed_over";
-    for error in ["ECONNABORTED", "EPERM", "EPROTO", "EHOSTUNREACH"] {
+    for error in [
+        "ECONNABORTED",
+        "EPERM",
+        "EPROTO",
+        "ENETDOWN",
+        "ENOPROTOOPT",
+        "EHOSTDOWN",
+        "ENONET",
+        "EHOSTUNREACH",
+        "EOPNOTSUPP",
+        "ENETUNREACH",
+        "ESOCKTNOSUPPORT",
+        "EPROTONOSUPPORT",
+        "ETIMEDOUT",
+    ] {
         let inject = format!("accept4:error={error}:when=1..5");
         if let Some(ended) = run_alone_where(&inject, name) {
             assert_passed(&ended);

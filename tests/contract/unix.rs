@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net as std_unix;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::try_join;
 use tacket::testing::{
     DropPoint, Makers, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
@@ -305,5 +306,94 @@ fn no_connection_is_lost_when_accept_is_dropped_at_any_poll() {
             };
             try_join(accepting, connecting).await.expect("served");
         }
+    });
+}
+
+/// The system does not tell when there is room, so to wait for it takes a timer.
+#[test]
+fn a_connect_that_would_have_to_wait_outside_run_says_so() {
+    let folder = folder();
+    let path = folder.path().join("socket");
+    let full = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+    let full = full.expect("a socket");
+    let address = socket2::SockAddr::unix(&path).expect("an address");
+    full.bind(&address).expect("a path");
+    full.listen(0).expect("listens");
+    let mut waiting = Vec::new();
+    let error = loop {
+        let connected = UnixStream::connect(&path).now_or_never();
+        match connected.expect("it does not wait") {
+            Ok(stream) => waiting.push(stream),
+            Err(error) => break error,
+        }
+        assert!(waiting.len() < 100, "the backlog has no end");
+    };
+    assert_eq!(error.fault(), Fault::Unsupported);
+}
+
+/// As when a service is restarted, and the old one is not quite gone: here that takes its time.
+#[cfg(target_os = "linux")]
+#[test]
+fn who_takes_a_path_over_keeps_it_from_who_leaves() {
+    use std::sync::atomic::Ordering;
+
+    let name = "unix::who_takes_a_path_over_keeps_it_from_who_leaves";
+    if let Some(ended) = crate::alone::run_alone_where("statx:delay_enter=3000", name) {
+        return crate::alone::assert_passed(&ended);
+    }
+    let folder = folder();
+    let path = folder.path().join("socket");
+    let listening = std::sync::atomic::AtomicUsize::new(0);
+    let end = std::time::Instant::now() + Duration::from_secs(1);
+    let taking_turns = || {
+        while std::time::Instant::now() < end {
+            if let Ok(listener) = UnixListener::bind(&path) {
+                let others = listening.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(others, 0, "somebody else has removed their path");
+                std::thread::sleep(Duration::from_millis(5));
+                listening.fetch_sub(1, Ordering::Relaxed);
+                drop(listener);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(taking_turns);
+        scope.spawn(taking_turns);
+    });
+}
+
+/// As when a machine starts again: each service finds what it left behind, in the folder that all of them use.
+#[test]
+fn many_in_one_folder_replace_what_each_left_behind() {
+    let folder = folder();
+    for round in 0..50 {
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for number in 0..4 {
+                let path = folder.path().join(format!("{round}-{number}"));
+                drop(std_unix::UnixListener::bind(&path).expect("listens"));
+                let start = &start;
+                scope.spawn(move || {
+                    start.wait();
+                    UnixListener::bind(&path).expect("replaces it");
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn a_stream_that_was_given_away_goes_on_elsewhere() {
+    use std::io::Read as _;
+    run(async {
+        let (left, mut right) = UnixStream::pair().expect("a pair");
+        right.send_all(b"hello").await.expect("sends");
+        let mut elsewhere = left.into_std().expect("another handle");
+        let mut buf = [0; 5];
+        elsewhere.read_exact(&mut buf).expect("it is there");
+        assert_eq!(&buf, b"hello");
+        let mut left = UnixStream::try_from(elsewhere).expect("adopted");
+        left.send_all(b"bye").await.expect("sends");
+        assert_eq!(right.receive_some(&mut buf).await.expect("receives"), 3);
     });
 }
