@@ -114,9 +114,7 @@ impl<S: mio::event::Source> Endpoint<S> {
         }
         match shutdown(self.io()) {
             // The peer is gone altogether: there is nobody left to tell. Receiving reports how it went.
-            Err(error) if error.kind() != io::ErrorKind::NotConnected => {
-                Err(IoError::new(Operation::SendEof, error))
-            }
+            Err(error) if !is_over(&error) => Err(IoError::new(Operation::SendEof, error)),
             _ => {
                 self.sending.set(Life::Ended);
                 Ok(())
@@ -182,6 +180,15 @@ impl<S: mio::event::Source + WriteShared> Endpoint<S> {
         }
         error
     }
+}
+
+/// Whether a connection that cannot be ended is over already. Systems have several words for it.
+fn is_over(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::NotConnected | Kind::ConnectionReset | Kind::ConnectionAborted
+    )
 }
 
 fn write_some(io: &impl WriteShared, data: &[u8]) -> io::Result<usize> {

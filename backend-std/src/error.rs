@@ -205,11 +205,13 @@ fn fault_of(operation: &Operation, cause: &io::Error) -> Fault {
         return Fault::Broken;
     }
     match (operation, cause.kind()) {
+        (Operation::SendTo(_), _) if is_too_long(cause) => Fault::InvalidInput,
+        // Linux says so where there is no way from the socket's own address to the peer's.
+        (Operation::SendTo(_), Kind::InvalidInput) => Fault::Broken,
         (_, Kind::InvalidInput) => Fault::InvalidInput,
         (Operation::Bind(_) | Operation::Listen(_), Kind::AddrNotAvailable) => Fault::InvalidInput,
         (Operation::Resolve(_) | Operation::StartThread, Kind::WouldBlock) => Fault::Capacity, // no thread left
         (Operation::Spawn(_) | Operation::WaitProcess, Kind::WouldBlock) => Fault::Capacity, // no process left, or no thread
-        (Operation::SendTo(_), _) if is_too_long(cause) => Fault::InvalidInput,
         (
             Operation::Connect(_)
             | Operation::Send

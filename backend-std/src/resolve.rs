@@ -44,11 +44,13 @@ pub(crate) async fn resolve(host: &str, addresses: &mut [IpAddr]) -> Result<usiz
 }
 
 /// Whether `host` has the form of a name: labels of 1 to 63 bytes, 253 in all, perhaps with the dot of the root.
+///
+/// What has a zone (RFC 4007) is an address, and means nothing without it; there is no room for that in an [`IpAddr`].
 fn could_be_name(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     name.len() <= 253
         && name.split('.').all(|label| matches!(label.len(), 1..=63))
-        && !name.contains(|c: char| c.is_control() || c.is_whitespace())
+        && !name.contains(|c: char| c == '%' || c.is_control() || c.is_whitespace())
 }
 
 /// Answers with at least one address, or an error.
@@ -199,7 +201,17 @@ mod tests {
         }
         let too_long = format!("{longest}x");
         let label_too_long = format!("{label}x.org");
-        for name in ["", ".", "..", "a..b", ".a", "a\0b", "a b", "a\n"] {
+        for name in [
+            "",
+            ".",
+            "..",
+            "a..b",
+            ".a",
+            "a\0b",
+            "a b",
+            "a\n",
+            "fe80::1%lo",
+        ] {
             assert!(!could_be_name(name), "{name:?}");
         }
         assert!(!could_be_name(&too_long) && !could_be_name(&label_too_long));

@@ -5,11 +5,10 @@ use std::io;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use socket2::{SockRef, Socket, Type};
-use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
+use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream};
 
 use crate::endpoint::Endpoint;
 use crate::error::{IoError, Operation};
-use crate::socket_halves::{SocketReceiving, SocketSending};
 use crate::socket_kind::SocketKind;
 use crate::source::Source;
 
@@ -17,10 +16,11 @@ use crate::source::Source;
 ///
 /// * `close` ends the sending direction and releases the socket; the system delivers what was sent in the background.
 /// * A reset by the peer is [`Fault::Broken`](tacket::Fault::Broken) in both directions, and never looks like an end.
-/// * Both directions at once: [`Split`] lends them, [`into_split`](Self::into_split) gives them away.
+/// * Both directions at once: [`Split`](tacket::Split) lends them, [`into_split`](Self::into_split) gives them away.
 ///
 /// Everything else that a system can do with a socket is there through its descriptor (`AsFd`, on Windows `AsSocket`). A clone of that shares the
-/// connection, and its end: who is to have it alone gets it by `into_std`.
+/// connection, and its end: who is to have it alone gets it by `into_std`. The pending error of a socket (`SO_ERROR`) belongs to the stream: the system tells
+/// it once, and after a reset that was asked away, a receive finds an end.
 ///
 /// ```
 /// use socket2::SockRef;
@@ -190,21 +190,6 @@ impl<K: SocketKind> std::os::fd::AsFd for SocketStream<K> {
 impl<K: SocketKind> std::os::windows::io::AsSocket for SocketStream<K> {
     fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
         self.endpoint.io().as_socket()
-    }
-}
-
-impl<K: SocketKind> Split for SocketStream<K> {
-    type Sending<'a>
-        = SocketSending<&'a Self>
-    where
-        Self: 'a;
-    type Receiving<'a>
-        = SocketReceiving<&'a Self>
-    where
-        Self: 'a;
-
-    fn split(&mut self) -> (SocketSending<&Self>, SocketReceiving<&Self>) {
-        (SocketSending::new(self), SocketReceiving::new(self))
     }
 }
 

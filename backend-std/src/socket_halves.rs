@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use core::ops::Deref;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream};
+use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
 
 use crate::error::IoError;
 use crate::socket::SocketStream;
@@ -39,6 +39,21 @@ impl<R> SocketSending<R> {
 impl<R> SocketReceiving<R> {
     pub(crate) const fn new(stream: R) -> Self {
         Self { stream }
+    }
+}
+
+impl<K: SocketKind> Split for SocketStream<K> {
+    type Sending<'a>
+        = SocketSending<&'a Self>
+    where
+        Self: 'a;
+    type Receiving<'a>
+        = SocketReceiving<&'a Self>
+    where
+        Self: 'a;
+
+    fn split(&mut self) -> (SocketSending<&Self>, SocketReceiving<&Self>) {
+        (SocketSending::new(self), SocketReceiving::new(self))
     }
 }
 

@@ -6,6 +6,7 @@ use core::task::{Context, Poll};
 use std::io;
 
 use embedded_io_async::ErrorType;
+use socket2::{Domain, Socket, Type};
 use tacket::{AsyncResource, Datagram, Fault, LocalAddress, ReceiveDatagram, SendDatagram};
 
 use crate::error::{IoError, Operation};
@@ -28,12 +29,14 @@ pub struct UdpSocket {
 impl UdpSocket {
     /// Takes `address` for datagrams. Port 0 lets the system choose one.
     ///
+    /// An unspecified address is every one of its version of IP, and of no other (`IPV6_V6ONLY`), as for listeners.
+    ///
     /// # Errors
     ///
     /// The port is in use, not allowed or not of this machine ([`io_error`](IoError::io_error) tells), or
     /// [`Fault::Capacity`]: no descriptor left.
     pub fn bind(address: SocketAddr) -> Result<Self, IoError> {
-        mio::net::UdpSocket::bind(address)
+        bind(address)
             .and_then(|socket| Source::new(socket, Start::Unknown))
             .map(|source| Self { source })
             .map_err(|error| IoError::new(Operation::Bind(address), error))
@@ -54,6 +57,16 @@ impl UdpSocket {
             }
         }
     }
+}
+
+fn bind(address: SocketAddr) -> io::Result<mio::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(mio::net::UdpSocket::from_std(socket.into()))
 }
 
 /// Adopts a socket, for instance one that `socket2` has made. It becomes non-blocking, for everybody who shares it.
@@ -180,6 +193,20 @@ impl AsyncResource for UdpSocket {
     }
 }
 
+#[cfg(unix)]
+impl std::os::fd::AsFd for UdpSocket {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.source.io().as_fd()
+    }
+}
+
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for UdpSocket {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.source.io().as_socket()
+    }
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use core::net::Ipv4Addr;
@@ -206,19 +233,5 @@ mod tests {
             assert_eq!(received, (6, there));
         })
         .expect("an event loop");
-    }
-}
-
-#[cfg(unix)]
-impl std::os::fd::AsFd for UdpSocket {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.source.io().as_fd()
-    }
-}
-
-#[cfg(windows)]
-impl std::os::windows::io::AsSocket for UdpSocket {
-    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-        self.source.io().as_socket()
     }
 }

@@ -10,25 +10,15 @@ mod resets;
 #[cfg(target_os = "linux")]
 mod resolver;
 
-use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::{Either, poll_fn, select};
+use futures_util::future::poll_fn;
 use tacket::{Clock as _, ReceiveStream};
 use tacket_std::{Child, IoError, MonotonicClock};
 
-/// Runs `future`, which ends within a minute, or the test fails.
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let clock = MonotonicClock::new();
-    // First the limit: whoever is polled only because that is over was not woken.
-    let limit = pin!(clock.sleep_until(clock.now() + Duration::from_secs(60)));
-    match tacket_std::run(select(limit, pin!(future))).expect("an event loop") {
-        Either::Left(_) => panic!("it does not end"),
-        Either::Right((output, _)) => output,
-    }
-}
+use crate::limited::run;
 
 /// Waits while the loop of this thread turns at least once.
 async fn turn() {

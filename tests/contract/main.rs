@@ -25,6 +25,7 @@ mod faults;
 mod foreign;
 mod framing;
 mod house;
+mod limited;
 mod lockstep;
 mod memory;
 mod network;

@@ -374,3 +374,10 @@ fn a_socket_of_datagrams_that_was_made_elsewhere_can_be_adopted() {
     });
     ended.expect("an event loop");
 }
+
+#[test]
+fn any_address_for_datagrams_is_any_of_its_version_of_ip_and_of_no_other() {
+    let one = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0).into()).expect("a free port");
+    let port = one.local_addr().expect("an address").port();
+    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port).into()).expect("it is free in the other version");
+}

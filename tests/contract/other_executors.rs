@@ -1,23 +1,14 @@
 //! What goes together with tokio and smol, and what does not: the claims of the documentation of `tacket-std`.
 
 use core::net::SocketAddr;
-use core::time::Duration;
 use std::thread;
 
 use smol::io::AsyncReadExt as _;
 use tacket::{AsyncResource as _, Error as _, Fault, Listener as _, LocalAddress as _};
-use tacket::{ReceiveStream as _, SendStream as _, timeout};
-use tacket_std::{IoError, MonotonicClock, TcpListener, TcpStream};
+use tacket::{ReceiveStream as _, SendStream as _};
+use tacket_std::{IoError, TcpListener, TcpStream};
 
-/// Runs `future`, for a minute at most.
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let limited = async {
-        let clock = MonotonicClock::new();
-        timeout(&clock, Duration::from_secs(60), future).await
-    };
-    let ended = tacket_std::run(limited).expect("an event loop");
-    ended.expect("it ends in time")
-}
+use crate::limited::run;
 
 fn tokio_runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_multi_thread();

@@ -1,38 +1,18 @@
 //! Children: what they read and write, how they end, and that nothing is left of them.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::pin::pin;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, join, join_all, select};
+use futures_util::future::{join, join_all};
 use tacket::testing::{DropPoint, Pattern};
-use tacket::{
-    AsyncResource as _, Clock as _, Error as _, Fault, ReceiveStream, SendStream as _, timeout,
-};
+use tacket::{AsyncResource as _, Error as _, Fault, ReceiveStream, SendStream as _, timeout};
 use tacket_std::{Child, IoError, MonotonicClock, PipeReceiveStream};
 
 #[cfg(target_os = "linux")]
 use crate::alone::{assert_passed, run_alone};
-
-/// Runs `future`, which ends within a minute, or the test fails.
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let clock = MonotonicClock::new();
-    // First the limit: whoever is polled only because that is over was not woken.
-    let limit = pin!(clock.sleep_until(clock.now() + Duration::from_secs(60)));
-    match tacket_std::run(select(limit, pin!(future))).expect("an event loop") {
-        Either::Left(_) => panic!("it does not end"),
-        Either::Right((output, _)) => output,
-    }
-}
-
-async fn sleep(milliseconds: u64) {
-    let clock = MonotonicClock::new();
-    clock
-        .sleep_until(clock.now() + Duration::from_millis(milliseconds))
-        .await;
-}
+use crate::limited::{run, sleep};
 
 fn shell(script: &str) -> Command {
     let mut shell = Command::new("sh");

@@ -14,15 +14,10 @@ use futures_util::future::{join, join_all, select};
 use tacket::{Clock as _, Error as _, Fault, ReceiveStream, timeout};
 use tacket_std::{MonotonicClock, TcpStream};
 
+use crate::limited::sleep;
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     tacket_std::run(future).expect("an event loop")
-}
-
-async fn sleep(milliseconds: u64) {
-    let clock = MonotonicClock::new();
-    clock
-        .sleep_until(clock.now() + Duration::from_millis(milliseconds))
-        .await;
 }
 
 #[test]

@@ -1,30 +1,19 @@
 //! Being asked to stop. Each test has a process to itself, and asks that.
 
 use std::os::unix::process::ExitStatusExt as _;
-use std::pin::pin;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, join, select};
+use futures_util::future::join;
 use rustix::process::{Signal, getpid, kill_process};
 use tacket::testing::DropPoint;
-use tacket::{Clock as _, Error as _, Fault};
-use tacket_std::{MonotonicClock, StopSignal};
+use tacket::{Error as _, Fault};
+use tacket_std::StopSignal;
 
 use crate::alone::{assert_passed, run_alone};
-
-/// Runs `future`, which ends within a minute, or the test fails.
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let clock = MonotonicClock::new();
-    // First the limit: whoever is polled only because that is over was not woken.
-    let limit = pin!(clock.sleep_until(clock.now() + Duration::from_secs(60)));
-    match tacket_std::run(select(limit, pin!(future))).expect("an event loop") {
-        Either::Left(_) => panic!("it does not end"),
-        Either::Right((output, _)) => output,
-    }
-}
+use crate::limited::run;
 
 fn raise(signal: Signal) {
     kill_process(getpid(), signal).expect("it is this process");

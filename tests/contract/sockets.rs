@@ -14,12 +14,7 @@ use tacket::{
 use tacket_std::{IoError, MonotonicClock, TcpListener, TcpStream};
 use tacket_tests::{Patience, examine};
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let clock = MonotonicClock::new();
-    let limited = timeout(&clock, Duration::from_secs(60), future);
-    let ended = tacket_std::run(limited).expect("an event loop");
-    ended.expect("it hangs")
-}
+use crate::limited::run;
 
 fn bind() -> TcpListener {
     TcpListener::bind("127.0.0.1:0".parse().expect("an address")).expect("a free port")

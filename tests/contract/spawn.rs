@@ -8,18 +8,14 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use tacket::{Clock as _, timeout};
+use tacket::timeout;
 use tacket_std::{MonotonicClock, SpawnedTask, spawn};
 
+use crate::limited::sleep;
+
+/// Without a limit around it: what it drops, and when, is what these tests are about.
 fn run<T>(future: impl Future<Output = T>) -> T {
     tacket_std::run(future).expect("an event loop")
-}
-
-async fn sleep(milliseconds: u64) {
-    let clock = MonotonicClock::new();
-    clock
-        .sleep_until(clock.now() + Duration::from_millis(milliseconds))
-        .await;
 }
 
 /// Lets the others go first, once.

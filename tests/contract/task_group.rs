@@ -5,19 +5,10 @@ use std::future::{pending, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 
-use tacket::{Clock as _, timeout};
+use tacket::timeout;
 use tacket_std::{MonotonicClock, TaskGroup};
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    tacket_std::run(future).expect("an event loop")
-}
-
-async fn sleep(milliseconds: u64) {
-    let clock = MonotonicClock::new();
-    clock
-        .sleep_until(clock.now() + Duration::from_millis(milliseconds))
-        .await;
-}
+use crate::limited::{run, sleep};
 
 /// Lets the others go first, once.
 async fn yield_now() {

@@ -14,13 +14,7 @@ use tacket_std::{MonotonicClock, Net, TcpListener, TcpStream};
 
 #[cfg(target_os = "linux")]
 use crate::alone::{assert_passed, run_alone_where};
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let clock = MonotonicClock::new();
-    let limited = timeout(&clock, Duration::from_secs(60), future);
-    let ended = tacket_std::run(limited).expect("an event loop");
-    ended.expect("it hangs")
-}
+use crate::limited::run;
 
 fn on(ip: impl Into<core::net::IpAddr>) -> SocketAddr {
     SocketAddr::new(ip.into(), 0)

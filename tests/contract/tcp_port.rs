@@ -1,23 +1,17 @@
 //! A port at all addresses: listening there, and serving it.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use core::time::Duration;
 
 use embedded_io_async::{Error as _, ErrorKind, ErrorType};
 use futures_util::future::{Either, join, join_all, select};
 use tacket::testing::{SeededExecutor, SimError, SimNet};
 use tacket::{
     AsyncResource as _, Connect as _, Error as _, Fault, Listen, Listener as _, LocalAddress,
-    ReceiveStream as _, SendStream as _, open_tcp_listeners, serve_tcp, timeout,
+    ReceiveStream as _, SendStream as _, open_tcp_listeners, serve_tcp,
 };
-use tacket_std::{IoError, MonotonicClock, Net, TcpListener, TcpStream};
+use tacket_std::{IoError, Net, TcpListener, TcpStream};
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let clock = MonotonicClock::new();
-    let limited = timeout(&clock, Duration::from_secs(60), future);
-    let ended = tacket_std::run(limited).expect("an event loop");
-    ended.expect("it hangs")
-}
+use crate::limited::run;
 
 /// The address of loopback at which `listener` is reached.
 fn near(listener: &TcpListener) -> SocketAddr {

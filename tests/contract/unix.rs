@@ -16,12 +16,7 @@ use tacket::{
 use tacket_std::{MonotonicClock, UnixListener, UnixStream};
 use tacket_tests::{Patience, examine};
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    let clock = MonotonicClock::new();
-    let limited = timeout(&clock, Duration::from_secs(60), future);
-    let ended = tacket_std::run(limited).expect("an event loop");
-    ended.expect("it hangs")
-}
+use crate::limited::run;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
