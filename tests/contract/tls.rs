@@ -5,6 +5,7 @@ mod ends;
 mod failures;
 mod refusals;
 mod session;
+mod unwrapping;
 
 use std::time::Duration;
 

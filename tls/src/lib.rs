@@ -46,4 +46,4 @@ pub use rustls;
 pub use rustls_engine::RustlsEngine;
 pub use rustls_pki_types as pki_types;
 pub use split::{TlsReceiving, TlsSending};
-pub use stream::{DefaultEngine, TlsStream};
+pub use stream::{DefaultEngine, TlsStream, Unwrapped};

@@ -22,6 +22,10 @@ impl<T> Lock<T> {
         }
     }
 
+    pub(crate) fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+
     /// `None`: another task holds it.
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
         let value = self.value.try_borrow_mut().ok()?;

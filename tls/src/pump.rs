@@ -261,6 +261,57 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         self.flush().await
     }
 
+    /// Sends the authenticated end and waits for the peer's.
+    ///
+    /// Both at once: where the transport holds little, each end may have to read before the other's end can be sent.
+    pub(crate) async fn shutdown(&self) -> Result<(), Error<S>> {
+        if !self.session.has_sent_end() {
+            self.handshake().await?;
+            let mut outgoing = self.session.outgoing.lock().await;
+            if let Err(failure) = self.session.end(&mut outgoing) {
+                drop(outgoing);
+                return Err(self.part_with(failure).await);
+            }
+        }
+        let mut receiving = pin!(self.receive_end());
+        let mut sending = pin!(self.flush());
+        let (mut received, mut sent) = (false, false);
+        poll_fn(|cx| {
+            // The end goes out even if there is data before the peer's.
+            let mut failed = Ok(());
+            if !sent && let Poll::Ready(result) = sending.as_mut().poll(cx) {
+                sent = true;
+                failed = result;
+            }
+            // What the peer says goes before: it may explain why nothing can be sent.
+            if !received && let Poll::Ready(result) = receiving.as_mut().poll(cx) {
+                received = true;
+                result?;
+            }
+            failed?;
+            if received && sent {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    async fn receive_end(&self) -> Result<(), Error<S>> {
+        loop {
+            let mut incoming = self.session.incoming.lock().await;
+            let taken = self.session.take_end(&mut incoming);
+            drop(incoming);
+            match taken {
+                Ok(Taken::End) => return Ok(()),
+                Ok(Taken::Data(_)) => return Err(TlsError::UnreadData),
+                Ok(Taken::NeedInput) => self.fetch().await?,
+                Err(failure) => return Err(self.part_with(failure).await),
+            }
+        }
+    }
+
     /// Waits until the transport might take what a send brings.
     pub(crate) async fn wait_send_all_might_not_block(&self) -> Result<(), Error<S>> {
         self.check_sending()?;

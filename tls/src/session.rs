@@ -2,6 +2,7 @@
 //!
 //! Everything here is synchronous. The state is borrowed within a call, never across two.
 
+use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use tacket::{Error, Fault};
@@ -281,6 +282,39 @@ impl<E: Engine> Session<E> {
         }
     }
 
+    /// Looks for the peer's authenticated end. Data before it is kept, and found again by each further call.
+    pub(crate) fn take_end(&self, incoming: &mut Incoming) -> Result<Taken, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(found) = state.find_end() {
+            return Ok(found);
+        }
+        if let Some(failure @ Failure::Engine(_)) = &state.failure {
+            return Err(failure.clone());
+        }
+        let State {
+            engine,
+            stash,
+            flight,
+            ..
+        } = state;
+        let mut sink = Sink::to_stash(stash);
+        let stepped = engine.step(&mut incoming.buffer, flight, Some(&mut sink));
+        let failure = stepped.map_err(|error| state.fail(error));
+        if let Some(found) = state.find_end() {
+            return Ok(found);
+        }
+        failure?;
+        if state.transport_ended {
+            return Err(Failure::Truncated);
+        }
+        state.check().map(|()| Taken::NeedInput)
+    }
+
+    /// Once the peer's end has come: what was read beyond it.
+    pub(crate) fn into_trailing(self) -> Vec<u8> {
+        self.incoming.into_inner().buffer.filled().to_vec()
+    }
+
     /// Whether what is in the incoming buffer must stay in its place while more is read.
     pub(crate) fn is_joining(&self) -> bool {
         self.state.borrow().engine.is_joining()
@@ -400,6 +434,15 @@ fn is_final<T: Error>(error: &T) -> bool {
 }
 
 impl<E: Engine> State<E> {
+    /// The peer's end, or data before it.
+    fn find_end(&self) -> Option<Taken> {
+        if !self.stash.is_empty() {
+            Some(Taken::Data(self.stash.len()))
+        } else {
+            self.engine.has_ended().then_some(Taken::End)
+        }
+    }
+
     fn has_received_end(&self) -> bool {
         // Before the handshake is done, anyone could have forged it.
         self.established && self.engine.has_ended() || self.transport_ended && self.https_compatible

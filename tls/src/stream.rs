@@ -1,6 +1,7 @@
 //! TLS as a stream.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use rustls_pki_types::ServerName;
@@ -166,9 +167,89 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
         self.pump().handshake().await
     }
 
+    /// Sends the end and waits for the peer's, so that both know that all was received. Receives no data.
+    ///
+    /// It completes the handshake if that was not done. The transport stays open, for what follows TLS on it:
+    /// [`unwrap`](Self::unwrap) gives it back. The peer's end counts only if it is authenticated, whatever the kind of close.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::UnreadData`]: the peer sent data that nobody has received. Our end is under way, and nothing is lost:
+    /// receive it, and call again. [`TlsError::Truncated`]: the transport ended without the peer's end.
+    /// [`TlsError::Transport`], [`TlsError::Engine`] and [`TlsError::Broken`] as for any send and receive, also if the
+    /// peer's end has come, but ours could not be sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. After a drop, calling again goes on where it stood.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tacket::{ReceiveStream, Split};
+    /// use tacket_tls::{TlsError, TlsStream};
+    ///
+    /// /// Ends the session, and throws away what the peer still has to say.
+    /// async fn hang_up<S: Split>(stream: &mut TlsStream<S>) -> Result<(), TlsError<S::Error>> {
+    ///     loop {
+    ///         match stream.shutdown().await {
+    ///             Err(TlsError::UnreadData) => stream.receive_some(&mut [0; 1024]).await?,
+    ///             done => return done,
+    ///         };
+    ///     }
+    /// }
+    /// ```
+    pub async fn shutdown(&mut self) -> Result<(), TlsError<S::Error>> {
+        self.pump().shutdown().await
+    }
+
+    /// Ends the session on both sides, as [`shutdown`](Self::shutdown) does, and gives the transport back.
+    ///
+    /// ```
+    /// use tacket::{SendStream, Split};
+    /// use tacket_tls::{TlsError, TlsStream, Unwrapped};
+    ///
+    /// /// Goes on without TLS, and returns the transport and the start of what the peer says there.
+    /// async fn downgrade<S: Split>(stream: TlsStream<S>) -> Result<(S, Vec<u8>), TlsError<S::Error>> {
+    ///     let Unwrapped { mut transport, trailing } = stream.unwrap().await?;
+    ///     let greeted = transport.send_all(b"in the clear\n").await;
+    ///     greeted.map_err(TlsError::Transport)?;
+    ///     Ok((transport, trailing))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`shutdown`](Self::shutdown); the stream is then dropped. Who wants to go on after an error, or a drop, calls that first:
+    /// after it, this does not wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. Dropped before it completes, it has dropped the stream.
+    pub async fn unwrap(mut self) -> Result<Unwrapped<S>, TlsError<S::Error>> {
+        self.shutdown().await?;
+        Ok(Unwrapped {
+            transport: self.transport,
+            trailing: self.session.into_trailing(),
+        })
+    }
+
     fn pump(&mut self) -> Pump<'_, S, E> {
         Pump::new(&self.session, &mut self.transport)
     }
+}
+
+/// What is left of a [`TlsStream`] after [`unwrap`](TlsStream::unwrap), which has an example.
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a transport and what came from it are all there is"
+)]
+pub struct Unwrapped<S> {
+    /// The stream below, for plain data.
+    pub transport: S,
+    /// What had been read from it behind the peer's end. It comes before what the transport still has.
+    pub trailing: Vec<u8>,
 }
 
 impl<S: ErrorType<Error: tacket::Error>, E> ErrorType for TlsStream<S, E> {
