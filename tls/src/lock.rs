@@ -22,6 +22,10 @@ impl<T> Lock<T> {
         }
     }
 
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
     pub(crate) fn into_inner(self) -> T {
         self.value.into_inner()
     }

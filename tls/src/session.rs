@@ -183,6 +183,11 @@ impl<E: Engine> Session<E> {
         }
     }
 
+    /// Adds what has arrived by another way.
+    pub(crate) fn add_received(&mut self, data: &[u8]) {
+        self.incoming.get_mut().append(data);
+    }
+
     pub(crate) fn set_https_compatible(&mut self) {
         self.state.get_mut().https_compatible = true;
     }

@@ -137,6 +137,28 @@ impl<S, E: Engine> TlsStream<S, E> {
         self
     }
 
+    /// Starts with `data`, which was already received from the transport: what a buffered reader took too much of before it
+    /// knew that TLS would follow (STARTTLS). It may be of any length, and end within a message.
+    ///
+    /// It belongs before everything that comes from the transport, so to a stream that was not used yet. Called again, it adds
+    /// to what there is.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ring")] {
+    /// use tacket_tls::{ConfigError, ServerConfig, TlsStream};
+    ///
+    /// /// Goes on with TLS, where a reader of lines has `rest` in its buffer.
+    /// fn upgrade<S>(transport: S, rest: &[u8], config: &ServerConfig) -> Result<TlsStream<S>, ConfigError> {
+    ///     Ok(TlsStream::server(transport, config)?.with_received(rest))
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_received(mut self, data: &[u8]) -> Self {
+        self.session.add_received(data);
+        self
+    }
+
     /// The stream below. What is sent or received there by other means breaks the session.
     pub const fn transport(&self) -> &S {
         &self.transport

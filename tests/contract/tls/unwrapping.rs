@@ -4,7 +4,7 @@ use futures_util::future::{join, try_join};
 use tacket::testing::{MemoryError, MemoryPair};
 use tacket::{AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream};
 use tacket_tls::rustls::version::{TLS12, TLS13};
-use tacket_tls::{TlsError, Unwrapped};
+use tacket_tls::{TlsError, TlsStream, Unwrapped};
 
 use super::{Parties, connect, memory, run, with_session, with_silenced_server};
 
@@ -193,5 +193,72 @@ fn the_transport_that_comes_back_is_the_one_that_went_in() {
         left.transport.close().await.expect("closes");
         let received = right.transport.receive_some(&mut [0; 1]).await;
         assert_eq!(received.expect("an end"), 0);
+    });
+}
+
+/// Passes everything on between two ends, which are told apart from their peers by this.
+async fn join_ends(mut one: impl tacket::Split, mut other: impl tacket::Split) {
+    let ((mut one_tx, mut one_rx), (mut other_tx, mut other_rx)) = (one.split(), other.split());
+    join(
+        super::session::pass_on(&mut one_rx, &mut other_tx),
+        super::session::pass_on(&mut other_rx, &mut one_tx),
+    )
+    .await;
+}
+
+#[test]
+fn what_was_received_before_the_handshake_is_its_start_wherever_it_was_cut() {
+    for version in [&TLS12, &TLS13] {
+        let (parties, near, far) = (Parties::speaking(version), memory(), memory());
+        let mut cut = 0;
+        loop {
+            let (left, mut near_end) = near.open().expect("the last pair is gone");
+            let (mut far_end, right) = far.open().expect("the last pair is gone");
+            let mut client = TlsStream::client(left, &parties.client, super::NAME).expect("a name");
+            let server = TlsStream::server(right, &parties.server).expect("a configuration");
+            let length = run(async {
+                let speaking = async {
+                    client.send_all(b"hello").await.expect("sends");
+                    client.shutdown().await.expect("ends");
+                    drop(client);
+                };
+                let passing = async {
+                    let mut hello = [0; 4096];
+                    let length = near_end.receive_some(&mut hello).await.expect("a hello");
+                    let (early, late) = hello[..length].split_at(cut);
+                    // In two calls, as from two buffers.
+                    let (first, second) = early.split_at(cut / 2);
+                    let mut server = server.with_received(first).with_received(second);
+                    far_end.send_all(late).await.expect("sends");
+                    let listening = async {
+                        let mut buf = [0; 16];
+                        assert_eq!(server.receive_some(&mut buf).await, Ok(5));
+                        server.shutdown().await.expect("ends");
+                        drop(server);
+                    };
+                    join(listening, join_ends(near_end, far_end)).await;
+                    length
+                };
+                let ((), length) = join(speaking, passing).await;
+                length
+            });
+            if cut == length {
+                break;
+            }
+            // Every cut in the headers, and some behind them.
+            cut = (cut + if cut < 12 { 1 } else { 41 }).min(length);
+        }
+    }
+}
+
+#[test]
+fn more_than_a_session_can_begin_with_is_refused() {
+    let (parties, memory) = (Parties::new(), memory());
+    let (left, _right) = memory.open().expect("a new pair");
+    let server = TlsStream::server(left, &parties.server).expect("a configuration");
+    let mut server = server.with_received(&vec![7; 200_000]);
+    run(async {
+        let refused = server.do_handshake().await.expect_err("no hello");
+        assert!(matches!(refused, TlsError::Engine(_)), "{refused:?}");
     });
 }
