@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use core::ops::Deref;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream};
+use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream};
 
 use crate::error::IoError;
 use crate::socket::SocketStream;
@@ -67,6 +67,22 @@ impl<K: SocketKind> SocketStream<K> {
         let stream = Rc::new(self);
         let sending = SocketSending::new(Rc::clone(&stream));
         (sending, SocketReceiving::new(stream))
+    }
+}
+
+impl<K: SocketKind> IntoSplit for SocketStream<K> {
+    type OwnedSending = SocketSending<Rc<Self>>;
+    type OwnedReceiving = SocketReceiving<Rc<Self>>;
+
+    fn into_split(self) -> (Self::OwnedSending, Self::OwnedReceiving) {
+        self.into_split()
+    }
+
+    fn reunite(
+        sending: Self::OwnedSending,
+        receiving: Self::OwnedReceiving,
+    ) -> Result<Self, (Self::OwnedSending, Self::OwnedReceiving)> {
+        sending.reunite(receiving)
     }
 }
 
