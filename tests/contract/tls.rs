@@ -3,6 +3,7 @@
 mod drops;
 mod ends;
 mod failures;
+mod halves;
 mod refusals;
 mod session;
 mod unwrapping;

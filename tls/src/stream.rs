@@ -1,22 +1,19 @@
 //! TLS as a stream.
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use rustls_pki_types::ServerName;
-use tacket::{
-    AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream, Split, Stream,
-};
+use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split, Stream};
 
 use crate::config::{ClientConfig, ServerConfig, check_protocols};
 use crate::engine::Engine;
 use crate::error::{ConfigError, NeedHandshake, TlsError};
 use crate::negotiated::Negotiated;
-use crate::pump::Pump;
+use crate::pump::{Borrowing, Pump};
 use crate::rustls_engine::RustlsEngine;
 use crate::session::Session;
-use crate::split::{TlsReceiving, TlsSending};
+use crate::split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
 
 /// The engine of a [`TlsStream`] that names none.
 pub type DefaultEngine = RustlsEngine;
@@ -26,15 +23,15 @@ pub type DefaultEngine = RustlsEngine;
 /// * The handshake runs on first use, or by [`do_handshake`](Self::do_handshake).
 /// * `send_eof` sends TLS's own end (close_notify), and receiving goes on. In TLS 1.2 the peer may answer it by dropping
 ///   what it still had to send (RFC 5246, 7.2.1).
-/// * The peer's end is the end. The transport's end without it is [`Fault::Truncated`]: somebody may have
+/// * The peer's end is the end. The transport's end without it is [`Fault::Truncated`](tacket::Fault::Truncated): somebody may have
 ///   cut the connection. [`https_compatible`](Self::https_compatible) is for protocols that tell their ends apart themselves.
 /// * `close` completes the handshake if that was not done, sends the end, and closes the transport; an
 ///   [`https_compatible`](Self::https_compatible) stream only flushes. It does not wait for the
 ///   peer's end. Dropped instead, the transport is dropped, and the peer learns that this was no proper end.
-/// * What a peer sends against the rules, or a certificate that is not trusted, is [`TlsError::Engine`]: [`Fault::Broken`], with the
+/// * What a peer sends against the rules, or a certificate that is not trusted, is [`TlsError::Engine`]: [`Fault::Broken`](tacket::Fault::Broken), with the
 ///   reason. The peer is told by an alert if the transport takes that at once.
-/// * Failures are sticky, but when the transport can no longer be sent to, what the peer sent before can still be received. Only a transport's error that can pass ([`Fault::Busy`], [`Fault::Capacity`],
-///   [`Fault::TimedOut`]) is handed on without breaking the stream.
+/// * Failures are sticky, but when the transport can no longer be sent to, what the peer sent before can still be received. Only a transport's error that can pass ([`Fault::Busy`](tacket::Fault::Busy), [`Fault::Capacity`](tacket::Fault::Capacity),
+///   [`Fault::TimedOut`](tacket::Fault::TimedOut)) is handed on without breaking the stream.
 ///
 /// # Cancel safety
 ///
@@ -256,8 +253,8 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
         })
     }
 
-    fn pump(&mut self) -> Pump<'_, S, E> {
-        Pump::new(&self.session, &mut self.transport)
+    fn pump(&mut self) -> Borrowing<'_, S, E> {
+        Pump::borrowing(&self.session, self.transport.split())
     }
 }
 
@@ -335,8 +332,28 @@ impl<S: Split, E: Engine> Split for TlsStream<S, E> {
         Self: 'a;
 
     fn split(&mut self) -> (Self::Sending<'_>, Self::Receiving<'_>) {
-        let pump = Rc::new(self.pump());
-        (TlsSending::new(Rc::clone(&pump)), TlsReceiving::new(pump))
+        TlsSending::pair(self.pump())
+    }
+}
+
+impl<S: IntoSplit, E: Engine> IntoSplit for TlsStream<S, E> {
+    type OwnedSending = OwnedTlsSending<S, E>;
+    type OwnedReceiving = OwnedTlsReceiving<S, E>;
+
+    fn into_split(self) -> (Self::OwnedSending, Self::OwnedReceiving) {
+        let pump = Pump::owning(self.session, self.transport.into_split());
+        OwnedTlsSending::pair(pump)
+    }
+
+    fn reunite(
+        sending: Self::OwnedSending,
+        receiving: Self::OwnedReceiving,
+    ) -> Result<Self, (Self::OwnedSending, Self::OwnedReceiving)> {
+        let (session, (tx, rx)) = sending.into_pump(receiving)?.into_parts();
+        match S::reunite(tx, rx) {
+            Ok(transport) => Ok(Self { transport, session }),
+            Err(halves) => Err(OwnedTlsSending::pair(Pump::owning(session, halves))),
+        }
     }
 }
 
@@ -356,17 +373,8 @@ impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
     ///
     /// Safe. Dropped before it completes, it has closed the transport forcefully.
     async fn close(mut self) -> Result<(), Self::Error> {
-        let farewell = if self.session.has_failed() {
-            Ok(())
-        } else if self.session.is_https_compatible() {
-            self.flush().await
-        } else {
-            self.send_eof().await
-        };
+        let farewell = self.pump().say_farewell().await;
         let closed = self.transport.close().await.map_err(TlsError::Transport);
-        match farewell {
-            Err(error) if !matches!(error.fault(), Fault::Broken | Fault::Truncated) => Err(error),
-            _ => closed,
-        }
+        farewell.and(closed)
     }
 }
