@@ -4,6 +4,7 @@ mod drops;
 mod ends;
 mod failures;
 mod halves;
+mod keys;
 mod refusals;
 mod session;
 mod unwrapping;

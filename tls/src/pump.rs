@@ -267,6 +267,23 @@ where
         self.flush().await
     }
 
+    /// Changes the keys of the sending direction, and asks the peer to do the same.
+    pub(crate) async fn update_keys(&self) -> Result<(), Error<T>> {
+        self.check_sending()?;
+        self.handshake_to_send().await?;
+        let mut outgoing = self.session.outgoing.lock().await;
+        match self.session.update_keys(&mut outgoing) {
+            Ok(true) => {}
+            Ok(false) => return Err(TlsError::Unsupported),
+            Err(failure) => {
+                drop(outgoing);
+                return Err(failure_to_send(self.part_with(failure).await));
+            }
+        }
+        drop(outgoing);
+        self.flush().await
+    }
+
     /// Hands everything that was taken to the transport, and flushes that.
     pub(crate) async fn flush(&self) -> Result<(), Error<T>> {
         let mut outgoing = self.session.outgoing.lock().await;

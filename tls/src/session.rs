@@ -48,6 +48,8 @@ struct State<E> {
     https_compatible: bool,
     established: bool,
     sent_end: bool,
+    /// The keys are to be changed before the next data is protected.
+    key_update_due: bool,
     /// The transport has ended. Of that alone only an `https_compatible` stream makes an end.
     transport_ended: bool,
     /// The transport sends no more. What it brings can still be received.
@@ -167,6 +169,7 @@ impl<E: Engine> Session<E> {
                 https_compatible: false,
                 established: false,
                 sent_end: false,
+                key_update_due: false,
                 transport_ended: false,
                 cannot_send: false,
                 failure: None,
@@ -333,10 +336,35 @@ impl<E: Engine> Session<E> {
         let Some(data) = data.get(..count).filter(|data| !data.is_empty()) else {
             return Ok(0);
         };
+        self.update_keys_if_due(state, outgoing)?;
         self.produce(state, outgoing, |engine, incoming, output, sink| {
             engine.seal(incoming, output, sink, data)
         })?;
         Ok(count)
+    }
+
+    /// Changes the keys of the sending direction, now or with the next data. `false`: the version has no such thing.
+    pub(crate) fn update_keys(&self, outgoing: &mut Outgoing) -> Result<bool, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        state.check_sending()?;
+        state.key_update_due = state.engine.has_key_updates();
+        if !state.key_update_due {
+            return Ok(false);
+        }
+        self.update_keys_if_due(state, outgoing)?;
+        Ok(true)
+    }
+
+    fn update_keys_if_due(
+        &self,
+        state: &mut State<E>,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Failure> {
+        if state.key_update_due {
+            let updated = self.produce(state, outgoing, E::update_keys)?;
+            state.key_update_due = !updated;
+        }
+        Ok(())
     }
 
     /// Ends the sending direction, once.
@@ -351,12 +379,12 @@ impl<E: Engine> Session<E> {
         Ok(())
     }
 
-    fn produce(
+    fn produce<T>(
         &self,
         state: &mut State<E>,
         outgoing: &mut Outgoing,
-        produce: impl FnOnce(&mut E, &mut Buffer, &mut Buffer, &mut Sink<'_>) -> Result<(), EngineError>,
-    ) -> Result<(), Failure> {
+        produce: impl FnOnce(&mut E, &mut Buffer, &mut Buffer, &mut Sink<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, Failure> {
         let State {
             engine,
             stash,

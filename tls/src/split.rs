@@ -147,6 +147,19 @@ macro_rules! halves {
             pub fn negotiated(&self) -> Result<Negotiated, NeedHandshake> {
                 self.pump.session().negotiated().ok_or(NeedHandshake)
             }
+
+            /// Changes the keys that protect what is sent: see [`TlsStream::update_keys`](crate::TlsStream::update_keys).
+            ///
+            /// # Errors
+            ///
+            /// As there.
+            ///
+            /// # Cancel safety
+            ///
+            /// Safe. As there.
+            pub async fn update_keys(&mut self) -> Result<(), TlsError<S::Error>> {
+                self.pump.update_keys().await
+            }
         }
 
         impl<$($parameter)* S: $bound, E: Engine> $receiving {

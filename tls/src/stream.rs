@@ -186,6 +186,40 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
         self.pump().handshake().await
     }
 
+    /// Changes the keys that protect what is sent, and asks the peer to do the same.
+    ///
+    /// For sessions that last, so that a key that becomes known opens only a part of them. Once the keys are used up, it happens
+    /// by itself; the peer's requests are always answered, with the next data. While half a message of the peer's is here, it
+    /// waits for the next send. It completes the handshake if that was not done.
+    ///
+    /// ```
+    /// use tacket::{SendStream, Split};
+    /// use tacket_tls::{TlsError, TlsStream};
+    ///
+    /// /// Sends each part under keys of its own.
+    /// async fn send_parts<S: Split>(
+    ///     stream: &mut TlsStream<S>,
+    ///     parts: &[&[u8]],
+    /// ) -> Result<(), TlsError<S::Error>> {
+    ///     for part in parts {
+    ///         stream.send_all(part).await?;
+    ///         stream.update_keys().await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Unsupported`]: TLS 1.2 was agreed on. Otherwise those of a send.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. After a drop the keys may have been changed or not; the peer will know with what is sent next.
+    pub async fn update_keys(&mut self) -> Result<(), TlsError<S::Error>> {
+        self.pump().update_keys().await
+    }
+
     /// Sends the end and waits for the peer's, so that both know that all was received. Receives no data.
     ///
     /// It completes the handshake if that was not done. The transport stays open, for what follows TLS on it:
