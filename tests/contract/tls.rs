@@ -7,6 +7,7 @@ mod halves;
 mod keys;
 mod refusals;
 mod session;
+mod traps;
 mod unwrapping;
 
 use std::time::Duration;
