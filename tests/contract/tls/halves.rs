@@ -122,7 +122,8 @@ fn a_sending_half_that_is_closed_ends_tls_and_tcp_and_the_other_goes_on() {
 #[test]
 fn what_a_closed_half_has_sent_arrives_though_both_are_gone_and_something_was_unread() {
     run(async {
-        let (client, mut server) = Parties::new().acquainted(connect().await).await;
+        let (left, mut right) = connect().await;
+        let (client, mut server) = Parties::new().acquainted((left, &mut right)).await;
         // Tickets and data, which the client leaves unread.
         server.send_all(&[7; 10_000]).await.expect("sends");
         let (mut tx, rx) = client.into_split();
@@ -130,13 +131,16 @@ fn what_a_closed_half_has_sent_arrives_though_both_are_gone_and_something_was_un
         tx.close().await.expect("ends");
         drop(rx);
         assert_eq!(receive_to_end(&mut server).await, Ok(100_000));
+        drop(server);
+        assert_eq!(receive_to_end(&mut right).await, Ok(0), "no reset");
     });
 }
 
 #[test]
 fn what_an_ended_half_has_sent_arrives_though_both_are_dropped() {
     run(async {
-        let (client, mut server) = Parties::new().acquainted(connect().await).await;
+        let (left, mut right) = connect().await;
+        let (client, mut server) = Parties::new().acquainted((left, &mut right)).await;
         server.send_all(&[7; 10_000]).await.expect("sends");
         let (mut tx, rx) = client.into_split();
         tx.send_all(&[1; 100_000]).await.expect("sends");
@@ -145,6 +149,8 @@ fn what_an_ended_half_has_sent_arrives_though_both_are_dropped() {
         }
         drop((tx, rx));
         assert_eq!(receive_to_end(&mut server).await, Ok(100_000));
+        drop(server);
+        assert_eq!(receive_to_end(&mut right).await, Ok(0), "no reset");
     });
 }
 
@@ -179,7 +185,7 @@ fn a_sending_half_that_is_closed_after_its_peer_has_gone_says_nothing_of_it() {
 fn halves_of_one_stream_become_one_again_and_go_on_where_they_were() {
     run(async {
         let (client, mut server) = Parties::new().acquainted(connect().await).await;
-        let (other, _other_peer) = Parties::new().acquainted(connect().await).await;
+        let (other, mut other_peer) = Parties::new().acquainted(connect().await).await;
         let (mut tx, mut rx) = client.into_split();
         let (other_tx, other_rx) = other.into_split();
         server.send_all(b"in two pieces").await.expect("sends");
@@ -189,7 +195,10 @@ fn halves_of_one_stream_become_one_again_and_go_on_where_they_were() {
         let taken = embedded_io_async::Write::write(&mut tx, b"staged").await;
         assert_eq!(taken.expect("takes"), 6);
 
-        let (tx, other_rx) = TlsStream::reunite(tx, other_rx).expect_err("of two streams");
+        let (tx, mut other_rx) = TlsStream::reunite(tx, other_rx).expect_err("of two streams");
+        other_peer.send_all(b"other").await.expect("sends");
+        let received = other_rx.receive_some(&mut [0; 16]).await;
+        assert_eq!(received.expect("the half that it was"), 5);
         TlsStream::reunite(other_tx, other_rx).expect("of one stream");
         let mut client = TlsStream::reunite(tx, rx).expect("of one stream");
         client.transport().peer_addr().expect("the same transport");

@@ -70,7 +70,8 @@ fn a_quick_close_over_tcp_with_tickets_and_data_unread_destroys_nothing() {
         let parties = Parties::speaking(version);
         run(async {
             for _ in 0..20 {
-                let (mut client, mut server) = parties.pair(connect().await);
+                let (left, mut right) = connect().await;
+                let (mut client, mut server) = parties.pair((left, &mut right));
                 let leaving = async {
                     client.send_all(&[1; 200_000]).await.expect("sends");
                     client.close().await.expect("closes");
@@ -79,9 +80,11 @@ fn a_quick_close_over_tcp_with_tickets_and_data_unread_destroys_nothing() {
                     // Tickets and this, which the client never reads.
                     server.send_all(&[2; 1000]).await.expect("sends");
                     assert_eq!(receive_to_end(&mut server).await.expect("all"), 200_000);
-                    server.close().await.expect("closes");
                 };
                 join(leaving, staying).await;
+                drop(server);
+                let ended = receive_to_end(&mut right).await;
+                assert_eq!(ended.expect("no reset"), 0);
             }
         });
     }
