@@ -7,6 +7,10 @@ use rustls_pki_types::CertificateDer;
 
 /// The facts of a session, as they stand after the handshake.
 ///
+/// Two are missing, because the interface of rustls 0.23 that this crate stands on does not tell them: keying material (RFC 5705),
+/// and the name that a client asked a server for, which only the server's
+/// [`ResolvesServerCert`](crate::rustls::server::ResolvesServerCert) sees.
+///
 /// ```
 /// # fn show(negotiated: &tacket_tls::Negotiated) {
 /// println!("{}, {}", negotiated.version(), negotiated.cipher_suite());
