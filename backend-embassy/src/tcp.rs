@@ -9,7 +9,7 @@ use core::task::{Poll, ready};
 
 use embassy_time::{Instant, Timer};
 use embedded_io_async::{ErrorType, Read, Write};
-use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
+use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split};
 
 use crate::clock::ticks;
 use crate::pool::Pool;
@@ -280,6 +280,22 @@ impl Split for TcpStream {
     fn split(&mut self) -> (TcpSending<'_>, TcpReceiving<'_>) {
         let slot = self.handle.slot;
         (TcpSending::new(slot, None), TcpReceiving::new(slot, None))
+    }
+}
+
+impl IntoSplit for TcpStream {
+    type OwnedSending = TcpSending<'static>;
+    type OwnedReceiving = TcpReceiving<'static>;
+
+    fn into_split(self) -> (Self::OwnedSending, Self::OwnedReceiving) {
+        self.into_split()
+    }
+
+    fn reunite(
+        sending: Self::OwnedSending,
+        receiving: Self::OwnedReceiving,
+    ) -> Result<Self, (Self::OwnedSending, Self::OwnedReceiving)> {
+        sending.reunite(receiving)
     }
 }
 

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use core::ops::Deref;
 
 use embedded_io_async::{ErrorType, Read, Write};
-use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split};
+use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split};
 
 use crate::error::IoError;
 use crate::socket::SocketStream;
@@ -82,6 +82,22 @@ impl<K: SocketKind> SocketStream<K> {
         let stream = Rc::new(self);
         let sending = SocketSending::new(Rc::clone(&stream));
         (sending, SocketReceiving::new(stream))
+    }
+}
+
+impl<K: SocketKind> IntoSplit for SocketStream<K> {
+    type OwnedSending = SocketSending<Rc<Self>>;
+    type OwnedReceiving = SocketReceiving<Rc<Self>>;
+
+    fn into_split(self) -> (Self::OwnedSending, Self::OwnedReceiving) {
+        self.into_split()
+    }
+
+    fn reunite(
+        sending: Self::OwnedSending,
+        receiving: Self::OwnedReceiving,
+    ) -> Result<Self, (Self::OwnedSending, Self::OwnedReceiving)> {
+        sending.reunite(receiving)
     }
 }
 

@@ -79,5 +79,5 @@ pub use racing::{ConnectOptions, OpenError, open_tcp_stream};
 pub use resource::AsyncResource;
 pub use serve::{Handler, ServeError, ServeEvent, ServeReport, ServeStatistics, Server, serve_tcp};
 pub use staple::{NoHalf, StapledError, StapledStream};
-pub use stream::{HalfCloseable, ReceiveStream, SendStream, Split, Stream};
+pub use stream::{HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split, Stream};
 pub use timeout::{TimedOut, timeout};

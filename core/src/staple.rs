@@ -4,13 +4,16 @@ use core::fmt;
 
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 
-use crate::{AsyncResource, Error, Fault, HalfCloseable, ReceiveStream, SendStream, Split};
+use crate::{
+    AsyncResource, Error, Fault, HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split,
+};
 
 /// A two-way stream made of a stream that sends and a stream that receives.
 ///
 /// The halves stay reachable, with their own types. Sends go to one and receives to the other, unchanged. `send_eof`
 /// half-closes the send half; a send half that knows no end short of closing is first wrapped in
 /// [`CloseOnEof`](crate::CloseOnEof). `close` closes the send half, then the receive half, and both whatever happens.
+/// [`into_split`](IntoSplit::into_split) parts them again, each to end as it does by itself.
 ///
 /// ```
 /// use tacket::testing::MemoryPipe;
@@ -199,7 +202,31 @@ impl<S: HalfCloseable, R: ReceiveStream> Split for StapledStream<S, R> {
     }
 }
 
-/// The place of the half that a borrowed half does not have: it does nothing and knows only its error's type.
+impl<S, R> IntoSplit for StapledStream<S, R>
+where
+    S: HalfCloseable + AsyncResource,
+    R: ReceiveStream + AsyncResource,
+{
+    type OwnedSending = StapledStream<S, NoHalf<R::Error>>;
+    type OwnedReceiving = StapledStream<NoHalf<S::Error>, R>;
+
+    fn into_split(self) -> (Self::OwnedSending, Self::OwnedReceiving) {
+        (
+            StapledStream::new(self.send_stream, NoHalf::new()),
+            StapledStream::new(NoHalf::new(), self.receive_stream),
+        )
+    }
+
+    /// Staples them together, whether they were so before or not. It never fails.
+    fn reunite(
+        sending: Self::OwnedSending,
+        receiving: Self::OwnedReceiving,
+    ) -> Result<Self, (Self::OwnedSending, Self::OwnedReceiving)> {
+        Ok(Self::new(sending.send_stream, receiving.receive_stream))
+    }
+}
+
+/// The place of the half that a half does not have: it does nothing and knows only its error's type.
 pub struct NoHalf<E>(core::marker::PhantomData<fn() -> E>);
 
 impl<E> NoHalf<E> {
@@ -216,4 +243,10 @@ impl<E> fmt::Debug for NoHalf<E> {
 
 impl<E: Error> ErrorType for NoHalf<E> {
     type Error = E;
+}
+
+impl<E: Error> AsyncResource for NoHalf<E> {
+    async fn close(self) -> Result<(), E> {
+        Ok(())
+    }
 }

@@ -184,6 +184,51 @@ pub trait Split: SendStream + ReceiveStream {
     fn split(&mut self) -> (Self::Sending<'_>, Self::Receiving<'_>);
 }
 
+/// A two-way stream that can give its directions away, to be kept where each is needed.
+///
+/// Unlike the halves of [`split`](Split::split) these are resources, and hold no borrow:
+///
+/// * Closing the sending half sends the end; receiving goes on.
+/// * Dropped without its end, the sending half aborts the connection, once the other half is gone too.
+/// * With the receiving half, what arrives is lost; sending goes on.
+///
+/// ```
+/// use tacket::{AsyncResource, IntoSplit, ReceiveStream, SendStream};
+///
+/// /// Sends all that `source` brings, and gives back the half that hears the answer.
+/// async fn pump<S: IntoSplit>(
+///     source: &mut impl ReceiveStream,
+///     stream: S,
+/// ) -> Result<S::OwnedReceiving, S::Error> {
+///     let (mut tx, rx) = stream.into_split();
+///     let mut buf = [0; 256];
+///     while let Ok(count @ 1..) = source.receive_some(&mut buf).await {
+///         tx.send_all(&buf[..count]).await?;
+///     }
+///     tx.close().await?; // the end
+///     Ok(rx)
+/// }
+/// ```
+pub trait IntoSplit: Split + Sized {
+    /// The sending half.
+    type OwnedSending: HalfCloseable + AsyncResource + ErrorType<Error = Self::Error>;
+    /// The receiving half.
+    type OwnedReceiving: ReceiveStream + AsyncResource + ErrorType<Error = Self::Error>;
+
+    /// Gives both directions away. It may allocate once.
+    fn into_split(self) -> (Self::OwnedSending, Self::OwnedReceiving);
+
+    /// Makes one stream of two halves again.
+    ///
+    /// # Errors
+    ///
+    /// They are not of one stream, where that matters; here they are.
+    fn reunite(
+        sending: Self::OwnedSending,
+        receiving: Self::OwnedReceiving,
+    ) -> Result<Self, (Self::OwnedSending, Self::OwnedReceiving)>;
+}
+
 /// A two-way byte stream: what protocols take.
 ///
 /// Implemented for everything that has its parts.

@@ -9,8 +9,8 @@ use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use futures_util::FutureExt as _;
 use tacket::testing::MemoryPipe;
 use tacket::{
-    AsyncResource, CloseOnEof, CloseOnEofError, Error, Fault, HalfCloseable, ReceiveStream,
-    SendStream, Split, StapledError, StapledStream,
+    AsyncResource, CloseOnEof, CloseOnEofError, Error, Fault, HalfCloseable, IntoSplit,
+    ReceiveStream, SendStream, Split, StapledError, StapledStream,
 };
 
 /// What happened to the halves, in order.
@@ -328,4 +328,29 @@ struct Nothing;
 
 impl ErrorType for Nothing {
     type Error = Infallible;
+}
+
+#[test]
+fn halves_that_are_given_away_close_on_their_own_and_can_be_stapled_again() {
+    let (there, back) = (MemoryPipe::new([0; 16]), MemoryPipe::new([0; 16]));
+    let (tx, mut far_rx) = there.open().expect("not open yet");
+    let (mut far_tx, rx) = back.open().expect("not open yet");
+    let talk = async {
+        let (mut tx, rx) = StapledStream::new(tx, rx).into_split();
+        tx.send_all(b"to").await.expect("sends");
+        let (mut tx, mut rx) = StapledStream::reunite(tx, rx)
+            .map_err(drop)
+            .expect("any two")
+            .into_split();
+        tx.send_all(b"gether").await.expect("sends");
+        tx.close().await.expect("closes");
+        let mut buf = [0; 16];
+        assert_eq!(far_rx.receive_some(&mut buf).await, Ok(8));
+        assert_eq!(far_rx.receive_some(&mut buf).await, Ok(0));
+        far_tx.send_all(b"yes").await.expect("sends");
+        assert_eq!(rx.receive_some(&mut buf).await, Ok(3));
+        rx.close().await.expect("closes");
+        assert!(far_tx.send_all(b"no").await.is_err());
+    };
+    talk.now_or_never().expect("it does not wait");
 }

@@ -3,8 +3,12 @@
 mod drops;
 mod ends;
 mod failures;
+mod halves;
+mod keys;
 mod refusals;
 mod session;
+mod traps;
+mod unwrapping;
 
 use std::time::Duration;
 

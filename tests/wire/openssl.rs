@@ -205,6 +205,30 @@ fn the_end_of_s_server_is_an_end() {
     }
 }
 
+/// Covers SSL-12.
+#[test]
+fn s_server_follows_our_updates_of_keys() {
+    const ROUNDS: usize = 5;
+    let (mut peer, ours) = against_s_server(TlsVersion::Tls13, &["-rev"], async |mut stream| {
+        for _ in 0..ROUNDS {
+            stream.update_keys().await.expect("TLS 1.3 can do that");
+            send(&mut stream, "tacket\n").await;
+            // Under keys that it has updated as well.
+            receive_exactly(&mut stream, b"tekcat\n").await;
+        }
+        send(&mut stream, "CLOSE\n").await;
+        receive_end(&mut stream).await;
+        close(stream).await;
+    });
+    ours.finish();
+    assert_ended(&mut peer, TlsVersion::Tls13);
+    for direction in ["<<<", ">>>"] {
+        let message = format!("{direction} TLS 1.3, Handshake [length 0005], KeyUpdate");
+        let count = peer.read(MESSAGES).matches(&message).count();
+        assert_eq!(count, ROUNDS, "{peer}: {direction}");
+    }
+}
+
 async fn send(stream: &mut Stream, text: &str) {
     let sent = stream.send_all(text.as_bytes()).await;
     sent.expect("it can be sent");

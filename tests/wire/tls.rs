@@ -5,14 +5,13 @@ use core::fmt::Debug;
 use futures_util::future::join;
 use serde_json::Value;
 use tacket::{
-    AsyncResource as _, Fault, HalfCloseable as _, ReceiveStream as _, SendStream as _, Split,
-    Stream,
+    AsyncResource as _, Fault, HalfCloseable as _, ReceiveStream, SendStream as _, Split, Stream,
 };
 use tacket_tls::pki_types::CertificateDer;
 use tacket_tls::pki_types::pem::PemObject as _;
 use tacket_tls::{ClientConfig, Negotiated, TlsError, TlsStream, TlsVersion};
 
-use crate::data::{assert_fault, receive_end, receive_pattern, send_pattern};
+use crate::data::{assert_fault, receive_end, receive_exactly, receive_pattern, send_pattern};
 use crate::folder::Folder;
 use crate::peer::field;
 
@@ -51,6 +50,18 @@ pub(crate) async fn part<S: Stream>(mut stream: TlsStream<S>) {
     stream.send_eof().await.expect("the end can be sent");
     receive_end(&mut stream).await;
     close(stream).await;
+}
+
+/// Ends TLS on both sides. Returns what is below, and what came from there behind the end.
+pub(crate) async fn unwrap<S: Split>(stream: TlsStream<S>) -> (S, Vec<u8>) {
+    let unwrapped = stream.unwrap().await.expect("both sides end");
+    (unwrapped.transport, unwrapped.trailing)
+}
+
+/// Receives exactly these bytes, of which `trailing` has come already.
+pub(crate) async fn receive_from<R: ReceiveStream>(trailing: Vec<u8>, rx: &mut R, expected: &[u8]) {
+    assert!(expected.starts_with(&trailing), "{trailing:?}");
+    receive_exactly(rx, expected.split_at(trailing.len()).1).await;
 }
 
 pub(crate) async fn close<S: Stream>(stream: TlsStream<S>) {

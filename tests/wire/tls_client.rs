@@ -4,7 +4,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 
 use serde_json::Value;
-use tacket::{Error as _, Fault, SendStream as _};
+use tacket::{AsyncResource as _, Error as _, Fault, SendStream as _};
 use tacket_std::TcpStream;
 use tacket_tls::rustls::{CertificateError, Error};
 use tacket_tls::{ClientConfig, EngineError, Negotiated, TlsError, TlsStream};
@@ -16,7 +16,7 @@ use crate::folder::Folder;
 use crate::peer::{Ours, Peer, connection, field};
 use crate::tls::{
     VERSIONS, assert_agreed, assert_truncated, close, exchange, negotiated, only, part,
-    receive_a_truncation, trusting,
+    receive_a_truncation, receive_from, trusting, unwrap,
 };
 
 /// One of the names in the certificates of the peers.
@@ -46,6 +46,11 @@ impl Server {
 
 /// Runs `ours` against the server with `options`, and returns what the server reports of the connection.
 fn against(options: &[&str], ours: impl AsyncFnOnce(Server) + Send + 'static) -> Value {
+    connection(&start(options, ours).finish()).clone()
+}
+
+/// Runs `ours` against the server with `options`, and returns the server.
+fn start(options: &[&str], ours: impl AsyncFnOnce(Server) + Send + 'static) -> Peer {
     let folder = Folder::new();
     let certificates = format!("--certs={}", folder.file(""));
     let peer = Peer::start(
@@ -56,7 +61,7 @@ fn against(options: &[&str], ours: impl AsyncFnOnce(Server) + Send + 'static) ->
     let trusting = trusting(&folder, &["ca.pem"]);
     let server = Server { address, trusting };
     Ours::start(move || tacket_std::run(ours(server)).expect("an event loop")).finish();
-    connection(&peer.finish()).clone()
+    peer
 }
 
 /// Sends `length` bytes to an echo server with `options` and gets them back. Both sides report the same facts.
@@ -186,6 +191,63 @@ fn close_does_not_wait_for_a_server_that_lingers() {
         );
         let after = field(field(&report, "after"), "bytes");
         assert_ne!(after, 0, "no close_notify: {report}");
+    }
+}
+
+/// Covers SSL-28.
+#[test]
+fn after_unwrap_a_foreign_server_speaks_in_the_clear() {
+    for version in VERSIONS {
+        for trickle in [&[][..], &["--trickle", "--max-receive=1"]] {
+            let options = [&["--mode=unwrap", only(version)], trickle].concat();
+            against(&options, async |server| {
+                let mut stream = server.connect().await;
+                stream.send_all(b"one\n").await.expect("it can be sent");
+                receive_exactly(&mut stream, b"tls:one\n").await;
+                stream.send_all(b"STOPTLS\n").await.expect("it can be sent");
+                let (mut tcp, trailing) = unwrap(stream).await;
+                assert_eq!(trailing, b"", "the server speaks second");
+                tcp.send_all(b"two\n").await.expect("it can be sent");
+                receive_exactly(&mut tcp, b"plain:two\n").await;
+                receive_end(&mut tcp).await;
+                tcp.close().await.expect("a graceful close");
+            });
+        }
+    }
+}
+
+/// Covers SSL-28.
+#[test]
+fn a_foreign_server_starts_and_stops_tls_on_one_connection_again_and_again() {
+    const ROUNDS: usize = 4;
+    for version in VERSIONS {
+        for trickle in [&[][..], &["--trickle", "--max-receive=1"]] {
+            let rounds = format!("--rounds={ROUNDS}");
+            let options = [&["--mode=starttls", &rounds, only(version)], trickle].concat();
+            let peer = async |server: Server| {
+                let mut tcp = server.tcp().await;
+                receive_exactly(&mut tcp, b"220 hello\n").await;
+                for round in 0..ROUNDS {
+                    tcp.send_all(b"STARTTLS\n").await.expect("it can be sent");
+                    receive_exactly(&mut tcp, b"220 go\n").await;
+                    let mut stream =
+                        TlsStream::client(tcp, &server.trusting, NAME).expect("a name");
+                    let line = format!("line {round}\n");
+                    let sent = stream.send_all(line.as_bytes()).await;
+                    sent.expect("it can be sent");
+                    receive_exactly(&mut stream, format!("tls:{line}").as_bytes()).await;
+                    stream.send_all(b"STOPTLS\n").await.expect("it can be sent");
+                    let trailing;
+                    (tcp, trailing) = unwrap(stream).await;
+                    let sent = tcp.send_all(line.as_bytes()).await;
+                    sent.expect("it can be sent");
+                    let expected = format!("plain:{line}");
+                    receive_from(trailing, &mut tcp, expected.as_bytes()).await;
+                }
+                tcp.close().await.expect("a graceful close");
+            };
+            start(&options, peer).finish();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use serde_json::Value;
-use tacket::SendStream as _;
+use tacket::{AsyncResource as _, SendStream as _, Stream};
 use tacket_std::TcpStream;
 use tacket_tests::{Authority, NAME};
 use tacket_tls::{Negotiated, TlsStream};
@@ -14,7 +14,7 @@ use crate::data::{
 use crate::folder::Folder;
 use crate::peer::{Ours, Peer, field};
 use crate::tls::{
-    VERSIONS, assert_agreed, close, exchange, negotiated, only, part, receive_a_truncation,
+    VERSIONS, assert_agreed, close, exchange, negotiated, only, part, receive_a_truncation, unwrap,
 };
 
 /// Serves `ours` to the client with `options`, and returns the client's last report.
@@ -33,10 +33,18 @@ fn against_one_that_offers(
 ) -> Value {
     let authority = Authority::new();
     let config = authority.server_config().with_alpn(alpn);
-    let (ours, port) = Ours::serve(async move |tcp| {
-        let stream = TlsStream::server(tcp, &config).expect("a configuration");
-        ours(stream).await;
-    });
+    serve(&authority, options, async move |tcp| {
+        ours(TlsStream::server(tcp, &config).expect("a configuration")).await;
+    })
+}
+
+/// Serves `ours` without TLS to the client with `options`, who trusts `authority`.
+fn serve(
+    authority: &Authority,
+    options: &[&str],
+    ours: impl AsyncFnOnce(TcpStream) + Send + 'static,
+) -> Value {
+    let (ours, port) = Ours::serve(ours);
     let folder = Folder::new();
     let root = folder.write("root.pem", authority.root_pem());
     let arguments = [
@@ -156,6 +164,70 @@ fn a_client_that_leaves_without_close_notify_has_truncated_the_stream() {
                 close(stream).await;
             },
         );
+    }
+}
+
+/// Echoes a line behind `mark`, and returns it.
+async fn echo_line<S: Stream>(stream: &mut S, trailing: Vec<u8>, mark: &str) -> Vec<u8> {
+    let mut line = trailing;
+    while line.last() != Some(&b'\n') {
+        let mut buf = [0; 1];
+        assert_eq!(receive(stream, &mut buf).await, 1, "an end within a line");
+        line.extend(buf);
+    }
+    if line != b"STOPTLS\n" {
+        let echo = [mark.as_bytes(), &line].concat();
+        stream.send_all(&echo).await.expect("it can be sent");
+    }
+    line
+}
+
+/// Covers SSL-28.
+#[test]
+fn after_unwrap_a_foreign_client_speaks_in_the_clear() {
+    for version in VERSIONS {
+        for trickle in [&[][..], &["--trickle", "--max-receive=1"]] {
+            let options = [&["--mode=unwrap", only(version)], trickle].concat();
+            against(&options, async |mut stream| {
+                while echo_line(&mut stream, Vec::new(), "tls:").await != b"STOPTLS\n" {}
+                let (mut tcp, trailing) = unwrap(stream).await;
+                let line = echo_line(&mut tcp, trailing, "plain:").await;
+                assert_eq!(line, b"two\n");
+                tcp.close().await.expect("a graceful close");
+            });
+        }
+    }
+}
+
+/// Covers SSL-28.
+#[test]
+fn a_foreign_client_starts_and_stops_tls_on_one_connection_again_and_again() {
+    const ROUNDS: usize = 4;
+    for version in VERSIONS {
+        for trickle in [&[][..], &["--trickle", "--max-receive=1"]] {
+            let authority = Authority::new();
+            let config = authority.server_config();
+            let rounds = format!("--rounds={ROUNDS}");
+            let options = [&["--mode=starttls", &rounds, only(version)], trickle].concat();
+            serve(&authority, &options, async move |mut tcp| {
+                tcp.send_all(b"220 hello\n").await.expect("it can be sent");
+                for _ in 0..ROUNDS {
+                    receive_exactly(&mut tcp, b"STARTTLS\n").await;
+                    tcp.send_all(b"220 go\n").await.expect("it can be sent");
+                    // As a reader of whole buffers has it: part of the hello is here already.
+                    let mut buf = [0; 100];
+                    let count = receive(&mut tcp, &mut buf).await;
+                    let stream = TlsStream::server(tcp, &config).expect("a configuration");
+                    let mut stream = stream.with_received(buf.split_at(count).0);
+                    while echo_line(&mut stream, Vec::new(), "tls:").await != b"STOPTLS\n" {}
+                    let trailing;
+                    (tcp, trailing) = unwrap(stream).await;
+                    echo_line(&mut tcp, trailing, "plain:").await;
+                }
+                receive_end(&mut tcp).await;
+                tcp.close().await.expect("a graceful close");
+            });
+        }
     }
 }
 

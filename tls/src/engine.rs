@@ -45,6 +45,18 @@ pub trait SansIo: Debug {
         sink: &mut Sink<'_>,
     ) -> Result<(), EngineError>;
 
+    /// Changes the keys of the sending direction, and asks the peer to do the same: adds the message that says so to `output`;
+    /// otherwise as [`seal`](Self::seal). `Ok(false)`: that is not possible while [`is_joining`](Self::is_joining).
+    fn update_keys(
+        &mut self,
+        incoming: &mut Buffer,
+        output: &mut Buffer,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, EngineError>;
+
+    /// Whether what was agreed on has [`update_keys`](Self::update_keys).
+    fn has_key_updates(&self) -> bool;
+
     /// After an error: adds the alert that tells the peer, if there is one, to `output`.
     fn alert(&mut self, output: &mut Buffer);
 

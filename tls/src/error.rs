@@ -24,6 +24,10 @@ pub enum TlsError<E> {
     Closed,
     /// A receive was given an empty buffer.
     EmptyBuffer,
+    /// TLS 1.2 was agreed on, which cannot do that.
+    Unsupported,
+    /// The peer's end was waited for, but there is data before it that was not received yet.
+    UnreadData,
 }
 
 impl<E: fmt::Display> fmt::Display for TlsError<E> {
@@ -37,6 +41,10 @@ impl<E: fmt::Display> fmt::Display for TlsError<E> {
             }
             Self::Closed => f.write_str("the end of the stream was sent earlier"),
             Self::EmptyBuffer => f.write_str("cannot receive into an empty buffer"),
+            Self::Unsupported => f.write_str("not possible with TLS 1.2"),
+            Self::UnreadData => {
+                f.write_str("the peer sent data before its end that was not received yet")
+            }
         }
     }
 }
@@ -68,7 +76,8 @@ impl<E: Error> Error for TlsError<E> {
             Self::Broken | Self::Engine(_) => Fault::Broken,
             Self::Truncated => Fault::Truncated,
             Self::Closed => Fault::Closed,
-            Self::EmptyBuffer => Fault::InvalidInput,
+            Self::Unsupported => Fault::Unsupported,
+            Self::EmptyBuffer | Self::UnreadData => Fault::InvalidInput,
         }
     }
 }

@@ -45,5 +45,5 @@ pub use negotiated::{CipherSuite, Negotiated, TlsVersion};
 pub use rustls;
 pub use rustls_engine::RustlsEngine;
 pub use rustls_pki_types as pki_types;
-pub use split::{TlsReceiving, TlsSending};
-pub use stream::{DefaultEngine, TlsStream};
+pub use split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
+pub use stream::{DefaultEngine, TlsStream, Unwrapped};

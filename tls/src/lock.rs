@@ -22,6 +22,14 @@ impl<T> Lock<T> {
         }
     }
 
+    pub(crate) fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+
     /// `None`: another task holds it.
     pub(crate) fn try_lock(&self) -> Option<Guard<'_, T>> {
         let value = self.value.try_borrow_mut().ok()?;

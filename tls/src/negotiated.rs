@@ -7,6 +7,10 @@ use rustls_pki_types::CertificateDer;
 
 /// The facts of a session, as they stand after the handshake.
 ///
+/// Two are missing, because the interface of rustls 0.23 that this crate stands on does not tell them: keying material (RFC 5705),
+/// and the name that a client asked a server for, which only the server's
+/// [`ResolvesServerCert`](crate::rustls::server::ResolvesServerCert) sees.
+///
 /// ```
 /// # fn show(negotiated: &tacket_tls::Negotiated) {
 /// println!("{}, {}", negotiated.version(), negotiated.cipher_suite());
@@ -21,6 +25,7 @@ pub struct Negotiated {
     pub(crate) cipher_suite: CipherSuite,
     pub(crate) alpn_protocol: Option<Vec<u8>>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) is_resumed: bool,
 }
 
 impl Negotiated {
@@ -46,6 +51,12 @@ impl Negotiated {
     #[must_use]
     pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         &self.peer_certificates
+    }
+
+    /// Whether it goes on from an earlier session, so that no certificate had to be sent again.
+    #[must_use]
+    pub const fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 }
 

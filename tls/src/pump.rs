@@ -6,45 +6,88 @@
 use alloc::vec;
 use core::fmt;
 use core::future::poll_fn;
+use core::ops::Deref;
 use core::pin::pin;
 use core::task::Poll;
 
-use embedded_io_async::{ErrorType, Read as _, Write as _};
-use tacket::{SendStream as _, Split};
+use embedded_io_async::ErrorType;
+use tacket::{Error as _, Fault, HalfCloseable, IntoSplit, ReceiveStream, Split};
 
 use crate::engine::Engine;
 use crate::error::TlsError;
 use crate::lock::Lock;
 use crate::session::{FIRST_READ, Failure, Outgoing, Session, Taken};
 
-/// A session and both directions of its transport, for as long as they are borrowed.
+/// A session and both directions of its transport: `T` sends, `R` receives, `H` refers to the session. All are borrowed from a
+/// stream, or all owned by its halves.
 ///
 /// During the handshake whoever needs it first drives both directions, and others wait for their turn. After it, receiving
 /// uses only the receiving half, and never waits for a sender.
-pub(crate) struct Pump<'p, S: Split + 'p, E> {
-    session: &'p Session<E>,
-    tx: Lock<S::Sending<'p>>,
-    rx: Lock<S::Receiving<'p>>,
+pub(crate) struct Pump<H, T, R> {
+    session: H,
+    tx: Lock<T>,
+    rx: Lock<R>,
+}
+
+/// What it takes to drive a stream that is borrowed.
+pub(crate) type Borrowing<'p, S, E> =
+    Pump<&'p Session<E>, <S as Split>::Sending<'p>, <S as Split>::Receiving<'p>>;
+
+/// What it takes to drive a stream that was given away.
+pub(crate) type Owning<S, E> =
+    Pump<Own<Session<E>>, <S as IntoSplit>::OwnedSending, <S as IntoSplit>::OwnedReceiving>;
+
+/// A reference to what it owns.
+pub(crate) struct Own<T>(T);
+
+impl<T> Deref for Own<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 type Error<S> = TlsError<<S as ErrorType>::Error>;
 
-impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
-    pub(crate) fn new(session: &'p Session<E>, transport: &'p mut S) -> Self {
-        let (tx, rx) = transport.split();
+impl<'p, T, R, E> Pump<&'p Session<E>, T, R> {
+    pub(crate) fn borrowing(session: &'p Session<E>, (tx, rx): (T, R)) -> Self {
         Self {
             session,
             tx: Lock::new(tx),
             rx: Lock::new(rx),
         }
     }
+}
 
-    pub(crate) const fn session(&self) -> &'p Session<E> {
-        self.session
+impl<T, R, E> Pump<Own<Session<E>>, T, R> {
+    pub(crate) fn owning(session: Session<E>, (tx, rx): (T, R)) -> Self {
+        Self {
+            session: Own(session),
+            tx: Lock::new(tx),
+            rx: Lock::new(rx),
+        }
+    }
+
+    pub(crate) fn into_parts(self) -> (Session<E>, (T, R)) {
+        let halves = (self.tx.into_inner(), self.rx.into_inner());
+        (self.session.0, halves)
+    }
+}
+
+impl<H, T, R, E> Pump<H, T, R>
+where
+    H: Deref<Target = Session<E>>,
+    T: HalfCloseable,
+    R: ReceiveStream + ErrorType<Error = T::Error>,
+    E: Engine,
+{
+    pub(crate) fn session(&self) -> &Session<E> {
+        &self.session
     }
 
     /// Completes the handshake, unless that was done.
-    pub(crate) async fn handshake(&self) -> Result<(), Error<S>> {
+    pub(crate) async fn handshake(&self) -> Result<(), Error<T>> {
         if self.session.is_established()? {
             return Ok(());
         }
@@ -62,11 +105,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         shaken
     }
 
-    async fn shake_hands(
-        &self,
-        tx: &mut S::Sending<'p>,
-        outgoing: &mut Outgoing,
-    ) -> Result<(), Error<S>> {
+    async fn shake_hands(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
         loop {
             let done = self.step(outgoing).await?;
             let moved = if done {
@@ -96,11 +135,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     /// Sends what is staged and reads what comes, until something has come.
     ///
     /// Both at once: where the transport holds little, each end may have to send before the other's message is complete.
-    async fn exchange(
-        &self,
-        tx: &mut S::Sending<'p>,
-        outgoing: &mut Outgoing,
-    ) -> Result<(), Error<S>> {
+    async fn exchange(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
         let mut sending = pin!(self.flush_staged(tx, outgoing));
         let mut sent = false;
         let mut fetching = pin!(self.fetch());
@@ -122,11 +157,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
 
     /// Sends what ends the handshake. Meanwhile it reads ahead: a server may send already, and look at nothing before all of
     /// that was taken.
-    async fn send_last_flight(
-        &self,
-        tx: &mut S::Sending<'p>,
-        outgoing: &mut Outgoing,
-    ) -> Result<(), Error<S>> {
+    async fn send_last_flight(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
         let mut sending = pin!(self.flush_staged(tx, outgoing));
         let mut reading = pin!(self.read_ahead());
         let mut has_read = false;
@@ -146,7 +177,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     }
 
     /// Receives some bytes; `Ok(0)` is the end.
-    pub(crate) async fn receive(&self, buf: &mut [u8]) -> Result<usize, Error<S>> {
+    pub(crate) async fn receive(&self, buf: &mut [u8]) -> Result<usize, Error<T>> {
         if buf.is_empty() {
             return Err(TlsError::EmptyBuffer);
         }
@@ -170,7 +201,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     }
 
     /// Reads what the transport has next into the incoming buffer.
-    async fn fetch(&self) -> Result<(), Error<S>> {
+    async fn fetch(&self) -> Result<(), Error<T>> {
         match self.read().await {
             None => return Err(self.session.overflowed().into()),
             Some(Ok(0)) => self.session.transport_ended(),
@@ -181,7 +212,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     }
 
     /// `None`: there is no room.
-    async fn read(&self) -> Option<Result<usize, S::Error>> {
+    async fn read(&self) -> Option<Result<usize, T::Error>> {
         let mut rx = self.rx.lock().await;
         let mut incoming = self.session.incoming.lock().await;
         let room = incoming.room()?;
@@ -205,7 +236,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     }
 
     /// Takes a prefix of `data` to be sent.
-    pub(crate) async fn write(&self, data: &[u8]) -> Result<usize, Error<S>> {
+    pub(crate) async fn write(&self, data: &[u8]) -> Result<usize, Error<T>> {
         self.check_sending()?;
         if data.is_empty() {
             return Ok(0);
@@ -226,7 +257,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     }
 
     /// Takes all of `data`, moving its start along, and flushes. Without data it still needs the handshake.
-    pub(crate) async fn send_rest(&self, data: &mut &[u8]) -> Result<(), Error<S>> {
+    pub(crate) async fn send_rest(&self, data: &mut &[u8]) -> Result<(), Error<T>> {
         self.check_sending()?;
         self.handshake_to_send().await?;
         while !data.is_empty() {
@@ -236,8 +267,25 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         self.flush().await
     }
 
+    /// Changes the keys of the sending direction, and asks the peer to do the same.
+    pub(crate) async fn update_keys(&self) -> Result<(), Error<T>> {
+        self.check_sending()?;
+        self.handshake_to_send().await?;
+        let mut outgoing = self.session.outgoing.lock().await;
+        match self.session.update_keys(&mut outgoing) {
+            Ok(true) => {}
+            Ok(false) => return Err(TlsError::Unsupported),
+            Err(failure) => {
+                drop(outgoing);
+                return Err(failure_to_send(self.part_with(failure).await));
+            }
+        }
+        drop(outgoing);
+        self.flush().await
+    }
+
     /// Hands everything that was taken to the transport, and flushes that.
-    pub(crate) async fn flush(&self) -> Result<(), Error<S>> {
+    pub(crate) async fn flush(&self) -> Result<(), Error<T>> {
         let mut outgoing = self.session.outgoing.lock().await;
         if outgoing.is_dirty()
             && let Err(failure) = self.session.check_sending()
@@ -249,7 +297,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     }
 
     /// Sends the authenticated end, and everything before it.
-    pub(crate) async fn send_eof(&self) -> Result<(), Error<S>> {
+    pub(crate) async fn send_eof(&self) -> Result<(), Error<T>> {
         if !self.session.has_sent_end() {
             self.handshake_to_send().await?;
             let mut outgoing = self.session.outgoing.lock().await;
@@ -261,8 +309,59 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         self.flush().await
     }
 
+    /// Sends the authenticated end and waits for the peer's.
+    ///
+    /// Both at once: where the transport holds little, each end may have to read before the other's end can be sent.
+    pub(crate) async fn shutdown(&self) -> Result<(), Error<T>> {
+        if !self.session.has_sent_end() {
+            self.handshake().await?;
+            let mut outgoing = self.session.outgoing.lock().await;
+            if let Err(failure) = self.session.end(&mut outgoing) {
+                drop(outgoing);
+                return Err(self.part_with(failure).await);
+            }
+        }
+        let mut receiving = pin!(self.receive_end());
+        let mut sending = pin!(self.flush());
+        let (mut received, mut sent) = (false, false);
+        poll_fn(|cx| {
+            // The end goes out even if there is data before the peer's.
+            let mut failed = Ok(());
+            if !sent && let Poll::Ready(result) = sending.as_mut().poll(cx) {
+                sent = true;
+                failed = result;
+            }
+            // What the peer says goes before: it may explain why nothing can be sent.
+            if !received && let Poll::Ready(result) = receiving.as_mut().poll(cx) {
+                received = true;
+                result?;
+            }
+            failed?;
+            if received && sent {
+                Poll::Ready(Ok(()))
+            } else {
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    async fn receive_end(&self) -> Result<(), Error<T>> {
+        loop {
+            let mut incoming = self.session.incoming.lock().await;
+            let taken = self.session.take_end(&mut incoming);
+            drop(incoming);
+            match taken {
+                Ok(Taken::End) => return Ok(()),
+                Ok(Taken::Data(_)) => return Err(TlsError::UnreadData),
+                Ok(Taken::NeedInput) => self.fetch().await?,
+                Err(failure) => return Err(self.part_with(failure).await),
+            }
+        }
+    }
+
     /// Waits until the transport might take what a send brings.
-    pub(crate) async fn wait_send_all_might_not_block(&self) -> Result<(), Error<S>> {
+    pub(crate) async fn wait_send_all_might_not_block(&self) -> Result<(), Error<T>> {
         self.check_sending()?;
         self.handshake_to_send().await?;
         let mut tx = self.tx.lock().await;
@@ -272,7 +371,48 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         waited.map_err(|error| self.session.sending_failed(error))
     }
 
-    fn check_sending(&self) -> Result<(), Error<S>> {
+    /// Sends what has to be sent before a close: the end, but for an `https_compatible` stream, and nothing after a failure.
+    pub(crate) async fn say_farewell(&self) -> Result<(), Error<T>> {
+        let said = if self.session.has_failed() {
+            Ok(())
+        } else if self.session.is_https_compatible() {
+            self.flush().await
+        } else {
+            self.send_eof().await
+        };
+        match said {
+            // A peer that is gone is no failure of a close.
+            Err(error) if matches!(error.fault(), Fault::Broken | Fault::Truncated) => Ok(()),
+            said => said,
+        }
+    }
+
+    /// Sends the authenticated end, and that of the transport, so that all of it arrives even if both halves are then dropped.
+    pub(crate) async fn send_both_ends(&self) -> Result<(), Error<T>> {
+        self.send_eof().await?;
+        self.end_transport().await
+    }
+
+    /// The same for a close, as far as there is something to end.
+    pub(crate) async fn close_sending(&self) -> Result<(), Error<T>> {
+        let said = self.say_farewell().await;
+        match self.end_transport().await {
+            Err(error) if error.fault() != Fault::Broken => said.and(Err(error)),
+            _ => said,
+        }
+    }
+
+    async fn end_transport(&self) -> Result<(), Error<T>> {
+        let mut tx = self.tx.lock().await;
+        match tx.send_eof().await {
+            Err(error) if error.fault() != Fault::Unsupported => {
+                Err(self.session.sending_failed(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_sending(&self) -> Result<(), Error<T>> {
         if self.session.has_sent_end() {
             return Err(TlsError::Closed);
         }
@@ -280,15 +420,11 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         checked.map_err(|failure| failure_to_send(failure.into()))
     }
 
-    async fn handshake_to_send(&self) -> Result<(), Error<S>> {
+    async fn handshake_to_send(&self) -> Result<(), Error<T>> {
         self.handshake().await.map_err(failure_to_send)
     }
 
-    async fn send_staged(
-        &self,
-        tx: &mut S::Sending<'p>,
-        outgoing: &mut Outgoing,
-    ) -> Result<(), Error<S>> {
+    async fn send_staged(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
         while !outgoing.rest().is_empty() {
             match tx.write(outgoing.rest()).await {
                 Ok(0) => return Err(self.session.sending_stuck().into()),
@@ -299,11 +435,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
         Ok(())
     }
 
-    async fn flush_staged(
-        &self,
-        tx: &mut S::Sending<'p>,
-        outgoing: &mut Outgoing,
-    ) -> Result<(), Error<S>> {
+    async fn flush_staged(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
         if outgoing.is_dirty() {
             self.send_staged(tx, outgoing).await?;
             let flushed = tx.flush().await;
@@ -314,7 +446,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     }
 
     /// Ends with `failure`. Tells the peer if nobody is sending.
-    async fn part_with(&self, failure: Failure) -> Error<S> {
+    async fn part_with(&self, failure: Failure) -> Error<T> {
         if let (Some(mut tx), Some(mut outgoing)) =
             (self.tx.try_lock(), self.session.outgoing.try_lock())
         {
@@ -324,7 +456,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
     }
 
     /// Sends the alert that belongs to a failure, if there is one and the transport takes it at once.
-    async fn say_last_words(&self, tx: &mut S::Sending<'p>, outgoing: &mut Outgoing) {
+    async fn say_last_words(&self, tx: &mut T, outgoing: &mut Outgoing) {
         if self.session.last_words(outgoing) {
             let mut sending = pin!(self.flush_staged(tx, outgoing));
             poll_fn(|cx| {
@@ -344,10 +476,10 @@ fn failure_to_send<T>(error: TlsError<T>) -> TlsError<T> {
     }
 }
 
-impl<S: Split, E: fmt::Debug> fmt::Debug for Pump<'_, S, E> {
+impl<H: Deref<Target: fmt::Debug>, T, R> fmt::Debug for Pump<H, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pump")
-            .field("session", &self.session)
+            .field("session", &&*self.session)
             .finish_non_exhaustive()
     }
 }

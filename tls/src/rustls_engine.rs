@@ -11,7 +11,7 @@ use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, UnbufferedConnectionCommon, UnbufferedStatus,
 };
-use rustls::{CommonState, ProtocolVersion};
+use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 use rustls_pki_types::ServerName;
 
 use crate::buffer::{Buffer, Sink};
@@ -114,6 +114,8 @@ enum Goal<'d> {
     Seal(&'d [u8]),
     /// To end the sending direction.
     End,
+    /// To change the keys of the sending direction.
+    UpdateKeys,
 }
 
 /// Processes `incoming` until the goal is reached, or more input is needed.
@@ -122,7 +124,7 @@ fn advance<D: Side>(
     incoming: &mut Buffer,
     output: &mut Buffer,
     mut sink: Option<&mut Sink<'_>>,
-    goal: Goal<'_>,
+    mut goal: Goal<'_>,
     ends: &mut Ends,
 ) -> Result<(), rustls::Error> {
     loop {
@@ -170,10 +172,17 @@ fn advance<D: Side>(
                     })
                     .map(|()| true)
                 }
+                Goal::UpdateKeys => {
+                    // The message comes out next.
+                    goal = Goal::Progress;
+                    traffic.refresh_traffic_keys().map(|()| false)
+                }
             },
             Ok(ConnectionState::BlockedHandshake | ConnectionState::Closed) => match goal {
                 Goal::Progress | Goal::Message => Ok(true),
-                Goal::Seal(_) | Goal::End => Err(rustls::Error::HandshakeNotComplete),
+                Goal::Seal(_) | Goal::End | Goal::UpdateKeys => {
+                    Err(rustls::Error::HandshakeNotComplete)
+                }
             },
             // Early data, which no configuration of ours accepts, or a state of a later rustls.
             Ok(_) => Err(rustls::Error::General("unexpected state".into())),
@@ -308,6 +317,25 @@ impl SansIo for RustlsEngine {
         self.advance(incoming, output, Some(sink), Goal::End)
     }
 
+    fn update_keys(
+        &mut self,
+        incoming: &mut Buffer,
+        output: &mut Buffer,
+        sink: &mut Sink<'_>,
+    ) -> Result<bool, EngineError> {
+        self.advance(incoming, output, Some(sink), Goal::Progress)?;
+        // In the middle of a message of the peer's, rustls takes a change of keys for an error.
+        if !self.ends.received && starts_with_record(incoming.filled()) {
+            return Ok(false);
+        }
+        self.advance(incoming, output, Some(sink), Goal::UpdateKeys)?;
+        Ok(true)
+    }
+
+    fn has_key_updates(&self) -> bool {
+        self.facts().protocol_version() == Some(ProtocolVersion::TLSv1_3)
+    }
+
     fn alert(&mut self, output: &mut Buffer) {
         // As long as rustls has something to send it does not look at the input, which it might no longer understand.
         while self.facts().wants_write() {
@@ -356,6 +384,7 @@ impl SansIo for RustlsEngine {
             },
             alpn_protocol: facts.alpn_protocol().map(Into::into),
             peer_certificates: certificates.to_vec(),
+            is_resumed: facts.handshake_kind() == Some(HandshakeKind::Resumed),
         })
     }
 

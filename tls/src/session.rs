@@ -2,6 +2,7 @@
 //!
 //! Everything here is synchronous. The state is borrowed within a call, never across two.
 
+use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use tacket::{Error, Fault};
@@ -47,6 +48,8 @@ struct State<E> {
     https_compatible: bool,
     established: bool,
     sent_end: bool,
+    /// The keys are to be changed before the next data is protected.
+    key_update_due: bool,
     /// The transport has ended. Of that alone only an `https_compatible` stream makes an end.
     transport_ended: bool,
     /// The transport sends no more. What it brings can still be received.
@@ -166,6 +169,7 @@ impl<E: Engine> Session<E> {
                 https_compatible: false,
                 established: false,
                 sent_end: false,
+                key_update_due: false,
                 transport_ended: false,
                 cannot_send: false,
                 failure: None,
@@ -180,6 +184,11 @@ impl<E: Engine> Session<E> {
                 dirty: false,
             }),
         }
+    }
+
+    /// Adds what has arrived by another way.
+    pub(crate) fn add_received(&mut self, data: &[u8]) {
+        self.incoming.get_mut().append(data);
     }
 
     pub(crate) fn set_https_compatible(&mut self) {
@@ -281,6 +290,39 @@ impl<E: Engine> Session<E> {
         }
     }
 
+    /// Looks for the peer's authenticated end. Data before it is kept, and found again by each further call.
+    pub(crate) fn take_end(&self, incoming: &mut Incoming) -> Result<Taken, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        if let Some(found) = state.find_end() {
+            return Ok(found);
+        }
+        if let Some(failure @ Failure::Engine(_)) = &state.failure {
+            return Err(failure.clone());
+        }
+        let State {
+            engine,
+            stash,
+            flight,
+            ..
+        } = state;
+        let mut sink = Sink::to_stash(stash);
+        let stepped = engine.step(&mut incoming.buffer, flight, Some(&mut sink));
+        let failure = stepped.map_err(|error| state.fail(error));
+        if let Some(found) = state.find_end() {
+            return Ok(found);
+        }
+        failure?;
+        if state.transport_ended {
+            return Err(Failure::Truncated);
+        }
+        state.check().map(|()| Taken::NeedInput)
+    }
+
+    /// Once the peer's end has come: what was read beyond it.
+    pub(crate) fn into_trailing(self) -> Vec<u8> {
+        self.incoming.into_inner().buffer.filled().to_vec()
+    }
+
     /// Whether what is in the incoming buffer must stay in its place while more is read.
     pub(crate) fn is_joining(&self) -> bool {
         self.state.borrow().engine.is_joining()
@@ -294,10 +336,35 @@ impl<E: Engine> Session<E> {
         let Some(data) = data.get(..count).filter(|data| !data.is_empty()) else {
             return Ok(0);
         };
+        self.update_keys_if_due(state, outgoing)?;
         self.produce(state, outgoing, |engine, incoming, output, sink| {
             engine.seal(incoming, output, sink, data)
         })?;
         Ok(count)
+    }
+
+    /// Changes the keys of the sending direction, now or with the next data. `false`: the version has no such thing.
+    pub(crate) fn update_keys(&self, outgoing: &mut Outgoing) -> Result<bool, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        state.check_sending()?;
+        state.key_update_due = state.engine.has_key_updates();
+        if !state.key_update_due {
+            return Ok(false);
+        }
+        self.update_keys_if_due(state, outgoing)?;
+        Ok(true)
+    }
+
+    fn update_keys_if_due(
+        &self,
+        state: &mut State<E>,
+        outgoing: &mut Outgoing,
+    ) -> Result<(), Failure> {
+        if state.key_update_due {
+            let updated = self.produce(state, outgoing, E::update_keys)?;
+            state.key_update_due = !updated;
+        }
+        Ok(())
     }
 
     /// Ends the sending direction, once.
@@ -312,12 +379,12 @@ impl<E: Engine> Session<E> {
         Ok(())
     }
 
-    fn produce(
+    fn produce<T>(
         &self,
         state: &mut State<E>,
         outgoing: &mut Outgoing,
-        produce: impl FnOnce(&mut E, &mut Buffer, &mut Buffer, &mut Sink<'_>) -> Result<(), EngineError>,
-    ) -> Result<(), Failure> {
+        produce: impl FnOnce(&mut E, &mut Buffer, &mut Buffer, &mut Sink<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, Failure> {
         let State {
             engine,
             stash,
@@ -400,6 +467,15 @@ fn is_final<T: Error>(error: &T) -> bool {
 }
 
 impl<E: Engine> State<E> {
+    /// The peer's end, or data before it.
+    fn find_end(&self) -> Option<Taken> {
+        if !self.stash.is_empty() {
+            Some(Taken::Data(self.stash.len()))
+        } else {
+            self.engine.has_ended().then_some(Taken::End)
+        }
+    }
+
     fn has_received_end(&self) -> bool {
         // Before the handshake is done, anyone could have forged it.
         self.established && self.engine.has_ended() || self.transport_ended && self.https_compatible

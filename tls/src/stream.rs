@@ -1,21 +1,19 @@
 //! TLS as a stream.
 
-use alloc::rc::Rc;
+use alloc::vec::Vec;
 
 use embedded_io_async::{ErrorType, Read, Write};
 use rustls_pki_types::ServerName;
-use tacket::{
-    AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream, Split, Stream,
-};
+use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split, Stream};
 
 use crate::config::{ClientConfig, ServerConfig, check_protocols};
 use crate::engine::Engine;
 use crate::error::{ConfigError, NeedHandshake, TlsError};
 use crate::negotiated::Negotiated;
-use crate::pump::Pump;
+use crate::pump::{Borrowing, Pump};
 use crate::rustls_engine::RustlsEngine;
 use crate::session::Session;
-use crate::split::{TlsReceiving, TlsSending};
+use crate::split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
 
 /// The engine of a [`TlsStream`] that names none.
 pub type DefaultEngine = RustlsEngine;
@@ -25,15 +23,15 @@ pub type DefaultEngine = RustlsEngine;
 /// * The handshake runs on first use, or by [`do_handshake`](Self::do_handshake).
 /// * `send_eof` sends TLS's own end (close_notify), and receiving goes on. In TLS 1.2 the peer may answer it by dropping
 ///   what it still had to send (RFC 5246, 7.2.1).
-/// * The peer's end is the end. The transport's end without it is [`Fault::Truncated`]: somebody may have
+/// * The peer's end is the end. The transport's end without it is [`Fault::Truncated`](tacket::Fault::Truncated): somebody may have
 ///   cut the connection. [`https_compatible`](Self::https_compatible) is for protocols that tell their ends apart themselves.
 /// * `close` completes the handshake if that was not done, sends the end, and closes the transport; an
 ///   [`https_compatible`](Self::https_compatible) stream only flushes. It does not wait for the
 ///   peer's end. Dropped instead, the transport is dropped, and the peer learns that this was no proper end.
-/// * What a peer sends against the rules, or a certificate that is not trusted, is [`TlsError::Engine`]: [`Fault::Broken`], with the
+/// * What a peer sends against the rules, or a certificate that is not trusted, is [`TlsError::Engine`]: [`Fault::Broken`](tacket::Fault::Broken), with the
 ///   reason. The peer is told by an alert if the transport takes that at once.
-/// * Failures are sticky, but when the transport can no longer be sent to, what the peer sent before can still be received. Only a transport's error that can pass ([`Fault::Busy`], [`Fault::Capacity`],
-///   [`Fault::TimedOut`]) is handed on without breaking the stream.
+/// * Failures are sticky, but when the transport can no longer be sent to, what the peer sent before can still be received. Only a transport's error that can pass ([`Fault::Busy`](tacket::Fault::Busy), [`Fault::Capacity`](tacket::Fault::Capacity),
+///   [`Fault::TimedOut`](tacket::Fault::TimedOut)) is handed on without breaking the stream.
 ///
 /// # Cancel safety
 ///
@@ -136,6 +134,28 @@ impl<S, E: Engine> TlsStream<S, E> {
         self
     }
 
+    /// Starts with `data`, which was already received from the transport: what a buffered reader took too much of before it
+    /// knew that TLS would follow (STARTTLS). It may be of any length, and end within a message.
+    ///
+    /// It belongs before everything that comes from the transport, so to a stream that was not used yet. Called again, it adds
+    /// to what there is.
+    ///
+    /// ```
+    /// # #[cfg(feature = "ring")] {
+    /// use tacket_tls::{ConfigError, ServerConfig, TlsStream};
+    ///
+    /// /// Goes on with TLS, where a reader of lines has `rest` in its buffer.
+    /// fn upgrade<S>(transport: S, rest: &[u8], config: &ServerConfig) -> Result<TlsStream<S>, ConfigError> {
+    ///     Ok(TlsStream::server(transport, config)?.with_received(rest))
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_received(mut self, data: &[u8]) -> Self {
+        self.session.add_received(data);
+        self
+    }
+
     /// The stream below. What is sent or received there by other means breaks the session.
     pub const fn transport(&self) -> &S {
         &self.transport
@@ -166,9 +186,123 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
         self.pump().handshake().await
     }
 
-    fn pump(&mut self) -> Pump<'_, S, E> {
-        Pump::new(&self.session, &mut self.transport)
+    /// Changes the keys that protect what is sent, and asks the peer to do the same.
+    ///
+    /// For sessions that last, so that a key that becomes known opens only a part of them. Once the keys are used up, it happens
+    /// by itself; the peer's requests are always answered, with the next data. While half a message of the peer's is here, it
+    /// waits for the next send. It completes the handshake if that was not done.
+    ///
+    /// ```
+    /// use tacket::{SendStream, Split};
+    /// use tacket_tls::{TlsError, TlsStream};
+    ///
+    /// /// Sends each part under keys of its own.
+    /// async fn send_parts<S: Split>(
+    ///     stream: &mut TlsStream<S>,
+    ///     parts: &[&[u8]],
+    /// ) -> Result<(), TlsError<S::Error>> {
+    ///     for part in parts {
+    ///         stream.send_all(part).await?;
+    ///         stream.update_keys().await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Unsupported`]: TLS 1.2 was agreed on. Otherwise those of a send.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. After a drop the keys may have been changed or not; the peer will know with what is sent next.
+    pub async fn update_keys(&mut self) -> Result<(), TlsError<S::Error>> {
+        self.pump().update_keys().await
     }
+
+    /// Sends the end and waits for the peer's, so that both know that all was received. Receives no data.
+    ///
+    /// It completes the handshake if that was not done. The transport stays open, for what follows TLS on it:
+    /// [`unwrap`](Self::unwrap) gives it back. The peer's end counts only if it is authenticated, whatever the kind of close.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::UnreadData`]: the peer sent data that nobody has received. Our end is under way, and nothing is lost:
+    /// receive it, and call again. [`TlsError::Truncated`]: the transport ended without the peer's end.
+    /// [`TlsError::Transport`], [`TlsError::Engine`] and [`TlsError::Broken`] as for any send and receive, also if the
+    /// peer's end has come, but ours could not be sent.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. After a drop, calling again goes on where it stood.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tacket::{ReceiveStream, Split};
+    /// use tacket_tls::{TlsError, TlsStream};
+    ///
+    /// /// Ends the session, and throws away what the peer still has to say.
+    /// async fn hang_up<S: Split>(stream: &mut TlsStream<S>) -> Result<(), TlsError<S::Error>> {
+    ///     loop {
+    ///         match stream.shutdown().await {
+    ///             Err(TlsError::UnreadData) => stream.receive_some(&mut [0; 1024]).await?,
+    ///             done => return done,
+    ///         };
+    ///     }
+    /// }
+    /// ```
+    pub async fn shutdown(&mut self) -> Result<(), TlsError<S::Error>> {
+        self.pump().shutdown().await
+    }
+
+    /// Ends the session on both sides, as [`shutdown`](Self::shutdown) does, and gives the transport back.
+    ///
+    /// ```
+    /// use tacket::{SendStream, Split};
+    /// use tacket_tls::{TlsError, TlsStream, Unwrapped};
+    ///
+    /// /// Goes on without TLS, and returns the transport and the start of what the peer says there.
+    /// async fn downgrade<S: Split>(stream: TlsStream<S>) -> Result<(S, Vec<u8>), TlsError<S::Error>> {
+    ///     let Unwrapped { mut transport, trailing } = stream.unwrap().await?;
+    ///     let greeted = transport.send_all(b"in the clear\n").await;
+    ///     greeted.map_err(TlsError::Transport)?;
+    ///     Ok((transport, trailing))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`shutdown`](Self::shutdown); the stream is then dropped. Who wants to go on after an error, or a drop, calls that first:
+    /// after it, this does not wait.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. Dropped before it completes, it has dropped the stream.
+    pub async fn unwrap(mut self) -> Result<Unwrapped<S>, TlsError<S::Error>> {
+        self.shutdown().await?;
+        Ok(Unwrapped {
+            transport: self.transport,
+            trailing: self.session.into_trailing(),
+        })
+    }
+
+    fn pump(&mut self) -> Borrowing<'_, S, E> {
+        Pump::borrowing(&self.session, self.transport.split())
+    }
+}
+
+/// What is left of a [`TlsStream`] after [`unwrap`](TlsStream::unwrap), which has an example.
+#[derive(Debug)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a transport and what came from it are all there is"
+)]
+pub struct Unwrapped<S> {
+    /// The stream below, for plain data.
+    pub transport: S,
+    /// What had been read from it behind the peer's end. It comes before what the transport still has.
+    pub trailing: Vec<u8>,
 }
 
 impl<S: ErrorType<Error: tacket::Error>, E> ErrorType for TlsStream<S, E> {
@@ -232,8 +366,28 @@ impl<S: Split, E: Engine> Split for TlsStream<S, E> {
         Self: 'a;
 
     fn split(&mut self) -> (Self::Sending<'_>, Self::Receiving<'_>) {
-        let pump = Rc::new(self.pump());
-        (TlsSending::new(Rc::clone(&pump)), TlsReceiving::new(pump))
+        TlsSending::pair(self.pump())
+    }
+}
+
+impl<S: IntoSplit, E: Engine> IntoSplit for TlsStream<S, E> {
+    type OwnedSending = OwnedTlsSending<S, E>;
+    type OwnedReceiving = OwnedTlsReceiving<S, E>;
+
+    fn into_split(self) -> (Self::OwnedSending, Self::OwnedReceiving) {
+        let pump = Pump::owning(self.session, self.transport.into_split());
+        OwnedTlsSending::pair(pump)
+    }
+
+    fn reunite(
+        sending: Self::OwnedSending,
+        receiving: Self::OwnedReceiving,
+    ) -> Result<Self, (Self::OwnedSending, Self::OwnedReceiving)> {
+        let (session, (tx, rx)) = sending.into_pump(receiving)?.into_parts();
+        match S::reunite(tx, rx) {
+            Ok(transport) => Ok(Self { transport, session }),
+            Err(halves) => Err(OwnedTlsSending::pair(Pump::owning(session, halves))),
+        }
     }
 }
 
@@ -253,17 +407,8 @@ impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
     ///
     /// Safe. Dropped before it completes, it has closed the transport forcefully.
     async fn close(mut self) -> Result<(), Self::Error> {
-        let farewell = if self.session.has_failed() {
-            Ok(())
-        } else if self.session.is_https_compatible() {
-            self.flush().await
-        } else {
-            self.send_eof().await
-        };
+        let farewell = self.pump().say_farewell().await;
         let closed = self.transport.close().await.map_err(TlsError::Transport);
-        match farewell {
-            Err(error) if !matches!(error.fault(), Fault::Broken | Fault::Truncated) => Err(error),
-            _ => closed,
-        }
+        farewell.and(closed)
     }
 }

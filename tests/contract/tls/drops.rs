@@ -188,6 +188,75 @@ async fn receive_with_drops(rx: &mut impl ReceiveStream, seed: u64, point: DropP
     assert_eq!(total, LENGTH);
 }
 
+#[test]
+fn a_shutdown_that_is_dropped_all_the_time_is_completed() {
+    on_narrow_transports!(shutdown_with_drops);
+}
+
+async fn shutdown_with_drops(
+    mut client: TlsStream<impl Stream>,
+    mut server: TlsStream<impl Stream>,
+    point: DropPoint,
+) {
+    let ending = stubbornly(point, async || client.shutdown().await);
+    let answering = stubbornly(point, async || server.shutdown().await);
+    let (ended, answered) = join(ending, answering).await;
+    ended.expect("ends");
+    answered.expect("ends");
+    let left = client.unwrap().await.expect("both have ended");
+    let right = server.unwrap().await.expect("both have ended");
+    // Not a byte of TLS is left on the way.
+    assert_eq!((left.trailing.len(), right.trailing.len()), (0, 0));
+    let (mut left, mut right, mut buf) = (left.transport, right.transport, [0; 8]);
+    let (sent, received) = join(left.send_all(b"!"), right.receive_some(&mut buf)).await;
+    sent.expect("sends");
+    assert_eq!((received.expect("receives"), buf[0]), (1, b'!'));
+    let (sent, received) = join(right.send_all(b"?"), left.receive_some(&mut buf)).await;
+    sent.expect("sends");
+    assert_eq!((received.expect("receives"), buf[0]), (1, b'?'));
+}
+
+#[test]
+fn a_shutdown_that_is_dropped_once_at_any_poll_is_completed() {
+    let pair = MemoryPair::new([0; 3], [0; 3]);
+    for (version, drop_client) in [
+        (&TLS12, true),
+        (&TLS12, false),
+        (&TLS13, true),
+        (&TLS13, false),
+    ] {
+        let parties = Parties::speaking(version);
+        for polls in 1.. {
+            let mut dropped = false;
+            for point in [
+                DropPoint::after_poll(polls),
+                DropPoint::when_woken_after_poll(polls),
+            ] {
+                run(async {
+                    let transports = pair.open().expect("the last pair is gone");
+                    let (mut client, mut server) = parties.acquainted(transports).await;
+                    let (first, second) = if drop_client {
+                        (&mut client, &mut server)
+                    } else {
+                        (&mut server, &mut client)
+                    };
+                    let interrupted = async {
+                        dropped |= point.cut(first.shutdown()).await.is_none();
+                        first.shutdown().await
+                    };
+                    let (one, other) = join(interrupted, second.shutdown()).await;
+                    one.expect("ends");
+                    other.expect("ends");
+                });
+            }
+            if !dropped {
+                assert!(polls > 5, "it was dropped at few points: {polls}");
+                break;
+            }
+        }
+    }
+}
+
 /// Covers SSL-19.
 #[test]
 fn tls_keeps_the_contract_when_the_transport_moves_few_bytes_at_a_time() {

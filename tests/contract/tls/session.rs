@@ -355,7 +355,7 @@ fn a_sender_goes_on_while_the_receiver_has_half_a_message() {
     });
 }
 
-async fn pass_on(rx: &mut impl ReceiveStream, tx: &mut impl SendStream) {
+pub(super) async fn pass_on(rx: &mut impl ReceiveStream, tx: &mut impl SendStream) {
     let mut buf = [0; 1000];
     while let Ok(count @ 1..) = rx.receive_some(&mut buf).await {
         if tx.send_all(&buf[..count]).await.is_err() {
