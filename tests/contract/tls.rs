@@ -4,6 +4,7 @@ mod drops;
 mod ends;
 mod failures;
 mod refusals;
+mod serving;
 mod session;
 
 use std::time::Duration;
