@@ -1,5 +1,6 @@
 //! The contract on TLS, over memory, over TCP and over itself.
 
+mod config;
 mod drops;
 mod ends;
 mod failures;

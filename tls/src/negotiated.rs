@@ -21,6 +21,7 @@ pub struct Negotiated {
     pub(crate) cipher_suite: CipherSuite,
     pub(crate) alpn_protocol: Option<Vec<u8>>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) is_resumed: bool,
 }
 
 impl Negotiated {
@@ -46,6 +47,12 @@ impl Negotiated {
     #[must_use]
     pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         &self.peer_certificates
+    }
+
+    /// Whether this session goes on from an earlier one, without certificates being shown again.
+    #[must_use]
+    pub const fn is_resumed(&self) -> bool {
+        self.is_resumed
     }
 }
 

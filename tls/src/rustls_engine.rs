@@ -11,7 +11,7 @@ use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, UnbufferedConnectionCommon, UnbufferedStatus,
 };
-use rustls::{CommonState, ProtocolVersion};
+use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 use rustls_pki_types::ServerName;
 
 use crate::buffer::{Buffer, Sink};
@@ -356,6 +356,7 @@ impl SansIo for RustlsEngine {
             },
             alpn_protocol: facts.alpn_protocol().map(Into::into),
             peer_certificates: certificates.to_vec(),
+            is_resumed: facts.handshake_kind() == Some(HandshakeKind::Resumed),
         })
     }
 

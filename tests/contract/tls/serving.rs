@@ -109,7 +109,7 @@ impl<N: Network> Ends<N> {
 }
 
 /// The port of listeners on any address.
-fn port<L: LocalAddress>(listeners: &Listeners<L, 2>) -> u16 {
+pub(super) fn port<L: LocalAddress>(listeners: &Listeners<L, 2>) -> u16 {
     let first = listeners.each().next().expect("one at least");
     first.local_addr().expect("an address").port()
 }
