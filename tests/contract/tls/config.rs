@@ -2,6 +2,7 @@
 
 mod identities;
 mod misuse;
+mod providers;
 #[cfg(all(unix, not(target_vendor = "apple")))]
 mod surroundings;
 mod trust;
