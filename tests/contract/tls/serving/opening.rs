@@ -1,7 +1,7 @@
 //! Listeners, and opening connections.
 
 use futures_util::future::{join, try_join};
-use tacket::testing::DropPoint;
+use tacket::testing::{DropPoint, connect_to_listener};
 use tacket::{
     AsyncResource as _, ConnectOptions, Error as _, Fault, HalfCloseable as _, Listener as _,
     LocalAddress as _, Network, ReceiveStream as _, SendStream as _, Server, open_tcp_listeners,
@@ -10,7 +10,7 @@ use tacket_tests::Authority;
 use tacket_tls::rustls::{CertificateError, Error as Rustls};
 use tacket_tls::{
     ClientConfig, ConfigError, EngineError, NeedHandshake, OpenTlsError, ServerConfig, TlsError,
-    TlsListener, open_tls_over_tcp_listeners, open_tls_over_tcp_stream,
+    TlsListener, TlsStream, open_tls_over_tcp_listeners, open_tls_over_tcp_stream,
 };
 
 use super::super::shake_hands;
@@ -217,12 +217,14 @@ fn every_listener_of_a_port_speaks_tls() {
         let mut listeners = listeners.expect("ports").map(TlsListener::https_compatible);
         assert_eq!(listeners.each().count(), plain.each().count());
         let addresses: Vec<_> = listeners.each().map(|one| one.local_addr()).collect();
+        let mut spoken_to = 0;
         for address in addresses {
             let address = address.expect("an address");
             let host = ends.address().await;
             if host.is_ipv4() != address.is_ipv4() {
                 continue; // the other version of IP
             }
+            spoken_to += 1;
             let mut client = ends.connect((host, address.port()).into(), &trusting).await;
             let mut accepted = listeners.accept().await.expect("room");
             shake_hands(&mut client, &mut accepted).await;
@@ -230,8 +232,35 @@ fn every_listener_of_a_port_speaks_tls() {
             let end = accepted.receive_some(&mut [0]).await;
             assert!(!matches!(end, Err(TlsError::Truncated)), "{end:?}");
         }
+        assert!(spoken_to > 0);
     }
     on_all!(claim);
+}
+
+#[test]
+fn a_port_of_this_machine_speaks_tls_by_each_version_of_ip() {
+    on_std(async |ends| {
+        let (trusting, proving) = ends.parties();
+        let listeners = open_tls_over_tcp_listeners(&ends.server, 0, &proving).await;
+        let mut listeners = listeners.expect("ports");
+        let mut clients = Vec::new();
+        for listener in listeners.each() {
+            let transport = connect_to_listener(&ends.client, listener).await;
+            let transport = transport.expect("it listens");
+            let client = TlsStream::client(transport, &trusting, ends.host.as_str());
+            clients.push(client.expect("a name"));
+        }
+        for _ in 0..clients.len() {
+            let mut accepted = listeners.accept().await.expect("room");
+            // Whose it is, its peer's address tells.
+            let peer = accepted.transport().peer_addr().expect("an address");
+            let is_it = |client: &&mut TlsStream<tacket_std::TcpStream>| {
+                client.transport().local_addr().expect("an address") == peer
+            };
+            let client = clients.iter_mut().find(is_it).expect("one of them");
+            shake_hands(client, &mut accepted).await;
+        }
+    });
 }
 
 #[test]
@@ -239,7 +268,7 @@ fn a_server_of_core_takes_a_tls_listener() {
     async fn claim<N: Network>(ends: &Ends<N>) {
         let (trusting, proving) = ends.parties();
         let (listener, address) = ends.listener(&proving).await;
-        let greet = async |mut stream: tacket_tls::TlsStream<N::Stream>| {
+        let greet = async |mut stream: TlsStream<N::Stream>| {
             stream.send_all(b"hello").await?;
             stream.close().await
         };
