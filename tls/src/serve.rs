@@ -94,6 +94,15 @@ where
 }
 
 /// What went wrong with a client of a server that shakes hands, over a transport whose error is `E`, with a handler whose error is `H`.
+///
+/// ```
+/// use tacket_tls::WithHandshakeError;
+///
+/// /// Whether this is worth a line in the log: people who only knock are not.
+/// fn is_worth_noting<E, H>(error: &WithHandshakeError<E, H>) -> bool {
+///     !matches!(error, WithHandshakeError::TimedOut)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum WithHandshakeError<E, H> {

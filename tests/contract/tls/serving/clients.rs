@@ -7,9 +7,10 @@ use std::pin::pin;
 
 use futures_channel::oneshot;
 use futures_util::future::{Either, join, join_all, select};
+use tacket::testing::DropPoint;
 use tacket::{
-    AsyncResource as _, Error as _, Fault, HalfCloseable as _, Network, ReceiveStream as _,
-    SendStream as _, ServeEvent, Server, Stream,
+    AsyncResource as _, Error as _, Fault, HalfCloseable as _, Handler, Network,
+    ReceiveStream as _, SendStream as _, ServeEvent, Server, Stream,
 };
 use tacket_examples::echo;
 use tacket_tests::Authority;
@@ -19,6 +20,7 @@ use tacket_tls::{
     serve_tls_over_tcp,
 };
 
+use super::super::{Parties, memory};
 use super::{Ends, on_all, on_embassy, on_sim, on_std, port};
 
 /// What went wrong with a client.
@@ -289,4 +291,48 @@ fn silent_clients_take_no_place_where_there_is_one_for_each_and_are_cut_by_a_sto
         assert_eq!((served.completed, served.failed, served.cut), (3, 0, 3));
     }
     on_all!(claim);
+}
+
+/// Echo, as a handler with a name.
+struct Echo;
+
+impl<S: Stream> Handler<TlsStream<S>> for Echo {
+    type Error = TlsError<S::Error>;
+
+    async fn handle(&self, stream: TlsStream<S>) -> Result<(), Self::Error> {
+        serve_echo(stream).await
+    }
+}
+
+#[test]
+fn a_client_is_let_go_wherever_its_handler_is_dropped() {
+    let (parties, memory) = (Parties::new(), memory());
+    let clock = tacket_std::MonotonicClock::new();
+    let mut shaken = 0;
+    for polls in 1..8 {
+        let (left, right) = memory.open().expect("the last pair is gone");
+        let (mut client, server) = parties.pair((left, right));
+        let handler = WithHandshake::new(&clock, Duration::from_secs(20), Echo);
+        super::super::run(async {
+            let handled = DropPoint::after_poll(polls).cut(handler.handle(server));
+            let talking = async {
+                let shaken = client.do_handshake().await;
+                let gone = loop {
+                    // Each of these makes the handler go on.
+                    if let Err(error) = client.send_all(&[1]).await {
+                        break error;
+                    }
+                    if let Err(error) = client.receive_some(&mut [0]).await {
+                        break error;
+                    }
+                };
+                assert_eq!(gone.fault(), Fault::Broken);
+                shaken.is_ok()
+            };
+            let (handled, done) = join(handled, talking).await;
+            assert!(handled.is_none(), "it goes on as long as the client does");
+            shaken += usize::from(done);
+        });
+    }
+    assert!((1..7).contains(&shaken), "before and after the handshake");
 }

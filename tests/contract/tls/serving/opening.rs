@@ -316,3 +316,39 @@ fn what_nobody_asked_for_is_not_https_compatible() {
     }
     on_all!(claim);
 }
+
+#[test]
+fn an_opening_that_is_dropped_is_given_up() {
+    async fn claim<N: Network>(ends: &Ends<N>) {
+        let (trusting, proving) = ends.parties();
+        let listeners = open_tls_over_tcp_listeners(&ends.server, 0, &proving).await;
+        let mut listeners = listeners.expect("ports");
+        let (port, options) = (port(&listeners), ConnectOptions::new());
+        let open = || open_tls_over_tcp_stream(&ends.client, &ends.host, port, options, &trusting);
+        for polls in 1..5 {
+            for point in [
+                DropPoint::after_poll(polls),
+                DropPoint::when_woken_after_poll(polls),
+            ] {
+                drop(point.cut(open()).await);
+            }
+        }
+        let client = async {
+            let mut stream = open().await.expect("it listens");
+            stream.send_all(b"hello").await.expect("sends");
+            stream.close().await.expect("closes");
+        };
+        let serving = async {
+            loop {
+                let mut stream = listeners.accept().await.expect("room");
+                match stream.receive_some(&mut [0; 16]).await {
+                    Ok(count) => return assert_eq!(count, 5),
+                    // One that was given up.
+                    Err(error) => assert!(!matches!(error, TlsError::Engine(_)), "{error:?}"),
+                }
+            }
+        };
+        join(client, serving).await;
+    }
+    on_all!(claim);
+}
