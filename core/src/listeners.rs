@@ -44,6 +44,15 @@ impl<L, const K: usize> Listeners<L, K> {
         }
     }
 
+    /// As many listeners, each made of one of these: to put a layer over all of them.
+    #[must_use]
+    pub fn map<M>(self, mut layer: impl FnMut(L) -> M) -> Listeners<M, K> {
+        Listeners {
+            listeners: self.listeners.map(|listener| listener.map(&mut layer)),
+            first: self.first,
+        }
+    }
+
     /// The listeners, to ask them for their addresses.
     pub fn each(&self) -> impl Iterator<Item = &L> {
         self.listeners.iter().flatten()

@@ -7,11 +7,12 @@ use tacket::testing::{Direction, Makers, MemoryPair, check_half_closeable_stream
 use tacket_tests::{Patience, Recorder, examine_in};
 
 /// How many ids each group has. The next group begins here when its part is built.
-const GROUPS: [(&str, usize); 18] = [
+const GROUPS: [(&str, usize); 19] = [
     ("RES", 8),
     ("STR", 30),
     ("STA", 6),
     ("SSL", 37),
+    ("SSH", 7),
     ("CHN", 30),
     ("GEN", 3),
     ("LIS", 12),

@@ -1,11 +1,13 @@
 //! The contract on TLS, over memory, over TCP and over itself.
 
+mod config;
 mod drops;
 mod ends;
 mod failures;
 mod halves;
 mod keys;
 mod refusals;
+mod serving;
 mod session;
 mod traps;
 mod unwrapping;

@@ -1,7 +1,7 @@
 //! The streams against foreign peers: programs that share no code with Tacket, at the other end of a real connection.
 //!
 //! Most peers are Python scripts in `peers/`. Each checks its own end too and reports what it found in a last line. The others
-//! are programs that many people trust: `openssl` and nginx.
+//! are programs that many people trust: `openssl`, nginx and curl.
 
 #![expect(
     clippy::large_futures,
@@ -20,6 +20,7 @@ mod process;
 mod racing;
 #[cfg(target_os = "linux")]
 mod racing_listeners;
+mod serving;
 #[cfg(target_os = "linux")]
 mod system;
 mod tcp_client;

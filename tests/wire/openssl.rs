@@ -27,7 +27,7 @@ const SENT_END: &str = ">>> TLS 1.3, Alert [length 0002], warning close_notify";
 type Stream = TlsStream<TcpStream>;
 
 /// Starts `openssl` with `arguments`, for one version of TLS.
-fn openssl(version: TlsVersion, arguments: &[&str], folder: Folder) -> Process {
+pub(crate) fn openssl(version: TlsVersion, arguments: &[&str], folder: Folder) -> Process {
     let version = match version {
         TlsVersion::Tls12 => "-tls1_2",
         _ => "-tls1_3",

@@ -1,5 +1,6 @@
 //! What can go wrong with TLS.
 
+use alloc::string::String;
 use core::fmt;
 
 use embedded_io_async::ErrorKind;
@@ -121,8 +122,24 @@ pub enum ConfigError {
     InvalidName,
     /// The name of a protocol is empty or longer than 255 bytes, or all of them together are longer than 16 KiB.
     InvalidProtocol,
-    /// Without a trusted root, no server could ever be trusted.
+    /// Without a trusted root or fingerprint, nobody could ever be trusted.
     NoRoots,
+    /// A server that has no certificate cannot prove who it is, or one was announced and is not there.
+    NoCertificate,
+    /// There is no private key where one should be.
+    NoKey,
+    /// The private key is that of another certificate.
+    KeyMismatch,
+    /// The certificate is not for this name.
+    NameMismatch(String),
+    /// A fingerprint is not 32 bytes in hexadecimal digits.
+    InvalidFingerprint,
+    /// A file cannot be read: which, and why.
+    File(String),
+    /// A text in PEM is damaged: how.
+    Pem(String),
+    /// The operating system's trust cannot be used: why.
+    PlatformRoots(String),
     /// Early data can be replayed by anyone; a configuration that accepts it is not taken.
     EarlyData,
     /// The engine does not take these certificates, this key or this combination of settings.
@@ -138,7 +155,17 @@ impl fmt::Display for ConfigError {
             Self::InvalidProtocol => {
                 f.write_str("a protocol's name is not 1 to 255 bytes long, or they are too many")
             }
-            Self::NoRoots => f.write_str("no trusted root was given"),
+            Self::NoRoots => f.write_str("no trusted root or fingerprint was given"),
+            Self::NoCertificate => f.write_str("no certificate was given"),
+            Self::NoKey => {
+                f.write_str("no private key was found (one with a password cannot be read)")
+            }
+            Self::KeyMismatch => f.write_str("the private key does not belong to the certificate"),
+            Self::NameMismatch(name) => write!(f, "the certificate is not for {name}"),
+            Self::InvalidFingerprint => f.write_str("a fingerprint has 64 hexadecimal digits"),
+            Self::File(problem) => write!(f, "cannot read {problem}"),
+            Self::Pem(problem) => write!(f, "not proper PEM: {problem}"),
+            Self::PlatformRoots(problem) => write!(f, "the platform's roots: {problem}"),
             Self::EarlyData => f.write_str("TLS early data is not supported"),
             Self::Engine(error) => error.fmt(f),
         }
@@ -163,10 +190,8 @@ impl embedded_io_async::Error for ConfigError {
 impl Error for ConfigError {
     fn fault(&self) -> Fault {
         match self {
-            Self::InvalidName | Self::InvalidProtocol | Self::NoRoots | Self::Engine(_) => {
-                Fault::InvalidInput
-            }
             Self::EarlyData => Fault::Unsupported,
+            _ => Fault::InvalidInput,
         }
     }
 }

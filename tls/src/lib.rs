@@ -9,15 +9,18 @@
 //!
 //! The crate is `no_std` and needs an allocator. Features:
 //!
-//! * `ring`: the provider of algorithms for desktops, and what stands on it: [`ClientConfig::with_roots`],
-//!   [`ServerConfig::with_certificate`]. Brings `rustls` and `std`.
+//! * `ring`: the provider of algorithms for desktops, and what stands on one: [`ClientConfig::builder`],
+//!   [`ServerConfig::builder`]. Brings `rustls` and `std`.
+//! * `aws-lc-rs`: the same with AWS-LC, which has a key exchange that quantum computers do not break. With both, `ring` is
+//!   used unless [`Provider::aws_lc_rs`] is asked for.
+//! * `platform-roots`: [`Trust::in_platform`], which trusts whom the operating system trusts.
 //! * `rustls`: the engine without a provider; yours comes in a configuration of rustls.
 //! * `std`: the system's clock, which says whether a certificate has expired.
 //!
 //! Without an engine the crate is empty.
 #![no_std]
 #![cfg_attr(
-    not(feature = "ring"),
+    not(all(feature = "aws-lc-rs", feature = "platform-roots", feature = "ring")),
     allow(rustdoc::broken_intra_doc_links, reason = "links into features")
 )]
 #![cfg(feature = "rustls")]
@@ -30,20 +33,30 @@ mod buffer;
 mod config;
 mod engine;
 mod error;
+mod listener;
 mod lock;
 mod negotiated;
+mod open;
 mod pump;
 mod rustls_engine;
+mod serve;
 mod session;
 mod split;
 mod stream;
 
 pub use config::{ClientConfig, ServerConfig};
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+pub use config::{
+    ClientConfigBuilder, Fingerprint, Identity, Provider, ServerConfigBuilder, Trust,
+};
 pub use engine::Engine;
 pub use error::{ConfigError, EngineError, NeedHandshake, TlsError};
+pub use listener::TlsListener;
 pub use negotiated::{CipherSuite, Negotiated, TlsVersion};
+pub use open::{OpenTlsError, open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
 pub use rustls;
 pub use rustls_engine::RustlsEngine;
 pub use rustls_pki_types as pki_types;
+pub use serve::{WithHandshake, WithHandshakeError, serve_tls_over_tcp};
 pub use split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
 pub use stream::{DefaultEngine, TlsStream, Unwrapped};

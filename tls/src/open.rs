@@ -1,0 +1,162 @@
+//! TLS over the TCP of any network: connecting and listening.
+
+use core::fmt;
+
+use embedded_io_async::ErrorKind;
+use rustls_pki_types::ServerName;
+use tacket::{
+    Clock, Connect, ConnectOptions, Error, Fault, Listen, Listeners, OpenError, Resolve,
+    open_tcp_listeners, open_tcp_stream,
+};
+
+use crate::config::{ClientConfig, ServerConfig, check_protocols};
+use crate::error::ConfigError;
+use crate::listener::TlsListener;
+use crate::stream::TlsStream;
+
+/// Connects to `port` of `host` by [`open_tcp_stream`], and makes that a TLS client, which checks the server's certificate against
+/// `host`, a name or an address in its usual notation.
+///
+/// The handshake is that of the first use, or of [`do_handshake`](TlsStream::do_handshake): only there a server that is not trusted
+/// is refused.
+///
+/// # Errors
+///
+/// [`OpenTlsError::Config`], before anything is sent: `host` is not what a certificate can be for, or no stream can be made with
+/// `config`. [`OpenTlsError::Transport`]: no connection came about.
+///
+/// # Cancel safety
+///
+/// Safe. Dropped, it gives up all attempts to connect.
+///
+/// # Examples
+///
+/// ```
+/// use tacket::{AsyncResource, ConnectOptions, Network, SendStream};
+/// use tacket_tls::{ClientConfig, open_tls_over_tcp_stream};
+///
+/// /// Sends a line to port 7000 of a host.
+/// async fn report<N: Network>(network: &N, host: &str, config: &ClientConfig) -> Option<()> {
+///     let opening = open_tls_over_tcp_stream(network, host, 7000, ConnectOptions::new(), config);
+///     let mut stream = opening.await.ok()?;
+///     stream.send_all(b"all is well\n").await.ok()?;
+///     stream.close().await.ok()
+/// }
+/// ```
+pub async fn open_tls_over_tcp_stream<N, const A: usize>(
+    network: &N,
+    host: &str,
+    port: u16,
+    options: ConnectOptions<A>,
+    config: &ClientConfig,
+) -> Result<TlsStream<N::Stream>, OpenTlsError<OpenError<N::Error, A>>>
+where
+    N: Connect + Resolve + Clock,
+{
+    let name = ServerName::try_from(host).map_err(|_| ConfigError::InvalidName)?;
+    check_protocols(&config.inner.alpn_protocols)?;
+    let opened = open_tcp_stream(network, host, port, options).await;
+    let transport = opened.map_err(OpenTlsError::Transport)?;
+    Ok(TlsStream::client(transport, config, name)?)
+}
+
+/// Listens on `port` of every address by [`open_tcp_listeners`], with a [`TlsListener`] over each listener.
+///
+/// For streams that are [`https_compatible`](TlsStream::https_compatible), have [`Listeners::map`] make the listeners so.
+///
+/// # Errors
+///
+/// [`OpenTlsError::Config`]: no stream can be made with `config`; nobody listens then. [`OpenTlsError::Transport`]: those of
+/// `open_tcp_listeners`.
+///
+/// # Cancel safety
+///
+/// Safe. A dropped future listens nowhere.
+///
+/// # Examples
+///
+/// ```
+/// use tacket::{Listen, Listeners};
+/// use tacket_tls::{ServerConfig, TlsListener, open_tls_over_tcp_listeners};
+///
+/// /// The port of HTTPS.
+/// async fn listen<N: Listen>(network: &N, config: &ServerConfig) -> Option<Listeners<TlsListener<N::Listener>, 2>> {
+///     let listeners = open_tls_over_tcp_listeners(network, 443, config).await.ok()?;
+///     Some(listeners.map(TlsListener::https_compatible))
+/// }
+/// ```
+pub async fn open_tls_over_tcp_listeners<N: Listen>(
+    network: &N,
+    port: u16,
+    config: &ServerConfig,
+) -> Result<Listeners<TlsListener<N::Listener>, 2>, OpenTlsError<N::Error>> {
+    let over_nothing = TlsListener::new((), config)?;
+    let opened = open_tcp_listeners(network, port).await;
+    let listeners = opened.map_err(OpenTlsError::Transport)?;
+    Ok(listeners.map(|listener| over_nothing.over(listener)))
+}
+
+/// Why there is no TLS over TCP, where the error of that is `E`.
+///
+/// ```
+/// # fn show(error: tacket_tls::OpenTlsError<tacket::TimedOut>) {
+/// use tacket_tls::OpenTlsError;
+///
+/// match error {
+///     OpenTlsError::Config(error) => println!("this could never work: {error}"),
+///     OpenTlsError::Transport(error) => println!("it did not work now: {error}"),
+///     other => println!("{other}"),
+/// }
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum OpenTlsError<E> {
+    /// The host's name or the configuration cannot be used.
+    Config(ConfigError),
+    /// TCP failed.
+    Transport(E),
+}
+
+impl<E> From<ConfigError> for OpenTlsError<E> {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for OpenTlsError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::Transport(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: core::error::Error> core::error::Error for OpenTlsError<E> {
+    /// The cause of the configuration's error. TCP's error is in the variant's field: it need not be `'static`.
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => error.source(),
+            Self::Transport(_) => None,
+        }
+    }
+}
+
+impl<E: Error> embedded_io_async::Error for OpenTlsError<E> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Config(error) => error.kind(),
+            Self::Transport(error) => error.kind(),
+        }
+    }
+}
+
+impl<E: Error> Error for OpenTlsError<E> {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Config(error) => error.fault(),
+            Self::Transport(error) => error.fault(),
+        }
+    }
+}
