@@ -1,5 +1,8 @@
 //! The contract on TLS, over memory, over TCP and over itself.
 
+mod closes;
+mod cuts;
+mod dropped_once;
 mod drops;
 mod ends;
 mod failures;
