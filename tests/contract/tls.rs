@@ -1,10 +1,17 @@
 //! The contract on TLS, over memory, over TCP and over itself.
 
+mod adversary;
+mod closes;
 mod config;
+mod cuts;
+mod distrust;
+mod dropped_once;
 mod drops;
 mod ends;
 mod failures;
 mod halves;
+mod hostile;
+mod injections;
 mod keys;
 mod refusals;
 mod serving;
