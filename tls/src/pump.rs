@@ -83,6 +83,7 @@ impl<'p, S: Split, E: Engine> Pump<'p, S, E> {
             }
             if done {
                 self.session.establish();
+                outgoing.shrink();
                 return Ok(());
             }
         }
