@@ -33,6 +33,11 @@ impl Buffer {
         self.end - self.start
     }
 
+    /// How much memory it has, filled or not.
+    pub(crate) const fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.start == self.end
     }
@@ -80,6 +85,14 @@ impl Buffer {
             }
         }
         self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Gives back what is not needed for what is here and `count` bytes more.
+    pub(crate) fn shrink(&mut self, count: usize) {
+        self.margin = 0;
+        self.move_to_margin();
+        self.bytes.truncate(self.end + count);
+        self.bytes.shrink_to_fit();
     }
 
     /// Adds the first `count` bytes of the room.
@@ -225,6 +238,19 @@ mod tests {
         buffer.append(&[2; 10]);
         assert_eq!(buffer.filled().as_ptr().addr() % PAGE, 0x678);
         assert_eq!(buffer.filled(), [2; 10]);
+    }
+
+    #[test]
+    fn it_gives_back_what_it_does_not_need() {
+        let mut buffer = Buffer::new();
+        buffer.append(&[1; 1000]);
+        buffer.consume(990);
+        buffer.shrink(20);
+        assert_eq!(buffer.filled(), [1; 10]);
+        assert_eq!((buffer.bytes.len(), buffer.bytes.capacity()), (30, 30));
+        buffer.consume(10);
+        buffer.shrink(0);
+        assert_eq!(buffer.bytes.capacity(), 0);
     }
 
     #[test]

@@ -122,6 +122,7 @@ where
             }
             if done {
                 self.session.establish();
+                outgoing.shrink();
                 return Ok(());
             }
         }

@@ -17,8 +17,12 @@ use crate::rustls_engine::{HEADER as RECORD_HEADER, MAX_RECORD, sealed_len};
 /// How many full records are prepared for one write to the transport.
 const RECORDS_AT_ONCE: usize = 4;
 
-/// How much ciphertext a read asks for at first. It doubles when the transport fills it.
+/// How much ciphertext a read asks for during the handshake. It doubles when the transport fills it.
 pub(crate) const FIRST_READ: usize = 4 * 1024;
+
+/// How much ciphertext a read asks for after the handshake, at least. It doubles when the transport fills it, and goes back by half
+/// when the transport brings less than a quarter. A connection that is idle waits with a buffer of that size.
+const LEAST_READ: usize = 512;
 
 /// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
 /// that the engine accepts.
@@ -86,8 +90,11 @@ impl Incoming {
     /// Where to read to. `None`: what is there should have been enough.
     pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
         let free = MOST_READ.checked_sub(self.buffer.len())?;
+        if self.buffer.is_empty() && self.buffer.capacity() > 3 * self.read {
+            self.buffer.shrink(self.read);
+        }
         let count = self.read.saturating_sub(self.buffer.len());
-        let count = count.max(FIRST_READ).min(free);
+        let count = count.max(LEAST_READ).min(free);
         let room = self.buffer.room(count).get_mut(..count)?;
         (!room.is_empty()).then_some(room)
     }
@@ -97,6 +104,8 @@ impl Incoming {
         self.buffer.commit(count);
         if self.buffer.len() >= self.read {
             self.read = MOST_READ.min(self.read * 2);
+        } else if self.buffer.len() < self.read / 4 {
+            self.read = LEAST_READ.max(self.read / 2);
         }
     }
 
@@ -107,8 +116,8 @@ impl Incoming {
     /// The engine puts the data of records at `address`. The next record is to lie so that this copy is not a slow one: its
     /// data as far into a page as the copy, and those of the records behind it further. See [`Buffer`]'s copy.
     fn align_with(&mut self, address: usize) {
-        // A page is much where there is no operating system.
-        if cfg!(feature = "std") {
+        // A page is much where there is no operating system, or little to copy.
+        if cfg!(feature = "std") && self.read >= FIRST_READ {
             self.buffer.align_with(address.wrapping_sub(RECORD_HEADER));
         }
     }
@@ -138,6 +147,11 @@ impl Outgoing {
 
     pub(crate) const fn flushed(&mut self) {
         self.dirty = false;
+    }
+
+    /// Gives back the room that the handshake needed.
+    pub(crate) fn shrink(&mut self) {
+        self.buffer.shrink(0);
     }
 
     /// How many bytes of `wanted` can be protected now, without parting a record for want of room.
@@ -248,11 +262,17 @@ impl<E: Engine> Session<E> {
             outgoing.dirty |= !flight.is_empty();
             outgoing.buffer.append_all(flight);
         }
-        Ok(!engine.is_handshaking())
+        let done = !engine.is_handshaking();
+        if done {
+            incoming.read = LEAST_READ;
+        }
+        Ok(done)
     }
 
     pub(crate) fn establish(&self) {
-        self.state.borrow_mut().established = true;
+        let mut state = self.state.borrow_mut();
+        state.established = true;
+        state.flight.shrink(0);
     }
 
     /// Takes data, or finds out why there is none. Data goes before an end, and both before a failure.
@@ -392,7 +412,10 @@ impl<E: Engine> Session<E> {
             ..
         } = state;
         outgoing.dirty = true;
-        outgoing.buffer.append_all(flight);
+        if !flight.is_empty() {
+            outgoing.buffer.append_all(flight);
+            flight.shrink(0);
+        }
         let mut sink = Sink::to_stash(stash);
         // The engine looks at the input first. While the receiver waits in a read with it, it has nothing whole to see.
         let produced = match self.incoming.try_lock() {

@@ -10,8 +10,8 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use socket2::SockRef;
 
-use crate::game::{BALL, check, question};
-use crate::values::Values;
+use crate::speed::game::{BALL, check, question};
+use crate::speed::values::Values;
 
 #[derive(Debug)]
 pub(crate) struct Crowd {

@@ -14,75 +14,56 @@
 
 extern crate alloc;
 
-mod chart;
-mod counts;
 mod crowd;
-mod game;
-mod machine;
+mod layer;
 mod measure;
-mod options;
-mod part;
 mod peers;
 mod plan;
-mod role;
-mod rounds;
-mod summary;
-mod system;
-mod values;
+#[path = "../speed/mod.rs"]
+mod speed;
+mod threads;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-use tacket_tests::write_figures;
+use clap::Parser;
 
-use crate::options::{Command, Options};
+use crate::peers::PeerName;
+use crate::plan::Setting;
+use crate::speed::choices::Choices;
+use crate::speed::contender::Contender;
+use crate::speed::part::Play;
 
-/// Why a measurement cannot go on.
-type Failure = Box<dyn core::error::Error + Send + Sync>;
+/// How fast the desktop backend is beside others.
+///
+/// All peers take turns in one run, round by round. Each measurement is a JSON object on a line of standard output; the table
+/// follows on standard error.
+#[derive(Debug, Parser)]
+#[command(name = "desktop", max_term_width = 100)]
+struct Options {
+    #[command(subcommand)]
+    play: Option<Play>,
+
+    #[command(flatten)]
+    choices: Choices,
+
+    /// Measure this backend once more with this much unsent data at most (TCP_NOTSENT_LOWAT)
+    #[arg(long, value_name = "BYTES")]
+    notsent_lowat: Option<u32>,
+}
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let done = match &options.command {
-        Some(Command::Part(part)) => role::play(part),
-        None if options.counts => count(&options),
-        None => measure(&options),
+    let contender = |peer| Contender {
+        peer,
+        setting: Setting::default(),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("desktop: {failure}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn measure(options: &Options) -> Result<(), Failure> {
-    let measured = rounds::measure(options)?;
-    let table = measured.table();
-    eprint!("{table}");
-    if options.write {
-        let folder = backend();
-        let document = folder.join("SPEED.md");
-        write_figures(&document, "machine", &machine::table()?)?;
-        write_figures(&document, "desktop", &table)?;
-        chart::draw(&measured, &folder.join("speed.svg"))?;
-    }
-    Ok(())
-}
-
-fn count(options: &Options) -> Result<(), Failure> {
-    let table = counts::table(options)?;
-    eprint!("{table}");
-    if options.write {
-        write_figures(&backend().join("SPEED.md"), "counts", &table)?;
-    }
-    Ok(())
-}
-
-/// Where the backend's documents are.
-fn backend() -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "..", "backend-std"]
-        .iter()
-        .collect()
+    let peers = options.choices.peers().into_iter();
+    let mut contenders: Vec<_> = peers.map(contender).collect();
+    contenders.extend(options.notsent_lowat.map(|bytes| Contender {
+        peer: PeerName::Tacket,
+        setting: Setting {
+            notsent_lowat: Some(bytes),
+        },
+    }));
+    speed::run(options.play.as_ref(), &options.choices, contenders)
 }

@@ -1,37 +1,16 @@
 //! One measurement: the processes of a workload, and what they say together.
 
-use crate::Failure;
-use crate::options::{PartOptions, PeerName, Role, name};
-use crate::part::Part;
-use crate::plan::Work;
-use crate::role::{CONNECTED, FIRST, PLAYED};
-use crate::system;
-use crate::values::Values;
+use std::fs;
+use std::io::Error;
 
-/// Who is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Contender {
-    pub(crate) peer: PeerName,
-    pub(crate) notsent_lowat: Option<u32>,
-}
+use crate::plan::Work;
+use crate::speed::Failure;
+use crate::speed::contender::{Contender, gigabytes};
+use crate::speed::part::{Part, PartOptions};
+use crate::speed::role::{PLAYED, Role};
+use crate::speed::values::Values;
 
 impl Contender {
-    /// Its name in what is printed.
-    pub(crate) fn label(self) -> String {
-        let peer = name(self.peer);
-        match self.notsent_lowat {
-            None => peer,
-            Some(bytes) => format!("{peer}_lowat_{bytes}"),
-        }
-    }
-
-    fn part(self, role: Role, count: u64) -> PartOptions {
-        PartOptions {
-            notsent_lowat: self.notsent_lowat,
-            ..PartOptions::new(role, self.peer, count)
-        }
-    }
-
     /// Does `work` on these two processors, and measures it.
     pub(crate) fn measure(self, work: Work, cpus: [usize; 2]) -> Result<Values, Failure> {
         let [here, there] = cpus.map(Some);
@@ -103,41 +82,29 @@ impl Contender {
     }
 
     /// A crowd on the one processor, the server on the other. The server is looked at from outside.
-    fn many(
-        self,
-        connections: usize,
-        rounds: u64,
-        [here, there]: [usize; 2],
-    ) -> Result<Values, Failure> {
-        let mut server = self.part(Role::Serve, 0);
-        server.cpu = Some(here);
-        let server = Part::start(&server)?;
-        let mut crowd = PartOptions::new(Role::Crowd, PeerName::RawMio, rounds);
-        crowd.cpu = Some(there);
-        crowd.size = connections;
-        crowd.address = Some(server.address()?);
-        let mut crowd = Part::start(&crowd)?;
-
-        crowd.wait_for(FIRST)?;
-        let memory = system::memory_of(server.id())?;
-        crowd.go()?;
-        crowd.wait_for(CONNECTED)?;
-        let memory = system::memory_of(server.id())? - memory;
-        let cpu = system::cpu_time_of(server.id())?;
+    fn many(self, connections: usize, rounds: u64, cpus: [usize; 2]) -> Result<Values, Failure> {
+        let (server, mut crowd, memory) = self.crowd(connections, rounds, cpus)?;
+        let cpu = cpu_time_of(server.id())?;
         crowd.go()?;
         crowd.wait_for(PLAYED)?;
-        let cpu = system::cpu_time_of(server.id())? - cpu;
+        let cpu = cpu_time_of(server.id())? - cpu;
         crowd.go()?;
         let mut values = crowd.values()?;
 
         let round_trips = connections as f64 * rounds as f64;
         values.insert("cpu_us", cpu * 1e6 / round_trips);
-        let kib = memory / 1024.0 / (connections - 1) as f64;
-        values.insert("memory_kib", kib);
+        values.insert("memory_kib", memory);
         Ok(values)
     }
 }
 
-fn gigabytes(size: usize, count: u64) -> f64 {
-    size as f64 * count as f64 / 1e9
+/// The processor time that the threads of another process have used, in seconds. What is over is not counted.
+fn cpu_time_of(process: u32) -> Result<f64, Error> {
+    let mut nanoseconds = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let spent = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let spent = spent.split(' ').next().and_then(|word| word.parse().ok());
+        nanoseconds += spent.unwrap_or(0_u64);
+    }
+    Ok(nanoseconds as f64 / 1e9)
 }

@@ -1,8 +1,60 @@
 //! What is measured, and by which number it is judged.
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
-use crate::options::PeerName;
+use crate::peers::PeerName;
+use crate::speed::contender::Contender;
+use crate::speed::figure::{CPU_S_PER_GB, CPU_US_EACH, Figure, GB, MEMORY, P50, P99, RATE};
+
+/// The folder of the documents, seen from the tests.
+pub(crate) const FOLDER: &str = "../backend-std";
+/// The name of the table in them.
+pub(crate) const FIGURES: &str = "desktop";
+pub(crate) const CHART_TITLE: &str = "Times as good as tokio on one thread (longer is better)";
+
+/// What a server reads into where nothing is known of what comes.
+pub(crate) const BUFFER: usize = 4096;
+
+/// The packages that the peers are made of.
+pub(crate) const PACKAGES: [&str; 7] = [
+    "mio",
+    "tokio",
+    "smol",
+    "async-io",
+    "async-executor",
+    "async-net",
+    "polling",
+];
+
+/// What everybody is compared to.
+pub(crate) const BASE: Contender = Contender {
+    peer: PeerName::TokioCt,
+    setting: Setting {
+        notsent_lowat: None,
+    },
+};
+
+/// How a peer is measured that is measured more than once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Args)]
+pub(crate) struct Setting {
+    /// TCP_NOTSENT_LOWAT of the sockets
+    #[arg(long)]
+    pub(crate) notsent_lowat: Option<u32>,
+}
+
+impl Setting {
+    /// What it adds to the name of a peer.
+    pub(crate) fn suffix(self) -> String {
+        let bytes = self.notsent_lowat;
+        bytes.map_or_else(String::new, |bytes| format!("_lowat_{bytes}"))
+    }
+
+    /// The word of a command line that says the same.
+    pub(crate) fn word(self) -> Option<String> {
+        let bytes = self.notsent_lowat?;
+        Some(format!("--notsent-lowat={bytes}"))
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Workload {
@@ -88,14 +140,7 @@ impl Workload {
 
     /// What it is judged by, the main number first.
     pub(crate) const fn figures(self) -> &'static [Figure] {
-        const P50: Figure = Figure::less("p50_us", "median round trip, us");
-        const P99: Figure = Figure::less("p99_us", "99 % of round trips, us");
-        const CPU_S_PER_GB: Figure = Figure::less("cpu_s_per_gb", "CPU, s/GB");
-        const GB: Figure = Figure::more("gb_per_second", "GB/s");
         const CPU_US: Figure = Figure::less("cpu_us", "CPU of the server, us a round trip");
-        const MEMORY: Figure = Figure::less("memory_kib", "memory of the server, KiB a connection");
-        const CPU_US_EACH: Figure = Figure::less("cpu_us", "CPU, us a connection");
-        const RATE: Figure = Figure::more("per_second", "connections a second");
         match self {
             Self::PingPong | Self::PingPong2 => &[P50, P99],
             Self::Bulk16 | Self::Bulk64 | Self::Bulk16By2 | Self::Bulk64By2 => &[CPU_S_PER_GB, GB],
@@ -126,40 +171,5 @@ const fn many(connections: usize, quick: bool) -> Work {
     Work::Many {
         connections,
         rounds: (round_trips as u64).div_ceil(connections as u64),
-    }
-}
-
-/// A number that peers are compared by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Figure {
-    pub(crate) value: &'static str,
-    pub(crate) title: &'static str,
-    more_is_better: bool,
-}
-
-impl Figure {
-    const fn less(value: &'static str, title: &'static str) -> Self {
-        Self {
-            value,
-            title,
-            more_is_better: false,
-        }
-    }
-
-    const fn more(value: &'static str, title: &'static str) -> Self {
-        Self {
-            value,
-            title,
-            more_is_better: true,
-        }
-    }
-
-    /// How many times as good as `other` a peer is that has `own`.
-    pub(crate) fn ratio(self, own: f64, other: f64) -> f64 {
-        if self.more_is_better {
-            own / other
-        } else {
-            other / own
-        }
     }
 }

@@ -1,20 +1,18 @@
 //! The two ends of a bulk transfer.
 
 use core::net::SocketAddr;
-use std::io::{Read as _, Write as _};
-use std::net::Shutdown;
-
+use mio::Registry;
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
-use mio::{Registry, Token};
+use mio::net::TcpListener;
 
-use super::{BOTH, LISTENER, Next, connect, is_connected, listen, retry, would_block};
-use crate::game::{Arrivals, Pieces};
+use super::{LISTENER, Next, accept, connect, is_connected, listen, retry, would_block};
+use crate::layer::raw_mio::Socket;
+use crate::speed::game::{Arrivals, Pieces};
 
 /// Writes until the socket is full, and again when it no longer is.
 #[derive(Debug)]
 pub(super) struct Sender {
-    stream: TcpStream,
+    stream: Socket,
     connected: bool,
     pieces: Pieces,
     /// What is left of the piece that is being sent.
@@ -38,9 +36,16 @@ impl Sender {
         if !self.connected {
             self.connected = event.is_writable() && is_connected(&self.stream);
         }
+        if self.connected {
+            self.stream.go_on().unwrap();
+        }
         if self.ended && event.is_readable() {
             // The receiver has all, and nothing to say.
-            assert_eq!(retry(|| self.stream.read(&mut [0])).unwrap(), 0);
+            match retry(|| self.stream.read(&mut [0])) {
+                Ok(count) => assert_eq!(count, 0),
+                Err(error) if would_block(&error) => return Next::More,
+                Err(error) => panic!("receiving failed: {error}"),
+            }
             return Next::Over;
         }
         if self.connected && !self.ended && event.is_writable() {
@@ -55,7 +60,7 @@ impl Sender {
                 match self.pieces.next() {
                     Some(piece) => self.left = piece.len(),
                     None => {
-                        self.stream.shutdown(Shutdown::Write).unwrap();
+                        self.stream.shutdown();
                         self.ended = true;
                         return;
                     }
@@ -82,7 +87,7 @@ impl Sender {
 #[derive(Debug)]
 pub(super) struct Receiver {
     listener: TcpListener,
-    stream: Option<TcpStream>,
+    stream: Option<Socket>,
     ended: bool,
     arrivals: Arrivals,
     buf: Vec<u8>,
@@ -107,15 +112,15 @@ impl Receiver {
 
     pub(super) fn turn(&mut self, registry: &Registry, event: &Event) -> Next {
         if event.token() == LISTENER {
-            let (mut stream, _) = retry(|| self.listener.accept()).unwrap();
-            stream.set_nodelay(true).unwrap();
-            registry.register(&mut stream, Token(0), BOTH).unwrap();
-            self.stream = Some(stream);
+            let (stream, _) = retry(|| self.listener.accept()).unwrap();
+            self.stream = Some(accept(registry, stream, 0));
             return Next::More;
         }
         self.ended |= event.is_read_closed();
         if event.is_readable() && self.is_over() {
-            self.stream = None;
+            if let Some(mut stream) = self.stream.take() {
+                stream.end();
+            }
             return Next::Over;
         }
         Next::More
@@ -131,6 +136,7 @@ impl Receiver {
                 Ok(0) => return true,
                 Ok(count) => {
                     self.arrivals.add(&self.buf[..count]);
+                    self.ended |= stream.has_ended();
                     if count < self.buf.len() && !self.ended {
                         return false;
                     }

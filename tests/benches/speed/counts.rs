@@ -9,18 +9,20 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::Failure;
-use crate::options::{Options, PartOptions, PeerName, Role, name};
-use crate::rounds;
+use crate::peers::PeerName;
+use crate::speed::Failure;
+use crate::speed::choices::{Choices, name};
+use crate::speed::part::PartOptions;
+use crate::speed::role::Role;
 
 const SHORT: u64 = 1_000;
 const LONG: u64 = 11_000;
 
 /// A row a peer that runs on one thread.
-pub(crate) fn table(options: &Options) -> Result<String, Failure> {
+pub(crate) fn table(choices: &Choices) -> Result<String, Failure> {
     let mut table =
         "| peer | instructions | system calls | which |\n|---|---:|---:|---|\n".to_owned();
-    let peers = rounds::peers(options).into_iter();
+    let peers = choices.peers().into_iter();
     for peer in peers.filter(|peer| peer.is_one_thread()) {
         let unknown = || "not measured".to_owned();
         let instructions = instructions(peer)?;

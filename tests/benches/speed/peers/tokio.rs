@@ -1,4 +1,4 @@
-//! tokio: a spawned task for each connection, on one thread or on two workers.
+//! tokio: a spawned task for each connection.
 
 use core::net::SocketAddr;
 use std::io;
@@ -7,26 +7,22 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
-use super::{ANYWHERE, BUFFER, Peer, Ready, byte};
-use crate::game::{Arrivals, Asker, BALL, Pieces};
+use super::{ANYWHERE, Peer, Ready, byte};
+use crate::layer::tokio::{self as layer, Stream};
+use crate::plan::BUFFER;
+use crate::speed::game::{Arrivals, Asker, BALL, Pieces};
 
 #[derive(Debug)]
-pub(super) struct Tokio {
+pub(crate) struct Tokio {
     runtime: Runtime,
 }
 
 impl Tokio {
-    pub(super) fn current_thread() -> Self {
+    pub(crate) fn current_thread() -> Self {
         Self::new(Builder::new_current_thread())
     }
 
-    pub(super) fn multi_thread() -> Self {
-        let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(2);
-        Self::new(builder)
-    }
-
-    fn new(mut builder: Builder) -> Self {
+    pub(crate) fn new(mut builder: Builder) -> Self {
         Self {
             runtime: builder.enable_io().build().unwrap(),
         }
@@ -46,12 +42,13 @@ impl Tokio {
     }
 }
 
-async fn connect(server: SocketAddr) -> TcpStream {
+async fn connect(server: SocketAddr) -> Stream {
     let stream = TcpStream::connect(server).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    stream
+    layer::connect(stream).await
 }
 
+/// Without what the layer does to begin with.
 async fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -63,18 +60,24 @@ async fn ask(server: SocketAddr, mut asker: Asker) -> Asker {
     let mut answer = [0; BALL];
     while let Some(question) = asker.question() {
         stream.write_all(&question).await.unwrap();
+        stream.flush().await.unwrap();
         stream.read_exact(&mut answer).await.unwrap();
         asker.answered(&answer);
     }
+    layer::end(stream).await.unwrap();
     asker
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+async fn echo(stream: TcpStream) -> io::Result<()> {
+    let mut stream = layer::accept(stream).await?;
     let mut buf = vec![0; BUFFER];
     loop {
         match stream.read(&mut buf).await? {
-            0 => return Ok(()),
-            count => stream.write_all(&buf[..count]).await?,
+            0 => return layer::end(stream).await,
+            count => {
+                stream.write_all(&buf[..count]).await?;
+                stream.flush().await?;
+            }
         }
     }
 }
@@ -89,14 +92,16 @@ async fn send(receiver: SocketAddr, mut pieces: Pieces) {
 }
 
 async fn receive(listener: TcpListener, mut arrivals: Arrivals) -> Arrivals {
-    let mut stream = accept(&listener).await;
+    let mut stream = layer::accept(accept(&listener).await).await.unwrap();
     let mut buf = vec![0; Arrivals::BUFFER];
     loop {
         match stream.read(&mut buf).await.unwrap() {
-            0 => return arrivals,
+            0 => break,
             count => arrivals.add(&buf[..count]),
         }
     }
+    layer::end(stream).await.unwrap();
+    arrivals
 }
 
 async fn serve(listener: TcpListener) {
@@ -161,9 +166,11 @@ impl Peer for Tokio {
                 for number in 0..count {
                     let mut stream = connect(address).await;
                     stream.write_all(&byte(number)).await.unwrap();
+                    stream.flush().await.unwrap();
                     let mut answer = [0];
                     stream.read_exact(&mut answer).await.unwrap();
                     assert_eq!(answer, byte(number));
+                    layer::end(stream).await.unwrap();
                 }
             });
             connecting.await.unwrap();

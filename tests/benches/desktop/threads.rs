@@ -5,11 +5,12 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-use super::{ANYWHERE, BUFFER, Peer, Ready, byte};
-use crate::game::{Arrivals, Asker, BALL, Pieces};
+use crate::plan::BUFFER;
+use crate::speed::game::{Arrivals, Asker, BALL, Pieces};
+use crate::speed::peers::{ANYWHERE, Peer, Ready, byte};
 
 #[derive(Debug)]
-pub(super) struct Threads;
+pub(crate) struct Threads;
 
 fn listen() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind(ANYWHERE).unwrap();

@@ -1,30 +1,27 @@
 //! This backend: a task at the root for each connection.
 //!
-//! A receive has room for more than it expects, so that one that comes short says that the socket is empty. A server of many shares
-//! one buffer among them, as the documentation of `try_receive_some` does.
+//! A receive has room for more than it expects, so that one that comes short says that the socket is empty.
 
-use alloc::rc::Rc;
-use core::cell::RefCell;
 use core::net::SocketAddr;
-
-use socket2::SockRef;
 
 use tacket::{AsyncResource as _, Listener as _, LocalAddress as _, ReceiveStream as _};
 use tacket::{HalfCloseable as _, SendStream as _};
-use tacket_std::{IoError, TcpListener, TcpStream, run, spawn};
+use tacket_std::{TcpListener, TcpStream, run, spawn};
 
-use super::{ANYWHERE, BUFFER, Peer, Ready, byte};
-use crate::game::{Arrivals, Asker, BALL, Pieces};
+use super::{ANYWHERE, Peer, Ready, byte};
+use crate::layer::tacket::{self as layer, Error, Stream};
+use crate::plan::{BUFFER, Setting};
+use crate::speed::game::{Arrivals, Asker, BALL, Pieces};
 
 #[derive(Debug)]
-pub(super) struct Tacket {
+pub(crate) struct Tacket {
     ends: Ends,
 }
 
 impl Tacket {
-    pub(super) const fn new(notsent_lowat: Option<u32>) -> Self {
+    pub(crate) const fn new(setting: Setting) -> Self {
         Self {
-            ends: Ends { notsent_lowat },
+            ends: Ends { setting },
         }
     }
 }
@@ -32,24 +29,16 @@ impl Tacket {
 /// What each end does, as a task.
 #[derive(Clone, Copy, Debug)]
 struct Ends {
-    notsent_lowat: Option<u32>,
+    setting: Setting,
 }
 
 impl Ends {
-    async fn connect(self, server: SocketAddr) -> TcpStream {
-        self.tuned(TcpStream::connect(server).await.unwrap())
+    async fn connect(self, server: SocketAddr) -> Stream {
+        layer::connect(TcpStream::connect(server).await.unwrap(), self.setting).await
     }
 
-    async fn accept(self, listener: &mut TcpListener) -> TcpStream {
-        self.tuned(listener.accept().await.unwrap())
-    }
-
-    /// With the limit that was asked for, if one was.
-    fn tuned(self, stream: TcpStream) -> TcpStream {
-        if let Some(bytes) = self.notsent_lowat {
-            SockRef::from(&stream).set_tcp_notsent_lowat(bytes).unwrap();
-        }
-        stream
+    async fn accept(self, listener: &mut TcpListener) -> Stream {
+        layer::accept(listener.accept().await.unwrap(), self.setting)
     }
 
     async fn ask(self, server: SocketAddr, mut asker: Asker) -> Asker {
@@ -96,12 +85,11 @@ impl Ends {
         arrivals
     }
 
-    /// Serves many, which share a buffer.
     async fn serve(self, mut listener: TcpListener) {
-        let buf = Rc::new(RefCell::new(vec![0; BUFFER]));
+        let crowd = layer::Crowd::default();
         loop {
             let stream = self.accept(&mut listener).await;
-            spawn(echo_by(stream, Rc::clone(&buf)));
+            spawn(crowd.clone().echo(stream));
         }
     }
 
@@ -119,7 +107,7 @@ fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-async fn echo(mut stream: TcpStream) -> Result<(), IoError> {
+pub(crate) async fn echo(mut stream: Stream) -> Result<(), Error> {
     let mut buf = vec![0; BUFFER];
     loop {
         match stream.receive_some(&mut buf).await? {
@@ -127,40 +115,6 @@ async fn echo(mut stream: TcpStream) -> Result<(), IoError> {
             count => stream.send_all(&buf[..count]).await?,
         }
     }
-}
-
-/// Sends back what comes, through a buffer that it has only while something is there.
-async fn echo_by(mut stream: TcpStream, buf: Rc<RefCell<Vec<u8>>>) -> Result<(), IoError> {
-    loop {
-        stream.wait_receive_some_might_not_block().await?;
-        let echoed = echo_once(&mut stream, &mut buf.borrow_mut())?;
-        let unsent = match echoed {
-            Echoed::All => continue,
-            Echoed::Part(unsent) => unsent,
-            Echoed::End => return stream.close().await,
-        };
-        stream.send_all(&unsent).await?;
-    }
-}
-
-enum Echoed {
-    All,
-    /// The socket had no room for this.
-    Part(Vec<u8>),
-    End,
-}
-
-fn echo_once(stream: &mut TcpStream, buf: &mut [u8]) -> Result<Echoed, IoError> {
-    let count = match stream.try_receive_some(buf)? {
-        None => return Ok(Echoed::All),
-        Some(0) => return Ok(Echoed::End),
-        Some(count) => count,
-    };
-    let sent = stream.try_send_some(&buf[..count])?.unwrap_or(0);
-    Ok(match sent == count {
-        true => Echoed::All,
-        false => Echoed::Part(buf[sent..count].to_vec()),
-    })
 }
 
 impl Peer for Tacket {

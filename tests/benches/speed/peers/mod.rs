@@ -1,21 +1,17 @@
-//! The peers: each does the same as its users would write it, with `TCP_NODELAY` on both ends.
+//! The peers: each does the same as its users would write it, with `TCP_NODELAY` on both ends. What is on top of TCP is in `layer`.
 
-mod raw_mio;
-mod smol;
-mod tacket;
-mod threads;
-mod tokio;
+pub(crate) mod raw_mio;
+pub(crate) mod smol;
+pub(crate) mod tacket;
+pub(crate) mod tokio;
 
 use core::net::{Ipv4Addr, SocketAddr};
 
-use crate::game::{Arrivals, Asker, Pieces};
-use crate::options::{PartOptions, PeerName};
+use crate::speed::game::{Arrivals, Asker, Pieces};
 
 /// Where all listen: on loopback, at a port that the system chooses.
-const ANYWHERE: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-
-/// What a server reads into where nothing is known of what comes.
-const BUFFER: usize = 4096;
+pub(crate) const ANYWHERE: SocketAddr =
+    SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Tells who waits for it where a server listens.
 pub(crate) type Ready = fn(SocketAddr);
@@ -48,19 +44,7 @@ pub(crate) trait Peer {
     fn short(&self, count: u64);
 }
 
-/// The peer of a part.
-pub(crate) fn of(options: &PartOptions) -> Box<dyn Peer> {
-    match options.peer {
-        PeerName::Tacket => Box::new(tacket::Tacket::new(options.notsent_lowat)),
-        PeerName::RawMio => Box::new(raw_mio::RawMio),
-        PeerName::TokioCt => Box::new(tokio::Tokio::current_thread()),
-        PeerName::TokioMt => Box::new(tokio::Tokio::multi_thread()),
-        PeerName::Smol => Box::new(smol::Smol),
-        PeerName::Threads => Box::new(threads::Threads),
-    }
-}
-
 /// Byte number `number` of those that a short connection carries.
-const fn byte(number: u64) -> [u8; 1] {
+pub(crate) const fn byte(number: u64) -> [u8; 1] {
     [number as u8]
 }

@@ -1,20 +1,19 @@
 //! A client of short connections.
 
 use core::net::SocketAddr;
-use std::io::{Read as _, Write as _};
 
 use mio::Registry;
 use mio::event::Event;
-use mio::net::TcpStream;
 
 use super::super::byte;
 use super::{Next, connect, is_connected, retry, would_block};
+use crate::layer::raw_mio::Socket;
 
 /// Connects, sends a byte, demands it back and closes, again and again.
 #[derive(Debug)]
 pub(super) struct ShortClient {
     server: SocketAddr,
-    stream: TcpStream,
+    stream: Socket,
     connected: bool,
     number: u64,
     count: u64,
@@ -50,6 +49,7 @@ impl ShortClient {
             Err(error) if would_block(&error) => return Next::More,
             Err(error) => panic!("receiving failed: {error}"),
         }
+        self.stream.end();
         self.number += 1;
         if self.number == self.count {
             return Next::Over;

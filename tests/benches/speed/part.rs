@@ -8,10 +8,81 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
-use crate::Failure;
-use crate::options::PartOptions;
-use crate::role::{GO, LISTENING};
-use crate::values::{Values, from_json};
+use clap::{Args, Subcommand};
+
+use crate::peers::PeerName;
+use crate::plan::Setting;
+use crate::speed::Failure;
+use crate::speed::choices::name;
+use crate::speed::role::{GO, LISTENING, Role};
+use crate::speed::values::{Values, from_json};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Play {
+    /// Be one part of a measurement
+    Part(PartOptions),
+}
+
+/// What one process of a measurement does.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PartOptions {
+    pub(crate) role: Role,
+
+    pub(crate) peer: PeerName,
+
+    /// How many round trips, pieces or connections there are
+    pub(crate) count: u64,
+
+    /// How many bytes a piece has, or how many connections a crowd
+    #[arg(long, default_value_t = 1)]
+    pub(crate) size: usize,
+
+    /// Run on this processor alone
+    #[arg(long)]
+    pub(crate) cpu: Option<usize>,
+
+    /// Where the other end listens
+    #[arg(long)]
+    pub(crate) address: Option<SocketAddr>,
+
+    /// Look at no clock for a round trip
+    #[arg(long)]
+    pub(crate) untimed: bool,
+
+    #[command(flatten)]
+    pub(crate) setting: Setting,
+}
+
+impl PartOptions {
+    pub(crate) fn new(role: Role, peer: PeerName, count: u64) -> Self {
+        Self {
+            role,
+            peer,
+            count,
+            size: 1,
+            cpu: None,
+            address: None,
+            untimed: false,
+            setting: Setting::default(),
+        }
+    }
+
+    /// The words of a command line that says the same.
+    pub(crate) fn words(&self) -> Vec<String> {
+        let mut words = vec![
+            "part".to_owned(),
+            name(self.role),
+            name(self.peer),
+            self.count.to_string(),
+            format!("--size={}", self.size),
+        ];
+        words.extend(self.cpu.map(|cpu| format!("--cpu={cpu}")));
+        words.extend(self.address.map(|address| format!("--address={address}")));
+        words.extend(self.untimed.then(|| "--untimed".to_owned()));
+        words.extend(self.setting.word());
+        words
+    }
+}
 
 /// How long a part may be silent. The longest measurement takes seconds.
 const PATIENCE: Duration = Duration::from_secs(120);

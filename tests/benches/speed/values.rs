@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::Failure;
+use crate::speed::Failure;
 
 /// Numbers by name. A name ends with its unit.
 pub(crate) type Values = BTreeMap<&'static str, f64>;

@@ -1,4 +1,4 @@
-//! The chart: for each workload, how many times as good as tokio on one thread everybody is.
+//! The chart: for each workload, how many times as good as the base everybody is.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use plotters::prelude::{DrawingArea, DrawingBackend, IntoDrawingArea as _, SVGBa
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, IntoFont as _, RGBColor, ShapeStyle, TextStyle, WHITE};
 
-use crate::Failure;
-use crate::measure::Contender;
-use crate::plan::Workload;
-use crate::summary::Measured;
+use crate::plan::{CHART_TITLE, Workload};
+use crate::speed::Failure;
+use crate::speed::contender::Contender;
+use crate::speed::summary::Measured;
 
 /// Colours that people with any sight can tell apart, one a contender.
 const COLOURS: [RGBColor; 7] = [
@@ -92,8 +92,7 @@ impl<'a> Chart<'a> {
     }
 
     fn head(&self, contenders: &[Contender]) -> Drawn<'a> {
-        let title = "Times as good as tokio on one thread (longer is better)";
-        self.text(title, (20, 24), 18, HPos::Left)?;
+        self.text(CHART_TITLE, (20, 24), 18, HPos::Left)?;
         for (place, contender) in contenders.iter().enumerate() {
             let x = 20 + place as i32 * 122;
             let box_of = Rectangle::new([(x, 46), (x + 10, 56)], colour(place));

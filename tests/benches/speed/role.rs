@@ -5,12 +5,38 @@ use core::net::SocketAddr;
 use std::io::{self, BufRead as _, Write as _};
 use std::time::Instant;
 
-use crate::Failure;
+use clap::ValueEnum;
+
 use crate::crowd::Crowd;
-use crate::game::{Arrivals, Asker, Pieces};
-use crate::options::{PartOptions, Role};
-use crate::values::{Values, to_json};
-use crate::{peers, system};
+use crate::peers;
+use crate::speed::Failure;
+use crate::speed::game::{Arrivals, Asker, Pieces};
+use crate::speed::part::PartOptions;
+use crate::speed::system;
+use crate::speed::values::{Values, to_json};
+
+/// Which end, or ends, of which conversation a part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Both ends of a ping-pong
+    PingPong,
+    /// The end that asks
+    Ask,
+    /// The end that answers one connection
+    Answer,
+    /// Both ends of a bulk transfer
+    Bulk,
+    /// The end that sends
+    Send,
+    /// The end that receives
+    Receive,
+    /// The server of a crowd, until it is killed
+    Serve,
+    /// The clients of a crowd; whose they are does not matter
+    Crowd,
+    /// Both ends of short connections, one after another
+    Short,
+}
 
 /// Before the address of a server.
 pub(crate) const LISTENING: &str = "listening ";

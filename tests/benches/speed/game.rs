@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::values::Values;
+use crate::speed::values::Values;
 
 /// The length of a question and of its answer.
 pub(crate) const BALL: usize = 64;

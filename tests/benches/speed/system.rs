@@ -49,17 +49,6 @@ pub(crate) fn cpu_time() -> f64 {
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
-/// The processor time that the threads of another process have used, in seconds. What is over is not counted.
-pub(crate) fn cpu_time_of(process: u32) -> Result<f64, Error> {
-    let mut nanoseconds = 0;
-    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
-        let spent = fs::read_to_string(thread?.path().join("schedstat"))?;
-        let spent = spent.split(' ').next().and_then(|word| word.parse().ok());
-        nanoseconds += spent.unwrap_or(0_u64);
-    }
-    Ok(nanoseconds as f64 / 1e9)
-}
-
 /// The memory of another process, in bytes: its pages, and its share of those that it has with others.
 pub(crate) fn memory_of(process: u32) -> Result<f64, Error> {
     let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;

@@ -1,15 +1,16 @@
 //! A server that sends back what comes.
 
 use core::net::SocketAddr;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 
+use mio::Registry;
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
-use mio::{Registry, Token};
+use mio::net::TcpListener;
 use slab::Slab;
 
-use super::super::BUFFER;
-use super::{BOTH, LISTENER, Next, listen, retry, would_block};
+use super::{LISTENER, Next, accept, listen, retry, would_block};
+use crate::layer::raw_mio::Socket;
+use crate::plan::BUFFER;
 
 #[derive(Debug)]
 pub(super) struct Server {
@@ -22,7 +23,7 @@ pub(super) struct Server {
 
 #[derive(Debug)]
 struct Connection {
-    stream: TcpStream,
+    stream: Socket,
     /// Not known to be empty.
     readable: bool,
     /// The peer's end came, and no further event may.
@@ -69,12 +70,9 @@ impl Server {
     fn accept(&mut self, registry: &Registry) {
         loop {
             match retry(|| self.listener.accept()) {
-                Ok((mut stream, _)) => {
-                    stream.set_nodelay(true).unwrap();
+                Ok((stream, _)) => {
                     let entry = self.connections.vacant_entry();
-                    registry
-                        .register(&mut stream, Token(entry.key()), BOTH)
-                        .unwrap();
+                    let stream = accept(registry, stream, entry.key());
                     entry.insert(Connection {
                         stream,
                         readable: false,
@@ -105,7 +103,10 @@ impl Connection {
                 return Ok(true);
             }
             let count = match retry(|| self.stream.read(buf)) {
-                Ok(0) => return Ok(false),
+                Ok(0) => {
+                    self.stream.end();
+                    return Ok(false);
+                }
                 Ok(count) => count,
                 Err(error) if would_block(&error) => {
                     self.readable = false;
@@ -113,6 +114,7 @@ impl Connection {
                 }
                 Err(error) => return Err(error),
             };
+            self.ended |= self.stream.has_ended();
             if count < buf.len() {
                 self.readable = false;
             }

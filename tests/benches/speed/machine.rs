@@ -5,21 +5,11 @@ use std::fs;
 use std::process::Command;
 use std::thread::available_parallelism;
 
-use crate::Failure;
+use crate::plan::PACKAGES;
+use crate::speed::Failure;
 
 /// Every version that this was built with.
 const LOCK_FILE: &str = include_str!("../../../Cargo.lock");
-
-/// The packages that the peers are made of.
-const PEERS: [&str; 7] = [
-    "mio",
-    "tokio",
-    "smol",
-    "async-io",
-    "async-executor",
-    "async-net",
-    "polling",
-];
 
 /// The machine and the versions, as a table.
 pub(crate) fn table() -> Result<String, Failure> {
@@ -39,7 +29,7 @@ pub(crate) fn table() -> Result<String, Failure> {
     writeln!(table, "| C library | {libc} |")?;
     let rustc = said_by("rustc", &["--version"]);
     writeln!(table, "| compiler | {rustc} |")?;
-    let versions: Vec<_> = PEERS.iter().filter_map(|name| version(name)).collect();
+    let versions: Vec<_> = PACKAGES.iter().filter_map(|name| version(name)).collect();
     writeln!(table, "| packages | {} |", versions.join(", "))?;
     Ok(table)
 }

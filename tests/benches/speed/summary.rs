@@ -5,16 +5,10 @@ use core::fmt::Write as _;
 
 use tacket_tests::median;
 
-use crate::measure::Contender;
-use crate::options::PeerName;
-use crate::plan::{Figure, Workload};
-use crate::values::Values;
-
-/// What everybody is compared to.
-const BASE: Contender = Contender {
-    peer: PeerName::TokioCt,
-    notsent_lowat: None,
-};
+use crate::plan::{BASE, Workload};
+use crate::speed::contender::Contender;
+use crate::speed::figure::Figure;
+use crate::speed::values::Values;
 
 /// The measurements of a run.
 #[derive(Debug)]

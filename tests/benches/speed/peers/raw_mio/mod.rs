@@ -14,7 +14,8 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Registry, Token};
 
 use super::{ANYWHERE, Peer, Ready};
-use crate::game::{Arrivals, Asker, Pieces};
+use crate::layer::raw_mio::Socket;
+use crate::speed::game::{Arrivals, Asker, Pieces};
 
 use ask::Client;
 use bulk::{Receiver, Sender};
@@ -28,7 +29,7 @@ const LISTENER: Token = Token(usize::MAX - 2);
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 #[derive(Debug)]
-pub(super) struct RawMio;
+pub(crate) struct RawMio;
 
 /// Polls until `turn` has nothing more to do.
 fn drive(poll: &mut Poll, mut turn: impl FnMut(&Registry, &Event) -> Next) {
@@ -51,7 +52,7 @@ enum Next {
 }
 
 /// Calls once more what a signal interrupted.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(crate) fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -60,7 +61,7 @@ fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-fn would_block(error: &io::Error) -> bool {
+pub(crate) fn would_block(error: &io::Error) -> bool {
     error.kind() == ErrorKind::WouldBlock
 }
 
@@ -151,15 +152,23 @@ fn listen(registry: &Registry) -> (mio::net::TcpListener, SocketAddr) {
 }
 
 /// A socket that connects, registered.
-fn connect(registry: &Registry, server: SocketAddr) -> mio::net::TcpStream {
+fn connect(registry: &Registry, server: SocketAddr) -> Socket {
     let mut stream = mio::net::TcpStream::connect(server).unwrap();
     stream.set_nodelay(true).unwrap();
     registry.register(&mut stream, CLIENT, BOTH).unwrap();
-    stream
+    Socket::connect(stream)
+}
+
+/// A socket that was accepted, registered.
+fn accept(registry: &Registry, mut stream: mio::net::TcpStream, key: usize) -> Socket {
+    stream.set_nodelay(true).unwrap();
+    registry.register(&mut stream, Token(key), BOTH).unwrap();
+    Socket::accept(stream)
 }
 
 /// Whether the connection has come about; it is asked at the first event that says that it can be written to.
-fn is_connected(stream: &mio::net::TcpStream) -> bool {
+fn is_connected(socket: &Socket) -> bool {
+    let stream = socket.tcp();
     if let Some(error) = stream.take_error().unwrap() {
         panic!("connecting failed: {error}");
     }

@@ -8,11 +8,13 @@ use smol::LocalExecutor;
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use smol::net::{TcpListener, TcpStream};
 
-use super::{ANYWHERE, BUFFER, Peer, Ready, byte};
-use crate::game::{Arrivals, Asker, BALL, Pieces};
+use super::{ANYWHERE, Peer, Ready, byte};
+use crate::layer::smol::{self as layer, Stream};
+use crate::plan::BUFFER;
+use crate::speed::game::{Arrivals, Asker, BALL, Pieces};
 
 #[derive(Debug)]
-pub(super) struct Smol;
+pub(crate) struct Smol;
 
 /// Runs `task` as a task, not as the future of `run`.
 fn run<T: 'static>(task: impl Future<Output = T> + 'static) -> T {
@@ -26,12 +28,13 @@ fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-async fn connect(server: SocketAddr) -> TcpStream {
+async fn connect(server: SocketAddr) -> Stream {
     let stream = TcpStream::connect(server).await.unwrap();
     stream.set_nodelay(true).unwrap();
-    stream
+    layer::connect(stream).await
 }
 
+/// Without what the layer does to begin with.
 async fn accept(listener: &TcpListener) -> TcpStream {
     let (stream, _) = listener.accept().await.unwrap();
     stream.set_nodelay(true).unwrap();
@@ -43,18 +46,24 @@ async fn ask(server: SocketAddr, mut asker: Asker) -> Asker {
     let mut answer = [0; BALL];
     while let Some(question) = asker.question() {
         stream.write_all(&question).await.unwrap();
+        stream.flush().await.unwrap();
         stream.read_exact(&mut answer).await.unwrap();
         asker.answered(&answer);
     }
+    layer::end(stream).await.unwrap();
     asker
 }
 
-async fn echo(mut stream: TcpStream) -> io::Result<()> {
+async fn echo(stream: TcpStream) -> io::Result<()> {
+    let mut stream = layer::accept(stream).await?;
     let mut buf = vec![0; BUFFER];
     loop {
         match stream.read(&mut buf).await? {
-            0 => return Ok(()),
-            count => stream.write_all(&buf[..count]).await?,
+            0 => return layer::end(stream).await,
+            count => {
+                stream.write_all(&buf[..count]).await?;
+                stream.flush().await?;
+            }
         }
     }
 }
@@ -69,14 +78,16 @@ async fn send(receiver: SocketAddr, mut pieces: Pieces) {
 }
 
 async fn receive(listener: TcpListener, mut arrivals: Arrivals) -> Arrivals {
-    let mut stream = accept(&listener).await;
+    let mut stream = layer::accept(accept(&listener).await).await.unwrap();
     let mut buf = vec![0; Arrivals::BUFFER];
     loop {
         match stream.read(&mut buf).await.unwrap() {
-            0 => return arrivals,
+            0 => break,
             count => arrivals.add(&buf[..count]),
         }
     }
+    layer::end(stream).await.unwrap();
+    arrivals
 }
 
 async fn serve(executor: Rc<LocalExecutor<'static>>, listener: TcpListener) {
@@ -145,9 +156,11 @@ impl Peer for Smol {
                 for number in 0..count {
                     let mut stream = connect(address).await;
                     stream.write_all(&byte(number)).await.unwrap();
+                    stream.flush().await.unwrap();
                     let mut answer = [0];
                     stream.read_exact(&mut answer).await.unwrap();
                     assert_eq!(answer, byte(number));
+                    layer::end(stream).await.unwrap();
                 }
             });
             connecting.await;

@@ -1,18 +1,17 @@
 //! A client that asks and waits for the answer.
 
 use core::net::SocketAddr;
-use std::io::{Read as _, Write as _};
 
 use mio::Registry;
 use mio::event::Event;
-use mio::net::TcpStream;
 
 use super::{Next, connect, is_connected, retry, would_block};
-use crate::game::{Asker, BALL};
+use crate::layer::raw_mio::Socket;
+use crate::speed::game::{Asker, BALL};
 
 #[derive(Debug)]
 pub(super) struct Client {
-    stream: TcpStream,
+    stream: Socket,
     asker: Asker,
     connected: bool,
     /// Larger than an answer, so that a read that brings one is short.
