@@ -12,6 +12,7 @@ mod halves;
 mod hostile;
 mod injections;
 mod keys;
+mod programs;
 mod refusals;
 mod session;
 mod traps;
