@@ -7,6 +7,8 @@ mod authority;
 mod figures;
 #[expect(clippy::large_futures, reason = "programs run on a desktop")]
 mod fuzz_pool;
+#[expect(clippy::large_futures, reason = "programs run on a desktop")]
+mod fuzz_tls;
 mod images;
 mod median;
 mod parts;
@@ -24,6 +26,7 @@ use tacket_std::MonotonicClock;
 pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
+pub use fuzz_tls::TlsProgram;
 pub use images::{direct_image, example, part_image, test_image};
 pub use median::median;
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
