@@ -124,7 +124,7 @@ impl Burst {
             true => self.spent.get(),
             false => 0,
         };
-        self.spent.set(before.saturating_add(moved.max(LEAST_COST)));
+        self.spent.set(before.wrapping_add(moved.max(LEAST_COST)));
     }
 
     /// Takes all of it: whoever tries again at once must not keep the loop from turning.
