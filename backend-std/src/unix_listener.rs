@@ -40,7 +40,7 @@ impl UnixListener {
     ///
     /// What a listener left behind that ended without removing its path, by a crash for instance, is replaced: a socket that nobody
     /// listens at. Any other file, and a socket that somebody listens at, is left alone, and the path is in use. So is everything in a folder
-    /// that this program may not read, or that another has locked (`flock`).
+    /// that this program may not read, or that another has locked (`flock`); for such a lock it blocks the thread, a tenth of a second at most.
     ///
     /// Who may connect is decided by the permissions of the path: those of the process's `umask`, and of the folder.
     ///
