@@ -29,7 +29,7 @@ use tacket_tls::rustls::{self, SupportedCipherSuite};
 const PIECE: usize = 64 * 1024;
 
 /// How much is opened before the clock stops for more to be sealed.
-const BATCH: usize = 4 * 1024 * 1024;
+const BATCH: usize = 512 * 1024;
 
 /// The configurations of both ends, with one cipher suite.
 struct Ends {
