@@ -3,6 +3,7 @@
 //! Each await is in an operation of the transport that a drop leaves without effect, or in a lock. What an await brings is
 //! put away before the next. So a future can be dropped anywhere, and the next one goes on from there.
 
+use alloc::boxed::Box;
 use alloc::vec;
 use core::fmt;
 use core::future::poll_fn;
@@ -35,18 +36,7 @@ pub(crate) type Borrowing<'p, S, E> =
 
 /// What it takes to drive a stream that was given away.
 pub(crate) type Owning<S, E> =
-    Pump<Own<Session<E>>, <S as IntoSplit>::OwnedSending, <S as IntoSplit>::OwnedReceiving>;
-
-/// A reference to what it owns.
-pub(crate) struct Own<T>(T);
-
-impl<T> Deref for Own<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
+    Pump<Box<Session<E>>, <S as IntoSplit>::OwnedSending, <S as IntoSplit>::OwnedReceiving>;
 
 type Error<S> = TlsError<<S as ErrorType>::Error>;
 
@@ -60,18 +50,18 @@ impl<'p, T, R, E> Pump<&'p Session<E>, T, R> {
     }
 }
 
-impl<T, R, E> Pump<Own<Session<E>>, T, R> {
-    pub(crate) fn owning(session: Session<E>, (tx, rx): (T, R)) -> Self {
+impl<T, R, E> Pump<Box<Session<E>>, T, R> {
+    pub(crate) fn owning(session: Box<Session<E>>, (tx, rx): (T, R)) -> Self {
         Self {
-            session: Own(session),
+            session,
             tx: Lock::new(tx),
             rx: Lock::new(rx),
         }
     }
 
-    pub(crate) fn into_parts(self) -> (Session<E>, (T, R)) {
+    pub(crate) fn into_parts(self) -> (Box<Session<E>>, (T, R)) {
         let halves = (self.tx.into_inner(), self.rx.into_inner());
-        (self.session.0, halves)
+        (self.session, halves)
     }
 }
 
@@ -91,6 +81,11 @@ where
         if self.session.is_established()? {
             return Ok(());
         }
+        // In a box: each send and receive and close would have room for it otherwise, for as long as the connection lasts.
+        Box::pin(self.handshake_in_turn()).await
+    }
+
+    async fn handshake_in_turn(&self) -> Result<(), Error<T>> {
         let _turn = self.session.turn.lock().await;
         // Whoever had the turn before may have completed it.
         if self.session.is_established()? {
@@ -100,7 +95,8 @@ where
         let mut outgoing = self.session.outgoing.lock().await;
         let shaken = self.shake_hands(&mut tx, &mut outgoing).await;
         if shaken.is_err() {
-            self.say_last_words(&mut tx, &mut outgoing).await;
+            drop((tx, outgoing));
+            self.tell_why().await;
         }
         shaken
     }
@@ -192,11 +188,10 @@ where
             let mut incoming = self.session.incoming.lock().await;
             let taken = self.session.take(&mut incoming, buf);
             drop(incoming);
-            match taken {
-                Ok(Taken::Data(count)) => return Ok(count),
-                Ok(Taken::End) => return Ok(0),
-                Ok(Taken::NeedInput) => self.fetch().await?,
-                Err(failure) => return Err(self.part_with(failure).await),
+            match self.told(taken).await? {
+                Taken::Data(count) => return Ok(count),
+                Taken::End => return Ok(0),
+                Taken::NeedInput => self.fetch().await?,
             }
         }
     }
@@ -249,9 +244,9 @@ where
             match self.session.seal(&mut outgoing, data) {
                 Ok(0) => self.send_staged(&mut tx, &mut outgoing).await?,
                 Ok(count) => return Ok(count),
-                Err(failure) => {
-                    self.say_last_words(&mut tx, &mut outgoing).await;
-                    return Err(failure_to_send(failure.into()));
+                failed => {
+                    drop((tx, outgoing));
+                    return self.told(failed).await.map_err(failure_to_send);
                 }
             }
         }
@@ -273,15 +268,11 @@ where
         self.check_sending()?;
         self.handshake_to_send().await?;
         let mut outgoing = self.session.outgoing.lock().await;
-        match self.session.update_keys(&mut outgoing) {
-            Ok(true) => {}
-            Ok(false) => return Err(TlsError::Unsupported),
-            Err(failure) => {
-                drop(outgoing);
-                return Err(failure_to_send(self.part_with(failure).await));
-            }
-        }
+        let updated = self.session.update_keys(&mut outgoing);
         drop(outgoing);
+        if !self.told(updated).await.map_err(failure_to_send)? {
+            return Err(TlsError::Unsupported);
+        }
         self.flush().await
     }
 
@@ -302,10 +293,9 @@ where
         if !self.session.has_sent_end() {
             self.handshake_to_send().await?;
             let mut outgoing = self.session.outgoing.lock().await;
-            if let Err(failure) = self.session.end(&mut outgoing) {
-                drop(outgoing);
-                return Err(failure_to_send(self.part_with(failure).await));
-            }
+            let ended = self.session.end(&mut outgoing);
+            drop(outgoing);
+            self.told(ended).await.map_err(failure_to_send)?;
         }
         self.flush().await
     }
@@ -317,10 +307,9 @@ where
         if !self.session.has_sent_end() {
             self.handshake().await?;
             let mut outgoing = self.session.outgoing.lock().await;
-            if let Err(failure) = self.session.end(&mut outgoing) {
-                drop(outgoing);
-                return Err(self.part_with(failure).await);
-            }
+            let ended = self.session.end(&mut outgoing);
+            drop(outgoing);
+            self.told(ended).await?;
         }
         let mut receiving = pin!(self.receive_end());
         let mut sending = pin!(self.flush());
@@ -352,11 +341,10 @@ where
             let mut incoming = self.session.incoming.lock().await;
             let taken = self.session.take_end(&mut incoming);
             drop(incoming);
-            match taken {
-                Ok(Taken::End) => return Ok(()),
-                Ok(Taken::Data(_)) => return Err(TlsError::UnreadData),
-                Ok(Taken::NeedInput) => self.fetch().await?,
-                Err(failure) => return Err(self.part_with(failure).await),
+            match self.told(taken).await? {
+                Taken::End => return Ok(()),
+                Taken::Data(_) => return Err(TlsError::UnreadData),
+                Taken::NeedInput => self.fetch().await?,
             }
         }
     }
@@ -446,26 +434,27 @@ where
         Ok(())
     }
 
-    /// Ends with `failure`. Tells the peer if nobody is sending.
-    async fn part_with(&self, failure: Failure) -> Error<T> {
-        if let (Some(mut tx), Some(mut outgoing)) =
-            (self.tx.try_lock(), self.session.outgoing.try_lock())
-        {
-            self.say_last_words(&mut tx, &mut outgoing).await;
+    /// Hands `outcome` on, and a failure to the peer too.
+    async fn told<O>(&self, outcome: Result<O, Failure>) -> Result<O, Error<T>> {
+        if outcome.is_err() {
+            self.tell_why().await;
         }
-        failure.into()
+        Ok(outcome?)
     }
 
-    /// Sends the alert that belongs to a failure, if there is one and the transport takes it at once.
-    async fn say_last_words(&self, tx: &mut T, outgoing: &mut Outgoing) {
-        if self.session.last_words(outgoing) {
-            let mut sending = pin!(self.flush_staged(tx, outgoing));
-            poll_fn(|cx| {
-                let _ = sending.as_mut().poll(cx);
-                Poll::Ready(())
-            })
-            .await;
-        }
+    /// Sends the alert that belongs to a failure, if there is one, nobody is sending, and the transport takes it at once.
+    async fn tell_why(&self) {
+        poll_fn(|cx| {
+            if let (Some(mut tx), Some(mut outgoing)) =
+                (self.tx.try_lock(), self.session.outgoing.try_lock())
+                && self.session.last_words(&mut outgoing)
+            {
+                let sending = pin!(self.flush_staged(&mut tx, &mut outgoing));
+                let _ = sending.poll(cx);
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 }
 

@@ -1,6 +1,5 @@
 //! The engine over rustls 0.23, by its unbuffered interface: the buffers are ours, so what follows the end is too.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 #[cfg(all(feature = "std", debug_assertions))]
@@ -42,10 +41,9 @@ struct Ends {
     received: bool,
 }
 
-/// In boxes: they are large, and streams are moved around.
 enum Connection {
-    Client(Box<UnbufferedClientConnection>),
-    Server(Box<UnbufferedServerConnection>),
+    Client(UnbufferedClientConnection),
+    Server(UnbufferedServerConnection),
 }
 
 impl RustlsEngine {
@@ -54,7 +52,7 @@ impl RustlsEngine {
         name: ServerName<'static>,
     ) -> Result<Self, ConfigError> {
         let connection = UnbufferedClientConnection::new(config, name)?;
-        Ok(Self::new(Connection::Client(connection.into())))
+        Ok(Self::new(Connection::Client(connection)))
     }
 
     pub(crate) fn server(config: Arc<rustls::ServerConfig>) -> Result<Self, ConfigError> {
@@ -62,7 +60,7 @@ impl RustlsEngine {
             return Err(ConfigError::EarlyData);
         }
         let connection = UnbufferedServerConnection::new(config)?;
-        Ok(Self::new(Connection::Server(connection.into())))
+        Ok(Self::new(Connection::Server(connection)))
     }
 
     const fn new(connection: Connection) -> Self {

@@ -4,6 +4,7 @@
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::mem;
 
 use tacket::{Error, Fault};
 
@@ -22,7 +23,7 @@ pub(crate) const FIRST_READ: usize = 4 * 1024;
 
 /// How much ciphertext a read asks for after the handshake, at least. It doubles when the transport fills it, and goes back by half
 /// when the transport brings less than a quarter. A connection that is idle waits with a buffer of that size.
-const LEAST_READ: usize = 512;
+const LEAST_READ: usize = 128;
 
 /// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
 /// that the engine accepts.
@@ -129,6 +130,8 @@ pub(crate) struct Outgoing {
     buffer: Buffer,
     /// The transport was given something since its last flush, or will be.
     dirty: bool,
+    /// It holds more than what is sent from day to day.
+    swollen: bool,
 }
 
 impl Outgoing {
@@ -145,8 +148,11 @@ impl Outgoing {
         self.dirty
     }
 
-    pub(crate) const fn flushed(&mut self) {
+    pub(crate) fn flushed(&mut self) {
         self.dirty = false;
+        if mem::take(&mut self.swollen) {
+            self.shrink();
+        }
     }
 
     /// Gives back the room that the handshake needed.
@@ -196,6 +202,7 @@ impl<E: Engine> Session<E> {
             outgoing: Lock::new(Outgoing {
                 buffer: Buffer::new(),
                 dirty: false,
+                swollen: false,
             }),
         }
     }
@@ -414,6 +421,7 @@ impl<E: Engine> Session<E> {
         outgoing.dirty = true;
         if !flight.is_empty() {
             outgoing.buffer.append_all(flight);
+            outgoing.swollen = true;
             flight.shrink(0);
         }
         let mut sink = Sink::to_stash(stash);

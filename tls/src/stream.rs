@@ -1,5 +1,6 @@
 //! TLS as a stream.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use embedded_io_async::{ErrorType, Read, Write};
@@ -78,7 +79,8 @@ pub type DefaultEngine = RustlsEngine;
 #[derive(Debug)]
 pub struct TlsStream<S, E = DefaultEngine> {
     transport: S,
-    session: Session<E>,
+    /// In a box: streams are moved around, and an `async fn` that is given one keeps room for it twice.
+    session: Box<Session<E>>,
 }
 
 impl<S> TlsStream<S> {
@@ -118,10 +120,10 @@ impl<S> TlsStream<S> {
 }
 
 impl<S, E: Engine> TlsStream<S, E> {
-    const fn with_engine(transport: S, engine: E) -> Self {
+    fn with_engine(transport: S, engine: E) -> Self {
         Self {
             transport,
-            session: Session::new(engine),
+            session: Box::new(Session::new(engine)),
         }
     }
 
@@ -406,9 +408,15 @@ impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
     /// # Cancel safety
     ///
     /// Safe. Dropped before it completes, it has closed the transport forcefully.
-    async fn close(mut self) -> Result<(), Self::Error> {
-        let farewell = self.pump().say_farewell().await;
-        let closed = self.transport.close().await.map_err(TlsError::Transport);
-        farewell.and(closed)
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "in an `async fn`, a `mut self` lies in the future twice"
+    )]
+    fn close(mut self) -> impl Future<Output = Result<(), Self::Error>> {
+        async move {
+            let farewell = self.pump().say_farewell().await;
+            let closed = self.transport.close().await.map_err(TlsError::Transport);
+            farewell.and(closed)
+        }
     }
 }
