@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 use std::thread;
 
+use futures_util::FutureExt as _;
 use smol::io::AsyncReadExt as _;
 use tacket::{AsyncResource as _, Error as _, Fault, Listener as _, LocalAddress as _};
 use tacket::{ReceiveStream as _, SendStream as _};
@@ -34,14 +35,14 @@ fn on_another_executor_a_wait_is_an_error_and_no_hang() {
         let here = TcpStream::connect(address).await.expect("it listens");
         (here, listener.accept().await.expect("a client"))
     });
-    let mut buf = [0; 1];
-    let by_smol = smol::block_on(here.receive_some(&mut buf));
-    let by_smol = by_smol.expect_err("nobody drives it").fault();
+    let wait = async |stream: &mut TcpStream| {
+        let waited = stream.receive_some(&mut [0; 1]).now_or_never();
+        let refused = waited.expect("it would wait for ever");
+        refused.expect_err("nobody drives it").fault()
+    };
+    let by_smol = smol::block_on(wait(&mut here));
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let by_tokio = runtime
-        .expect("a runtime")
-        .block_on(there.receive_some(&mut buf));
-    let by_tokio = by_tokio.expect_err("nobody drives it").fault();
+    let by_tokio = runtime.expect("a runtime").block_on(wait(&mut there));
     assert_eq!([by_smol, by_tokio], [Fault::Unsupported; 2]);
 }
 

@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use embedded_io_async::Write as _;
 use futures_util::future::{join, try_join};
+use socket2::{Domain, Socket, Type};
 use tacket::testing::{
     DropPoint, Makers, check_half_closeable_stream, check_one_way_stream, check_two_way_stream,
 };
@@ -225,9 +227,12 @@ fn a_port_in_use_is_named_in_the_error() {
 
 #[test]
 fn a_refused_connection_is_named_in_the_error() {
-    let listener = bind();
-    let address = listener.local_addr().expect("an address");
-    drop(listener);
+    // A port that is taken, and does not listen: a free one may be somebody else's by now.
+    let place = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    place.bind(&anywhere.into()).expect("a free port");
+    let address = place.local_addr().expect("an address").as_socket();
+    let address = address.expect("one of IP");
     let error = tacket_std::run(TcpStream::connect(address))
         .expect("an event loop")
         .expect_err("nobody listens");

@@ -1,6 +1,7 @@
 //! The contract on TLS, over memory, over TCP and over itself.
 
 mod adversary;
+mod apart;
 mod closes;
 mod config;
 mod cuts;
@@ -27,9 +28,13 @@ use tacket::testing::{
     Makers, MemoryPair, MemoryStream, check_half_closeable_stream, check_one_way_stream,
     check_two_way_stream,
 };
-use tacket::{Listener as _, LocalAddress as _, SendStream as _, Split, Stream, timeout};
+use tacket::{
+    Error as _, Fault, Listener as _, LocalAddress as _, ReceiveStream, SendStream as _, Split,
+    Stream, timeout,
+};
 use tacket_std::{MonotonicClock, TcpListener, TcpStream};
 use tacket_tests::{Authority, NAME, Patience, examine};
+use tacket_tls::rustls::version::{TLS12, TLS13};
 use tacket_tls::rustls::{self, SupportedProtocolVersion};
 use tacket_tls::{ClientConfig, ServerConfig, TlsStream};
 
@@ -53,21 +58,30 @@ impl Parties {
         let authority = Authority::new();
         let mut roots = rustls::RootCertStore::empty();
         roots.add(authority.root()).expect("a root");
-        let provider = || rustls::crypto::ring::default_provider().into();
-        let client = rustls::ClientConfig::builder_with_provider(provider())
+        let provider = rustls::crypto::ring::default_provider().into();
+        let client = rustls::ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
             .expect("a version")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let (certificate, key) = authority.certify(&[NAME], |_| {});
-        let server = rustls::ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[version])
-            .expect("a version")
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .expect("they belong together");
         Self {
             client: client.into(),
+            server: rustls_server(&authority, &[version]).into(),
+        }
+    }
+
+    /// Some for each version of TLS.
+    fn of_each_version() -> impl Iterator<Item = Self> {
+        [&TLS12, &TLS13].into_iter().map(Self::speaking)
+    }
+
+    /// Each ticket of the server, which comes with its first data, takes several records.
+    fn with_tickets_in_parts() -> Self {
+        let authority = Authority::new();
+        let mut server = rustls_server(&authority, rustls::ALL_VERSIONS);
+        server.max_fragment_size = Some(64);
+        Self {
+            client: authority.client_config(),
             server: server.into(),
         }
     }
@@ -91,6 +105,21 @@ impl Parties {
     }
 }
 
+/// A server in the words of rustls, for a test to change.
+fn rustls_server(
+    authority: &Authority,
+    versions: &[&'static SupportedProtocolVersion],
+) -> rustls::ServerConfig {
+    let (certificate, key) = authority.certify(&[NAME], |_| {});
+    let provider = rustls::crypto::ring::default_provider().into();
+    rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("they belong together")
+}
+
 /// Runs `test`, which must not hang.
 fn run<T>(test: impl Future<Output = T>) -> T {
     let clock = MonotonicClock::new();
@@ -106,6 +135,18 @@ async fn shake_hands<L: Split, R: Split>(client: &mut TlsStream<L>, server: &mut
         try_join(client, server).await
     };
     handshakes.await.expect("they trust each other");
+}
+
+/// How much arrives before the end, or why it is none.
+async fn receive_to_end(rx: &mut impl ReceiveStream) -> Result<usize, Fault> {
+    let (mut total, mut buf) = (0, [0; 4096]);
+    loop {
+        match rx.receive_some(&mut buf).await {
+            Ok(0) => return Ok(total),
+            Ok(count) => total += count,
+            Err(error) => return Err(error.fault()),
+        }
+    }
 }
 
 /// All three checks, on pairs that `make` makes and that are `acquainted` where they have to clog.

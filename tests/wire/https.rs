@@ -90,7 +90,8 @@ fn a_page_of_nginx_is_whole_and_ends_with_close_notify() {
     }
 }
 
-/// A proxy for one connection, and the certificates that its users need.
+/// A proxy that carries one connection, and the certificates that its users need. Who comes and asks for none does not count: it may be
+/// another test, which takes this port for one where nobody listens.
 pub(crate) struct Proxy {
     peer: Peer,
     pub(crate) address: SocketAddr,

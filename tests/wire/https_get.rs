@@ -1,6 +1,7 @@
 //! The program `https_get` of the examples gets pages of nginx.
 
 use std::env;
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -88,6 +89,7 @@ fn https_get_goes_through_proxies_with_and_without_tls() {
     for (scheme, options) in [("http", &["--plain"][..]), ("https", &[])] {
         let proxy = Proxy::start(options);
         let roots = authority.root_pem() + &proxy.root_pem();
+        drop(TcpStream::connect(proxy.address).expect("it listens")); // who wants nothing
         let through = format!("{scheme}://{}", proxy.address);
         let options = ["--proxy", &through];
         Got::new(&nginx, "127.0.0.1", &roots, &options).assert_whole(&nginx);

@@ -1,9 +1,10 @@
 //! A web server that many people use: nginx.
 
 use core::net::{Ipv4Addr, SocketAddr};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 
+use socket2::{Domain, Socket, Type};
 use tacket_tests::Authority;
 
 use crate::data::{SERVERS, pattern};
@@ -25,7 +26,7 @@ http {
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     server {
-        listen {address} ssl;
+        listen {address} ssl reuseport;
         ssl_certificate {folder}/server.pem;
         ssl_certificate_key {folder}/server.pem;
         ssl_protocols {protocols};
@@ -39,6 +40,8 @@ pub(crate) struct Nginx {
     pub(crate) address: SocketAddr,
     pub(crate) page: Vec<u8>,
     _process: Process,
+    /// Keeps the port.
+    _place: Socket,
 }
 
 impl Nginx {
@@ -49,7 +52,7 @@ impl Nginx {
         std::fs::create_dir(folder.file("pages")).expect("the folder is ours");
         folder.write("pages/page", &page);
         folder.write("server.pem", authority.server_pem());
-        let address = free_address();
+        let (place, address) = reserve_address();
         let settings = SETTINGS
             .replace("{address}", &address.to_string())
             .replace("{protocols}", protocols)
@@ -62,6 +65,7 @@ impl Nginx {
             address,
             page,
             _process: process,
+            _place: place,
         }
     }
 }
@@ -76,8 +80,14 @@ fn program() -> &'static str {
     }
 }
 
-/// An address that nobody uses at the moment.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("its address")
+/// An address for nginx, which cannot say what port the system has chosen for it, and a socket that keeps it from everybody else.
+///
+/// That one does not listen. nginx, which belongs to the same user, may share the port, and does.
+fn reserve_address() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_reuse_port(true).expect("an option");
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    socket.bind(&anywhere.into()).expect("a free port");
+    let address = socket.local_addr().expect("its address");
+    (socket, address.as_socket().expect("one of IP"))
 }

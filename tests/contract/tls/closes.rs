@@ -208,8 +208,7 @@ fn every_close_over_tcp_is_heard_as_the_matrix_says() {
 /// Both sides close their whole streams at once: neither can hear anything more, and neither may fail.
 #[test]
 fn two_closes_at_once_fail_on_neither_side_whatever_the_modes() {
-    for version in [&TLS12, &TLS13] {
-        let parties = Parties::speaking(version);
+    for parties in Parties::of_each_version() {
         for (client, server, first, _) in MATRIX {
             for unread in UNREAD {
                 if first != Both {
@@ -241,8 +240,7 @@ fn two_closes_at_once_fail_on_neither_side_whatever_the_modes() {
 /// An end that was sent by itself, and then a close: the close adds nothing that the peer could notice.
 #[test]
 fn a_close_after_an_end_changes_nothing_for_the_peer_in_either_mode() {
-    for version in [&TLS12, &TLS13] {
-        let parties = Parties::speaking(version);
+    for parties in Parties::of_each_version() {
         for mode in [Strict, Lax] {
             run(async {
                 let (mut client, mut server) = parties.acquainted(connect().await).await;

@@ -191,49 +191,57 @@ impl Handshake {
     }
 }
 
-/// Handshakes of `parties` that are cut as said; then `check` sees both, and the wire.
+/// What is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Handshake,
+    /// What comes after it.
+    Session,
+}
+
+/// Has `attempt` use a client and a server of `parties`, whose wire is cut after no byte of the phase, after the first, and so on,
+/// until it says that nothing was cut any more.
 fn at_every_byte(
     parties: &Parties,
-    direction: Direction,
-    kind: Kind,
+    (phase, direction, kind): (Phase, Direction, Kind),
     mut attempt: impl FnMut(usize, Tls<'_>, Tls<'_>, Wire<'_>) -> bool,
 ) {
     let (near, far) = (memory(), memory());
-    let mut bytes = 0;
-    loop {
+    for bytes in 0.. {
         let (left, near_end) = near.open().expect("the last pair is gone");
         let (far_end, right) = far.open().expect("the last pair is gone");
-        let (client, server) = parties.pair((left, right));
-        let wire = Wire::new((near_end, far_end), direction, kind).cut_after(bytes);
-        if !attempt(bytes, client, server, wire) {
-            break;
+        let (mut client, mut server) = parties.pair((left, right));
+        let mut wire = Wire::new((near_end, far_end), direction, kind);
+        if phase == Phase::Session {
+            drive(client.do_handshake(), server.do_handshake(), || wire.step());
         }
-        bytes += 1;
+        if !attempt(bytes, client, server, wire.cut_after(bytes)) {
+            assert!(bytes > 20, "it was cut at few bytes: {bytes}");
+            return;
+        }
     }
-    assert!(bytes > 100, "it was cut at few bytes: {bytes}");
 }
 
-/// Each way of a cut, in each handshake.
-fn ways() -> impl Iterator<Item = (Handshake, Direction, Kind)> {
-    HANDSHAKES.into_iter().flat_map(|handshake| {
+/// Each way of a cut, in each of these.
+fn ways<T: Copy>(cut: impl IntoIterator<Item = T>) -> impl Iterator<Item = (T, Direction, Kind)> {
+    cut.into_iter().flat_map(|cut| {
         [
             (ToServer, End),
             (ToServer, Loss),
             (ToClient, End),
             (ToClient, Loss),
         ]
-        .map(|(direction, kind)| (handshake, direction, kind))
+        .map(|(direction, kind)| (cut, direction, kind))
     })
 }
 
 #[test]
 fn a_handshake_that_is_cut_at_any_byte_fails_as_documented_on_both_sides() {
-    for (handshake, direction, kind) in ways() {
+    for (handshake, direction, kind) in ways(HANDSHAKES) {
         let parties = handshake.parties();
         at_every_byte(
             &parties,
-            direction,
-            kind,
+            (Phase::Handshake, direction, kind),
             |bytes, mut client, mut server, mut wire| {
                 let shaken = drive(client.do_handshake(), server.do_handshake(), || wire.step());
                 let connected = shaken.0.expect("the client hangs");
@@ -268,11 +276,11 @@ fn assert_failed(
     kind: Kind,
     context: &str,
 ) {
-    let (first, later) = match kind {
-        End => (TlsError::Truncated, TlsError::Truncated),
-        Loss => (TlsError::Transport(MemoryError::Broken), TlsError::Broken),
+    let later = match kind {
+        End => TlsError::Truncated,
+        Loss => TlsError::Broken,
     };
-    assert_eq!(shaken, Err(first), "{context}");
+    assert_eq!(shaken, Err(of_a_cut(kind)), "{context}");
     tls.negotiated().expect_err("nothing was agreed");
     let again = tls.do_handshake().now_or_never();
     assert_eq!(again, Some(Err(later.clone())), "{context}");
@@ -337,13 +345,12 @@ impl Operation {
 
 #[test]
 fn whatever_needs_the_handshake_fails_as_documented_when_that_is_cut_at_any_byte() {
-    for (handshake, direction, kind) in ways() {
+    for (handshake, direction, kind) in ways(HANDSHAKES) {
         for is_lax in [false, true] {
             let parties = handshake.parties();
             at_every_byte(
                 &parties,
-                direction,
-                kind,
+                (Phase::Handshake, direction, kind),
                 |bytes, mut client, mut server, mut wire| {
                     // With the bytes, all operations take their turn.
                     let operation = OPERATIONS[bytes % OPERATIONS.len()];
@@ -400,76 +407,65 @@ async fn listen(tls: &mut Tls<'_>) -> (usize, TlsError<MemoryError>) {
     }
 }
 
+/// What is heard of a cut first.
+fn of_a_cut(kind: Kind) -> TlsError<MemoryError> {
+    match kind {
+        End => TlsError::Truncated,
+        Loss => TlsError::Transport(MemoryError::Broken),
+    }
+}
+
 #[test]
 fn data_that_is_cut_at_any_byte_arrives_in_whole_records_and_never_looks_ended() {
-    for (version, kind) in [(&TLS12, End), (&TLS12, Loss), (&TLS13, End), (&TLS13, Loss)] {
-        for direction in [ToServer, ToClient] {
-            let (parties, near, far) = (Parties::speaking(version), memory(), memory());
-            let mut most = 0;
-            for bytes in 0.. {
-                let (left, near_end) = near.open().expect("the last pair is gone");
-                let (far_end, right) = far.open().expect("the last pair is gone");
-                let (mut client, mut server) = parties.pair((left, right));
-                let mut wire = Wire::new((near_end, far_end), direction, kind);
-                drive(client.do_handshake(), server.do_handshake(), || wire.step());
-                let mut wire = wire.cut_after(bytes);
-                let (mut rx, tx) = match direction {
-                    ToServer => (server, client),
-                    ToClient => (client, server),
-                };
+    for (version, direction, kind) in ways([&TLS12, &TLS13]) {
+        let parties = Parties::speaking(version);
+        let mut most = 0;
+        at_every_byte(
+            &parties,
+            (Phase::Session, direction, kind),
+            |bytes, mut client, mut server, mut wire| {
                 let heard = match direction {
-                    ToServer => drive(speak(tx), listen(&mut rx), || wire.step()).1,
-                    ToClient => drive(listen(&mut rx), speak(tx), || wire.step()).0,
+                    ToServer => drive(speak(client), listen(&mut server), || wire.step()).1,
+                    ToClient => drive(listen(&mut client), speak(server), || wire.step()).0,
                 };
                 let (total, last) = heard.expect("it hangs");
                 if !wire.is_cut {
                     assert_eq!((total, last), (30, TlsError::Closed));
-                    break;
+                    return false;
                 }
                 assert!(total % 10 == 0 && total >= most, "after {bytes}: {total}");
                 most = total;
-                let expected = match kind {
-                    End => TlsError::Truncated,
-                    Loss => TlsError::Transport(MemoryError::Broken),
-                };
-                assert_eq!(last, expected, "after {bytes}");
-            }
-            assert_eq!(most, 30, "the last cut is in the end itself");
-        }
+                assert_eq!(last, of_a_cut(kind), "after {bytes}");
+                true
+            },
+        );
+        assert_eq!(most, 30, "the last cut is in the end itself");
     }
 }
 
 /// The same on both sides at once, in the middle of a close: nobody who waits for the other's end takes anything else for it.
 #[test]
 fn an_exchange_of_ends_that_is_cut_at_any_byte_is_completed_by_neither_side_alone() {
-    for (version, kind) in [(&TLS12, End), (&TLS12, Loss), (&TLS13, End), (&TLS13, Loss)] {
-        for direction in [ToServer, ToClient] {
-            let (parties, near, far) = (Parties::speaking(version), memory(), memory());
-            for bytes in 0.. {
-                let (left, near_end) = near.open().expect("the last pair is gone");
-                let (far_end, right) = far.open().expect("the last pair is gone");
-                let (mut client, mut server) = parties.pair((left, right));
-                let mut wire = Wire::new((near_end, far_end), direction, kind);
-                drive(client.do_handshake(), server.do_handshake(), || wire.step());
-                let mut wire = wire.cut_after(bytes);
+    for (version, direction, kind) in ways([&TLS12, &TLS13]) {
+        let parties = Parties::speaking(version);
+        at_every_byte(
+            &parties,
+            (Phase::Session, direction, kind),
+            |bytes, mut client, mut server, mut wire| {
                 let ended = drive(client.shutdown(), server.shutdown(), || wire.step());
                 let (one, other) = (ended.0.expect("it hangs"), ended.1.expect("it hangs"));
                 if !wire.is_cut {
                     one.expect("was not cut");
                     other.expect("was not cut");
-                    assert!(bytes > 20, "it was cut at few bytes: {bytes}");
-                    break;
+                    return false;
                 }
                 let cut_off = match direction {
                     ToServer => other,
                     ToClient => one,
                 };
-                let expected = match kind {
-                    End => TlsError::Truncated,
-                    Loss => TlsError::Transport(MemoryError::Broken),
-                };
-                assert_eq!(cut_off, Err(expected), "{direction:?}, after {bytes}");
-            }
-        }
+                assert_eq!(cut_off, Err(of_a_cut(kind)), "{direction:?}, after {bytes}");
+                true
+            },
+        );
     }
 }

@@ -11,7 +11,6 @@ use tacket::{AsyncResource, Clock as _, HalfCloseable, ReceiveStream, SendStream
 use tacket_std::MonotonicClock;
 use tacket_tests::{Patience, examine};
 use tacket_tls::TlsStream;
-use tacket_tls::rustls::version::{TLS12, TLS13};
 
 use super::{Parties, run, shake_hands};
 
@@ -52,8 +51,7 @@ macro_rules! on_narrow_transports {
     ($exchange:expr) => {{
         let pair = MemoryPair::new([0; 1], [0; 1]);
         let lockstep = MemoryPair::lockstep([0; 1 << 15], [0; 1 << 15]);
-        for version in [&TLS12, &TLS13] {
-            let parties = Parties::speaking(version);
+        for parties in Parties::of_each_version() {
             for point in always(1) {
                 let (client, server) = parties.pair(pair.open().expect("the last pair is gone"));
                 run($exchange(client, server, point));
@@ -88,47 +86,6 @@ async fn handshake_with_drops(
     let (received, sent) = join(server.receive_some(&mut buf), client.send_all(b"hello")).await;
     sent.expect("sends");
     assert_eq!(received.expect("receives"), 5);
-}
-
-#[test]
-fn a_handshake_that_is_dropped_once_at_any_poll_is_completed() {
-    let pair = MemoryPair::new([0; 20], [0; 20]);
-    for (version, drop_client) in [
-        (&TLS12, true),
-        (&TLS12, false),
-        (&TLS13, true),
-        (&TLS13, false),
-    ] {
-        let parties = Parties::speaking(version);
-        for polls in 1.. {
-            let mut dropped = false;
-            for point in [
-                DropPoint::after_poll(polls),
-                DropPoint::when_woken_after_poll(polls),
-            ] {
-                let (mut client, mut server) =
-                    parties.pair(pair.open().expect("the last pair is gone"));
-                run(async {
-                    let (first, second) = if drop_client {
-                        (&mut client, &mut server)
-                    } else {
-                        (&mut server, &mut client)
-                    };
-                    let interrupted = async {
-                        dropped |= point.cut(first.do_handshake()).await.is_none();
-                        first.do_handshake().await
-                    };
-                    let (one, other) = join(interrupted, second.do_handshake()).await;
-                    one.expect("shakes hands");
-                    other.expect("shakes hands");
-                });
-            }
-            if !dropped {
-                assert!(polls > 15, "it was dropped at few points: {polls}");
-                break;
-            }
-        }
-    }
 }
 
 /// Covers SSL-14, SSL-26, SSL-27.
@@ -214,47 +171,6 @@ async fn shutdown_with_drops(
     let (sent, received) = join(right.send_all(b"?"), left.receive_some(&mut buf)).await;
     sent.expect("sends");
     assert_eq!((received.expect("receives"), buf[0]), (1, b'?'));
-}
-
-#[test]
-fn a_shutdown_that_is_dropped_once_at_any_poll_is_completed() {
-    let pair = MemoryPair::new([0; 3], [0; 3]);
-    for (version, drop_client) in [
-        (&TLS12, true),
-        (&TLS12, false),
-        (&TLS13, true),
-        (&TLS13, false),
-    ] {
-        let parties = Parties::speaking(version);
-        for polls in 1.. {
-            let mut dropped = false;
-            for point in [
-                DropPoint::after_poll(polls),
-                DropPoint::when_woken_after_poll(polls),
-            ] {
-                run(async {
-                    let transports = pair.open().expect("the last pair is gone");
-                    let (mut client, mut server) = parties.acquainted(transports).await;
-                    let (first, second) = if drop_client {
-                        (&mut client, &mut server)
-                    } else {
-                        (&mut server, &mut client)
-                    };
-                    let interrupted = async {
-                        dropped |= point.cut(first.shutdown()).await.is_none();
-                        first.shutdown().await
-                    };
-                    let (one, other) = join(interrupted, second.shutdown()).await;
-                    one.expect("ends");
-                    other.expect("ends");
-                });
-            }
-            if !dropped {
-                assert!(polls > 5, "it was dropped at few points: {polls}");
-                break;
-            }
-        }
-    }
 }
 
 /// Covers SSL-19.

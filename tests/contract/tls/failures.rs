@@ -10,18 +10,7 @@ use tacket_tests::{Authority, NAME};
 use tacket_tls::rustls::{self, AlertDescription, Error as Rustls};
 use tacket_tls::{EngineError, TlsError, TlsStream};
 
-use super::{Parties, memory, run, with_session};
-
-/// How much arrives before the end.
-async fn receive_to_end<R: ReceiveStream>(rx: &mut R) -> Result<usize, R::Error> {
-    let (mut total, mut buf) = (0, [0; 1000]);
-    loop {
-        match rx.receive_some(&mut buf).await? {
-            0 => return Ok(total),
-            count => total += count,
-        }
-    }
-}
+use super::{Parties, memory, receive_to_end, run, rustls_server, with_session};
 
 #[test]
 fn what_arrived_can_be_received_after_a_send_has_failed() {
@@ -100,15 +89,7 @@ fn a_peer_that_refuses_and_goes_is_heard_although_it_cannot_be_sent_to() {
 #[test]
 fn the_last_message_of_the_handshake_does_not_wait_for_a_peer_that_sends_first() {
     let authority = Authority::new();
-    let (certificate, key) = authority.certify(&[NAME], |_| {});
-    let mut eager = rustls::ServerConfig::builder_with_provider(
-        rustls::crypto::ring::default_provider().into(),
-    )
-    .with_safe_default_protocol_versions()
-    .expect("versions")
-    .with_no_client_auth()
-    .with_single_cert(vec![certificate], key)
-    .expect("they belong together");
+    let mut eager = rustls_server(&authority, rustls::ALL_VERSIONS);
     eager.send_half_rtt_data = true;
     let mut server = rustls::ServerConnection::new(eager.into()).expect("a configuration");
 

@@ -7,13 +7,12 @@ use tacket::testing::{
     check_two_way_stream,
 };
 use tacket::{
-    AsyncResource, Error as _, Fault, HalfCloseable, IntoSplit, ReceiveStream, SendStream,
-    StapledStream,
+    AsyncResource, Fault, HalfCloseable, IntoSplit, ReceiveStream, SendStream, StapledStream,
 };
 use tacket_tests::{Patience, examine};
 use tacket_tls::{OwnedTlsReceiving, OwnedTlsSending, TlsStream};
 
-use super::{Parties, connect, run};
+use super::{Parties, connect, receive_to_end, run};
 
 type Halves<S> = StapledStream<OwnedTlsSending<S>, OwnedTlsReceiving<S>>;
 
@@ -91,18 +90,6 @@ fn halves_of_tls_in_tls_work_in_tasks_of_their_own() {
         rx.close().await.expect("closes");
         join(asking, echoing).await;
     });
-}
-
-/// How much arrives before the end, or why it is none.
-async fn receive_to_end(rx: &mut impl ReceiveStream) -> Result<usize, Fault> {
-    let (mut total, mut buf) = (0, [0; 4096]);
-    loop {
-        match rx.receive_some(&mut buf).await {
-            Ok(0) => return Ok(total),
-            Ok(count) => total += count,
-            Err(error) => return Err(error.fault()),
-        }
-    }
 }
 
 #[test]

@@ -1,17 +1,14 @@
 //! Sessions whose keys change, and sessions that go on from earlier ones.
 
-use std::pin::pin;
-
 use futures_util::FutureExt as _;
-use futures_util::future::{join, select};
-use tacket::testing::{DropPoint, MemoryPair};
+use futures_util::future::join;
+use tacket::testing::MemoryPair;
 use tacket::{AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream, Split};
-use tacket_tests::{Authority, NAME};
-use tacket_tls::rustls;
+use tacket_tls::TlsError;
 use tacket_tls::rustls::version::{TLS12, TLS13};
-use tacket_tls::{ServerConfig, TlsError, TlsStream};
 
-use super::session::pass_on;
+use super::apart::{Apart, with_ends_apart};
+use super::dropped_once::at_polls;
 use super::{Parties, memory, run, with_session};
 
 async fn receive_exactly(rx: &mut impl ReceiveStream, expected: &[u8]) {
@@ -61,29 +58,20 @@ fn both_ends_may_change_their_keys_as_often_as_they_like_while_data_goes_both_wa
 fn a_change_of_keys_that_is_dropped_at_any_poll_loses_nothing() {
     let parties = Parties::new();
     let pair = MemoryPair::new([0; 7], [0; 7]);
-    for polls in 1.. {
-        let mut dropped = false;
-        for point in [
-            DropPoint::after_poll(polls),
-            DropPoint::when_woken_after_poll(polls),
-        ] {
-            run(async {
-                let (mut client, mut server) = parties
-                    .acquainted(pair.open().expect("the last pair is gone"))
-                    .await;
-                let sending = async {
-                    client.send_all(b"before").await.expect("sends");
-                    dropped |= point.cut(client.update_keys()).await.is_none();
-                    client.send_all(b"after").await.expect("sends");
-                };
-                join(sending, receive_exactly(&mut server, b"beforeafter")).await;
-            });
-        }
-        if !dropped {
-            assert!(polls > 2, "it was dropped at few points: {polls}");
-            break;
-        }
-    }
+    at_polls(1, |point| {
+        run(async {
+            let transports = pair.open().expect("the last pair is gone");
+            let (mut client, mut server) = parties.acquainted(transports).await;
+            let sending = async {
+                client.send_all(b"before").await.expect("sends");
+                let changed = point.cut(client.update_keys()).await;
+                client.send_all(b"after").await.expect("sends");
+                changed.is_none()
+            };
+            let receiving = receive_exactly(&mut server, b"beforeafter");
+            join(sending, receiving).await.0
+        })
+    });
 }
 
 #[test]
@@ -102,51 +90,29 @@ fn where_keys_cannot_be_changed_that_is_said_and_the_session_goes_on() {
 /// In the middle of a message of the peer's, rustls takes a change of keys for an error.
 #[test]
 fn a_change_of_keys_waits_while_half_a_message_of_the_peer_is_here() {
-    let authority = Authority::new();
-    let (certificate, key) = authority.certify(&[NAME], |_| {});
-    let provider = rustls::crypto::ring::default_provider().into();
-    let mut server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .expect("they belong together");
-    // So that each ticket takes several records.
-    server.max_fragment_size = Some(64);
-    let (client, server) = (authority.client_config(), ServerConfig::from(server));
-    let (near, far) = (memory(), memory());
-    let (left, mut near_end) = near.open().expect("a new pair");
-    let (mut far_end, right) = far.open().expect("a new pair");
-    let mut client = TlsStream::client(left, &client, NAME).expect("a name");
-    let mut server = TlsStream::server(right, &server).expect("a configuration");
-    run(async {
-        // Between both stands this test, which passes on what it gets, until told otherwise.
-        {
-            let (mut near_tx, mut near_rx) = near_end.split();
-            let (mut far_tx, mut far_rx) = far_end.split();
-            let passing = join(
-                pass_on(&mut near_rx, &mut far_tx),
-                pass_on(&mut far_rx, &mut near_tx),
-            );
-            let shaking = join(client.do_handshake(), server.do_handshake());
-            select(pin!(shaking), pin!(passing)).await;
-        }
+    with_ends_apart(&Parties::with_tickets_in_parts(), async |apart| {
+        let Apart {
+            mut client,
+            mut near,
+            mut far,
+            mut server,
+        } = apart;
         server.send_all(b"answer").await.expect("sends");
         let mut buf = [0; 4000];
-        let count = far_end.receive_some(&mut buf).await.expect("receives");
+        let count = far.receive_some(&mut buf).await.expect("receives");
         let (first, rest) = buf[..count].split_at(150);
-        near_end.send_all(first).await.expect("passes on a part");
+        near.send_all(first).await.expect("passes on a part");
         assert!(client.receive_some(&mut [0; 16]).now_or_never().is_none());
 
         client.update_keys().await.expect("later");
         client.send_all(b"old keys").await.expect("sends");
-        near_end.send_all(rest).await.expect("passes on the rest");
+        near.send_all(rest).await.expect("passes on the rest");
         receive_exactly(&mut client, b"answer").await;
         client.send_all(b"new keys").await.expect("sends");
-        let count = near_end.receive_some(&mut buf).await.expect("receives");
+        let count = near.receive_some(&mut buf).await.expect("receives");
         // Two records of data and one with the message: header, type and tag are 22 bytes.
         assert_eq!(count, (8 + 22) * 2 + (5 + 22));
-        far_end.send_all(&buf[..count]).await.expect("passes on");
+        far.send_all(&buf[..count]).await.expect("passes on");
         receive_exactly(&mut server, b"old keysnew keys").await;
     });
 }

@@ -1,17 +1,13 @@
 //! What TLS refuses, and what it says then: bad certificates, bad peers, bad transports.
 
 use futures_util::future::join;
-use tacket::testing::{MemoryError, MemoryPair};
+use tacket::testing::MemoryError;
 use tacket::{AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream};
 use tacket_tests::{Authority, NAME};
 use tacket_tls::rustls::{self, AlertDescription, CertificateError, Error as Rustls};
 use tacket_tls::{ClientConfig, ConfigError, EngineError, ServerConfig, TlsError, TlsStream};
 
-use super::{Parties, run};
-
-fn pair() -> MemoryPair<Vec<u8>> {
-    MemoryPair::new(vec![0; 100_000], vec![0; 100_000])
-}
+use super::{Parties, memory, run, rustls_server};
 
 /// What the client and the server say of a handshake between them.
 pub(super) fn handshake(
@@ -19,8 +15,8 @@ pub(super) fn handshake(
     name: &str,
     server: &ServerConfig,
 ) -> [Result<(), TlsError<MemoryError>>; 2] {
-    let pair = pair();
-    let (left, right) = pair.open().expect("a new pair");
+    let memory = memory();
+    let (left, right) = memory.open().expect("a new pair");
     let mut client = TlsStream::client(left, client, name).expect("a name");
     let mut server = TlsStream::server(right, server).expect("a configuration");
     run(async {
@@ -124,8 +120,8 @@ fn a_name_can_be_text_bytes_or_an_address_and_addresses_are_checked_as_such() {
     let [connected, _] = handshake(&client, "127.0.0.2", &server);
     refused_certificate(&connected.expect_err("another address"));
 
-    let pair = pair();
-    let (left, right) = pair.open().expect("a new pair");
+    let memory = memory();
+    let (left, right) = memory.open().expect("a new pair");
     TlsStream::client(left, &client, NAME.as_bytes()).expect("bytes");
     TlsStream::client(right, &client, std::net::Ipv4Addr::LOCALHOST).expect("an address");
     for wrong in ["", "no name", "a..b"] {
@@ -150,14 +146,7 @@ fn a_configuration_without_roots_or_with_a_foreign_key_or_with_early_data_is_ref
     let refused = ServerConfig::with_certificate(Vec::new(), key.clone_key());
     assert_eq!(refused.err(), Some(ConfigError::NoCertificate));
 
-    let mut early = rustls::ServerConfig::builder_with_provider(
-        rustls::crypto::ring::default_provider().into(),
-    )
-    .with_safe_default_protocol_versions()
-    .expect("versions")
-    .with_no_client_auth()
-    .with_single_cert(vec![certificate], key)
-    .expect("they belong together");
+    let mut early = rustls_server(&authority, rustls::ALL_VERSIONS);
     early.max_early_data_size = 1;
     let refused = TlsStream::server((), &early.into()).expect_err("early data");
     assert_eq!(refused, ConfigError::EarlyData);
@@ -167,8 +156,8 @@ fn a_configuration_without_roots_or_with_a_foreign_key_or_with_early_data_is_ref
 /// The client's view when, after the handshake, its peer sends `bytes` past TLS and then `leaves`.
 fn intrusion(bytes: &[u8], leaves: bool) -> TlsError<MemoryError> {
     let parties = Parties::new();
-    let pair = pair();
-    let (left, mut right) = pair.open().expect("a new pair");
+    let memory = memory();
+    let (left, mut right) = memory.open().expect("a new pair");
     run(async {
         let (mut client, mut server) = parties.acquainted((left, &mut right)).await;
         server.send_all(b"before").await.expect("sends");
@@ -217,8 +206,8 @@ fn a_plain_close_notify_after_the_handshake_is_no_end() {
 
 #[test]
 fn a_plain_close_notify_before_the_handshake_is_no_end() {
-    let (parties, pair) = (Parties::new(), pair());
-    let (left, mut right) = pair.open().expect("a new pair");
+    let (parties, memory) = (Parties::new(), memory());
+    let (left, mut right) = memory.open().expect("a new pair");
     let mut client = TlsStream::client(left, &parties.client, NAME).expect("a name");
     run(async {
         let told = right.send_all(&record(21, &[1, 0])).await;
@@ -270,8 +259,8 @@ fn a_record_that_is_cut_short_is_a_truncation_or_the_transports_failure() {
 #[test]
 fn a_bad_record_after_our_own_end_is_refused_without_a_panic() {
     let parties = Parties::new();
-    let pair = pair();
-    let (left, mut right) = pair.open().expect("a new pair");
+    let memory = memory();
+    let (left, mut right) = memory.open().expect("a new pair");
     run(async {
         let (mut client, server) = parties.acquainted((left, &mut right)).await;
         drop(server);
@@ -289,8 +278,8 @@ fn a_bad_record_after_our_own_end_is_refused_without_a_panic() {
 fn greeted_with(bytes: &[u8], told: bool) -> [TlsError<MemoryError>; 2] {
     let parties = Parties::new();
     [true, false].map(|to_client| {
-        let pair = pair();
-        let (tls, mut peer) = pair.open().expect("a new pair");
+        let memory = memory();
+        let (tls, mut peer) = memory.open().expect("a new pair");
         let mut tls = if to_client {
             TlsStream::client(tls, &parties.client, NAME).expect("a name")
         } else {
@@ -369,8 +358,8 @@ fn a_protocol_name_that_no_message_can_hold_is_refused() {
 #[test]
 fn a_transport_that_fails_during_the_handshake_says_why_once_and_stays_broken() {
     let parties = Parties::new();
-    let pair = pair();
-    let (left, right) = pair.open().expect("a new pair");
+    let memory = memory();
+    let (left, right) = memory.open().expect("a new pair");
     drop(right);
     let mut client = TlsStream::client(left, &parties.client, NAME).expect("a name");
     run(async {

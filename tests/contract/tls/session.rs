@@ -1,12 +1,11 @@
 //! A TLS session from the handshake to either end.
 
 use std::cell::Cell;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use embedded_io_async::{ErrorType, Write};
-use futures_util::future::{Either, join, join3, select, try_join};
+use futures_util::future::{join, join3, try_join};
 use tacket::testing::{MemoryError, MemoryPair, MemoryPipe, Pattern};
 use tacket::{
     AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream, Split,
@@ -14,9 +13,9 @@ use tacket::{
 };
 use tacket_std::MonotonicClock;
 use tacket_tests::{Authority, NAME};
-use tacket_tls::rustls;
-use tacket_tls::{NeedHandshake, ServerConfig, TlsError, TlsStream, TlsVersion};
+use tacket_tls::{NeedHandshake, TlsError, TlsVersion};
 
+use super::apart::{Apart, with_ends_apart};
 use super::{Parties, connect, memory, run, shake_hands, with_session, with_silenced_server};
 
 /// Covers SSL-32.
@@ -90,8 +89,8 @@ fn the_transport_can_be_asked_while_tls_owns_it() {
 /// Covers SSL-09.
 #[test]
 fn both_directions_carry_their_data_at_the_same_time_in_both_versions() {
-    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let (parties, memory) = (Parties::speaking(version), memory());
+    for parties in Parties::of_each_version() {
+        let memory = memory();
         run(async {
             let (mut client, mut server) = parties.pair(memory.open().expect("a new pair"));
             let (mut client_tx, mut client_rx) = client.split();
@@ -286,47 +285,21 @@ fn a_server_that_only_receives_sends_nothing_after_its_handshake() {
 /// A message that comes in parts ties up the input. It must not tie up the output.
 #[test]
 fn a_sender_goes_on_while_the_receiver_has_half_a_message() {
-    let authority = Authority::new();
-    let (certificate, key) = authority.certify(&[NAME], |_| {});
-    let provider = rustls::crypto::ring::default_provider().into();
-    let mut server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .expect("they belong together");
-    // So that each ticket takes several records.
-    server.max_fragment_size = Some(64);
-    let (client, server) = (authority.client_config(), ServerConfig::from(server));
-    let (near, far) = (memory(), memory());
-    let (left, mut near_end) = near.open().expect("a new pair");
-    let (mut far_end, right) = far.open().expect("a new pair");
-    let mut client = TlsStream::client(left, &client, NAME).expect("a name");
-    let mut server = TlsStream::server(right, &server).expect("a configuration");
-    run(async {
-        // Between both stands this test, which passes on what it gets, until told otherwise.
-        let shaking = try_join(async { client.do_handshake().await.map_err(drop) }, async {
-            server.do_handshake().await.map_err(drop)
-        });
-        {
-            let (mut near_tx, mut near_rx) = near_end.split();
-            let (mut far_tx, mut far_rx) = far_end.split();
-            let passing = join(
-                pass_on(&mut near_rx, &mut far_tx),
-                pass_on(&mut far_rx, &mut near_tx),
-            );
-            let (shaking, passing) = (pin!(shaking), pin!(passing));
-            let shaken = select(shaking, passing).await;
-            assert!(matches!(shaken, Either::Left((Ok(_), _))));
-        }
+    with_ends_apart(&Parties::with_tickets_in_parts(), async |apart| {
+        let Apart {
+            mut client,
+            mut near,
+            mut far,
+            mut server,
+        } = apart;
         let mut buf = [0; 4000];
         server
             .send_all(b"answer")
             .await
             .expect("sends tickets and data");
-        let count = far_end.receive_some(&mut buf).await.expect("receives");
+        let count = far.receive_some(&mut buf).await.expect("receives");
         let (first, rest) = buf[..count].split_at(150);
-        near_end.send_all(first).await.expect("passes on a part");
+        near.send_all(first).await.expect("passes on a part");
 
         let (mut tx, mut rx) = client.split();
         let mut answer = [0; 16];
@@ -335,33 +308,18 @@ fn a_sender_goes_on_while_the_receiver_has_half_a_message() {
             pause().await;
             tx.send_all(b"question").await.expect("sends meanwhile");
             tx.send_all(b"again").await.expect("sends meanwhile");
-            near_end.send_all(rest).await.expect("passes on the rest");
+            near.send_all(rest).await.expect("passes on the rest");
         };
         let (received, ()) = join(receiving, meanwhile).await;
         assert_eq!(received, Ok(6));
         drop((tx, rx));
         let mut question = [0; 100];
-        let count = near_end
-            .receive_some(&mut question)
-            .await
-            .expect("receives");
-        far_end
-            .send_all(&question[..count])
-            .await
-            .expect("passes on");
+        let count = near.receive_some(&mut question).await.expect("receives");
+        far.send_all(&question[..count]).await.expect("passes on");
         let mut buf = [0; 16];
         assert_eq!(server.receive_some(&mut buf).await, Ok(13));
         assert_eq!(&buf[..13], b"questionagain");
     });
-}
-
-pub(super) async fn pass_on(rx: &mut impl ReceiveStream, tx: &mut impl SendStream) {
-    let mut buf = [0; 1000];
-    while let Ok(count @ 1..) = rx.receive_some(&mut buf).await {
-        if tx.send_all(&buf[..count]).await.is_err() {
-            return;
-        }
-    }
 }
 
 /// Covers SSL-05.

@@ -1,27 +1,14 @@
 //! What streams of TLS are known to get wrong, each as a promise.
 
-use std::pin::pin;
-
 use futures_util::FutureExt as _;
-use futures_util::future::{join, select};
+use futures_util::future::join;
 use tacket::testing::MemoryPair;
-use tacket::{AsyncResource, ReceiveStream, SendStream, Split};
+use tacket::{AsyncResource, ReceiveStream, SendStream};
 use tacket_tls::TlsError;
-use tacket_tls::rustls::version::{TLS12, TLS13};
+use tacket_tls::rustls::version::TLS13;
 
-use super::session::pass_on;
-use super::{Parties, connect, memory, run, with_silenced_server};
-
-/// How much arrives before the end.
-async fn receive_to_end<R: ReceiveStream>(rx: &mut R) -> Result<usize, R::Error> {
-    let (mut total, mut buf) = (0, [0; 5000]);
-    loop {
-        match rx.receive_some(&mut buf).await? {
-            0 => return Ok(total),
-            count => total += count,
-        }
-    }
-}
+use super::apart::{Apart, with_ends_apart};
+use super::{Parties, connect, memory, receive_to_end, run, with_silenced_server};
 
 #[test]
 fn a_send_is_done_when_the_transport_has_every_byte_of_it() {
@@ -44,8 +31,8 @@ fn a_send_is_done_when_the_transport_has_every_byte_of_it() {
 /// A client may send what it has to and go, before the server has done its part of the handshake.
 #[test]
 fn a_server_hears_all_of_a_client_that_has_gone_before_its_tickets_could_be_sent() {
-    for version in [&TLS12, &TLS13] {
-        let (parties, memory) = (Parties::speaking(version), memory());
+    for parties in Parties::of_each_version() {
+        let memory = memory();
         let (mut client, mut server) = parties.pair(memory.open().expect("a new pair"));
         run(async {
             let leaving = async {
@@ -66,8 +53,7 @@ fn a_server_hears_all_of_a_client_that_has_gone_before_its_tickets_could_be_sent
 
 #[test]
 fn a_quick_close_over_tcp_with_tickets_and_data_unread_destroys_nothing() {
-    for version in [&TLS12, &TLS13] {
-        let parties = Parties::speaking(version);
+    for parties in Parties::of_each_version() {
         run(async {
             for _ in 0..20 {
                 let (left, mut right) = connect().await;
@@ -93,34 +79,25 @@ fn a_quick_close_over_tcp_with_tickets_and_data_unread_destroys_nothing() {
 /// Tickets are records of their own, and no data.
 #[test]
 fn a_run_of_tickets_is_neither_data_nor_an_end() {
-    let parties = Parties::speaking(&TLS13);
-    let (near, far) = (memory(), memory());
-    let (left, mut near_end) = near.open().expect("a new pair");
-    let (mut far_end, right) = far.open().expect("a new pair");
-    let (mut client, mut server) = parties.pair((left, right));
-    run(async {
-        {
-            let (mut near_tx, mut near_rx) = near_end.split();
-            let (mut far_tx, mut far_rx) = far_end.split();
-            let passing = join(
-                pass_on(&mut near_rx, &mut far_tx),
-                pass_on(&mut far_rx, &mut near_tx),
-            );
-            let shaking = join(client.do_handshake(), server.do_handshake());
-            select(pin!(shaking), pin!(passing)).await;
-        }
+    with_ends_apart(&Parties::speaking(&TLS13), async |apart| {
+        let Apart {
+            mut client,
+            mut near,
+            mut far,
+            mut server,
+        } = apart;
         server.send_all(b"answer").await.expect("sends");
         let mut buf = [0; 4000];
-        let count = far_end.receive_some(&mut buf).await.expect("receives");
+        let count = far.receive_some(&mut buf).await.expect("receives");
         let (tickets, data) = buf[..count].split_at(count - (6 + 22));
         assert!(tickets.len() > 100, "no tickets: {}", tickets.len());
-        near_end.send_all(tickets).await.expect("passes on");
+        near.send_all(tickets).await.expect("passes on");
         let mut answer = [0; 16];
         for _ in 0..2 {
             let received = client.receive_some(&mut answer).now_or_never();
             assert_eq!(received, None, "a ticket is no data");
         }
-        near_end.send_all(data).await.expect("passes on");
+        near.send_all(data).await.expect("passes on");
         assert_eq!(client.receive_some(&mut answer).await, Ok(6));
     });
 }

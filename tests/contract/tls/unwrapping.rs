@@ -3,9 +3,10 @@
 use futures_util::future::{join, try_join};
 use tacket::testing::{MemoryError, MemoryPair};
 use tacket::{AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream};
-use tacket_tls::rustls::version::{TLS12, TLS13};
-use tacket_tls::{TlsError, TlsStream, Unwrapped};
+use tacket_tls::rustls::InvalidMessage;
+use tacket_tls::{EngineError, TlsError, TlsStream, Unwrapped};
 
+use super::apart::join_ends;
 use super::{Parties, connect, memory, run, with_session, with_silenced_server};
 
 /// What may follow TLS: text, an end in plain sight, what looks like data of the session, the hello of a new one.
@@ -19,8 +20,8 @@ const AFTERMATHS: [&[u8]; 4] = [
 /// Covers SSL-28.
 #[test]
 fn unwrap_gives_the_transport_back_and_what_had_come_behind_the_end() {
-    for version in [&TLS12, &TLS13] {
-        let (parties, memory) = (Parties::speaking(version), memory());
+    for parties in Parties::of_each_version() {
+        let memory = memory();
         for plain in AFTERMATHS {
             let pair = memory.open().expect("the last pair is gone");
             run(async {
@@ -56,8 +57,8 @@ fn unwrap_gives_the_transport_back_and_what_had_come_behind_the_end() {
 /// Covers SSL-29.
 #[test]
 fn after_the_peers_end_a_shutdown_completes_the_exchange() {
-    for version in [&TLS12, &TLS13] {
-        let (parties, memory) = (Parties::speaking(version), memory());
+    for parties in Parties::of_each_version() {
+        let memory = memory();
         run(async {
             let (mut client, mut server) =
                 parties.acquainted(memory.open().expect("a new pair")).await;
@@ -79,8 +80,7 @@ fn after_the_peers_end_a_shutdown_completes_the_exchange() {
 
 #[test]
 fn a_shutdown_shakes_hands_and_needs_no_room_in_the_transport() {
-    for version in [&TLS12, &TLS13] {
-        let parties = Parties::speaking(version);
+    for parties in Parties::of_each_version() {
         let lockstep = MemoryPair::lockstep([0; 1 << 15], [0; 1 << 15]);
         let (client, server) = parties.pair(lockstep.open().expect("a new pair"));
         run(async {
@@ -188,28 +188,24 @@ fn the_transport_that_comes_back_is_the_one_that_went_in() {
         let address = client.transport().local_addr();
         let address = address.expect("an address");
         let unwrapped = try_join(client.unwrap(), server.unwrap()).await;
-        let (left, mut right) = unwrapped.expect("both end");
+        let (mut left, mut right) = unwrapped.expect("both end");
+        assert_eq!((left.trailing, right.trailing), (vec![], vec![]));
         assert_eq!(left.transport.local_addr().expect("an address"), address);
+        let sent = right.transport.send_all(b"plain").await;
+        sent.expect("sends");
+        let mut buf = [0; 100];
+        let received = left.transport.receive_some(&mut buf).await;
+        assert_eq!(received.expect("receives"), 5, "{buf:?}");
         left.transport.close().await.expect("closes");
-        let received = right.transport.receive_some(&mut [0; 1]).await;
+        let received = right.transport.receive_some(&mut buf).await;
         assert_eq!(received.expect("an end"), 0);
     });
 }
 
-/// Passes everything on between two ends, which are told apart from their peers by this.
-async fn join_ends(mut one: impl tacket::Split, mut other: impl tacket::Split) {
-    let ((mut one_tx, mut one_rx), (mut other_tx, mut other_rx)) = (one.split(), other.split());
-    join(
-        super::session::pass_on(&mut one_rx, &mut other_tx),
-        super::session::pass_on(&mut other_rx, &mut one_tx),
-    )
-    .await;
-}
-
 #[test]
 fn what_was_received_before_the_handshake_is_its_start_wherever_it_was_cut() {
-    for version in [&TLS12, &TLS13] {
-        let (parties, near, far) = (Parties::speaking(version), memory(), memory());
+    for parties in Parties::of_each_version() {
+        let (near, far) = (memory(), memory());
         let mut cut = 0;
         loop {
             let (left, mut near_end) = near.open().expect("the last pair is gone");
@@ -236,7 +232,7 @@ fn what_was_received_before_the_handshake_is_its_start_wherever_it_was_cut() {
                         server.shutdown().await.expect("ends");
                         drop(server);
                     };
-                    join(listening, join_ends(near_end, far_end)).await;
+                    join(listening, join_ends(&mut near_end, &mut far_end)).await;
                     length
                 };
                 let ((), length) = join(speaking, passing).await;
@@ -251,14 +247,18 @@ fn what_was_received_before_the_handshake_is_its_start_wherever_it_was_cut() {
     }
 }
 
+/// A message that is no longer than one may be, but in records of a byte each, and not at its end yet.
 #[test]
 fn more_than_a_session_can_begin_with_is_refused() {
+    let message = [1, 0, 0xff, 0xfb].into_iter().chain([0; 20_000]);
+    let tattered: Vec<u8> = message.flat_map(|byte| [22, 3, 1, 0, 1, byte]).collect();
     let (parties, memory) = (Parties::new(), memory());
     let (left, _right) = memory.open().expect("a new pair");
     let server = TlsStream::server(left, &parties.server).expect("a configuration");
-    let mut server = server.with_received(&vec![7; 200_000]);
+    let mut server = server.with_received(&tattered);
     run(async {
-        let refused = server.do_handshake().await.expect_err("no hello");
-        assert!(matches!(refused, TlsError::Engine(_)), "{refused:?}");
+        let refused = server.do_handshake().await.expect_err("too much");
+        let reason = InvalidMessage::HandshakePayloadTooLarge.into();
+        assert_eq!(refused, TlsError::Engine(EngineError::Rustls(reason)));
     });
 }
