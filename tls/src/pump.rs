@@ -88,12 +88,12 @@ where
 
     /// Completes the handshake, unless that was done.
     pub(crate) async fn handshake(&self) -> Result<(), Error<T>> {
-        if self.session.is_established()? {
+        if self.is_established().await? {
             return Ok(());
         }
         let _turn = self.session.turn.lock().await;
         // Whoever had the turn before may have completed it.
-        if self.session.is_established()? {
+        if self.is_established().await? {
             return Ok(());
         }
         let mut tx = self.tx.lock().await;
@@ -103,6 +103,13 @@ where
             self.say_last_words(&mut tx, &mut outgoing).await;
         }
         shaken
+    }
+
+    async fn is_established(&self) -> Result<bool, Error<T>> {
+        match self.session.is_established() {
+            Ok(established) => Ok(established),
+            Err(failure) => Err(self.part_with(failure).await),
+        }
     }
 
     async fn shake_hands(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
@@ -238,7 +245,7 @@ where
 
     /// Takes a prefix of `data` to be sent.
     pub(crate) async fn write(&self, data: &[u8]) -> Result<usize, Error<T>> {
-        self.check_sending()?;
+        self.check_sending().await?;
         if data.is_empty() {
             return Ok(0);
         }
@@ -259,7 +266,7 @@ where
 
     /// Takes all of `data`, moving its start along, and flushes. Without data it still needs the handshake.
     pub(crate) async fn send_rest(&self, data: &mut &[u8]) -> Result<(), Error<T>> {
-        self.check_sending()?;
+        self.check_sending().await?;
         self.handshake_to_send().await?;
         while !data.is_empty() {
             let count = self.write(data).await?;
@@ -270,7 +277,7 @@ where
 
     /// Changes the keys of the sending direction, and asks the peer to do the same.
     pub(crate) async fn update_keys(&self) -> Result<(), Error<T>> {
-        self.check_sending()?;
+        self.check_sending().await?;
         self.handshake_to_send().await?;
         let mut outgoing = self.session.outgoing.lock().await;
         match self.session.update_keys(&mut outgoing) {
@@ -291,7 +298,8 @@ where
         if outgoing.is_dirty()
             && let Err(failure) = self.session.check_sending()
         {
-            return Err(failure_to_send(failure.into()));
+            drop(outgoing);
+            return Err(failure_to_send(self.part_with(failure).await));
         }
         let mut tx = self.tx.lock().await;
         self.flush_staged(&mut tx, &mut outgoing).await
@@ -363,7 +371,7 @@ where
 
     /// Waits until the transport might take what a send brings.
     pub(crate) async fn wait_send_all_might_not_block(&self) -> Result<(), Error<T>> {
-        self.check_sending()?;
+        self.check_sending().await?;
         self.handshake_to_send().await?;
         let mut tx = self.tx.lock().await;
         let mut outgoing = self.session.outgoing.lock().await;
@@ -374,7 +382,9 @@ where
 
     /// Sends what has to be sent before a close: the end, but for an `https_compatible` stream, and nothing after a failure.
     pub(crate) async fn say_farewell(&self) -> Result<(), Error<T>> {
-        let said = if self.session.has_failed() {
+        let said = if let Err(failure) = self.session.check_sending() {
+            // But for the alert, if there was no occasion for that yet.
+            self.part_with(failure).await;
             Ok(())
         } else if self.session.is_https_compatible() {
             self.flush().await
@@ -413,12 +423,14 @@ where
         }
     }
 
-    fn check_sending(&self) -> Result<(), Error<T>> {
+    async fn check_sending(&self) -> Result<(), Error<T>> {
         if self.session.has_sent_end() {
             return Err(TlsError::Closed);
         }
-        let checked = self.session.check_sending();
-        checked.map_err(|failure| failure_to_send(failure.into()))
+        match self.session.check_sending() {
+            Ok(()) => Ok(()),
+            Err(failure) => Err(failure_to_send(self.part_with(failure).await)),
+        }
     }
 
     async fn handshake_to_send(&self) -> Result<(), Error<T>> {
@@ -446,7 +458,7 @@ where
         Ok(())
     }
 
-    /// Ends with `failure`. Tells the peer if nobody is sending.
+    /// Ends with `failure`. Tells the peer, if that was not done and nobody is sending: whoever comes next does it then.
     async fn part_with(&self, failure: Failure) -> Error<T> {
         if let (Some(mut tx), Some(mut outgoing)) =
             (self.tx.try_lock(), self.session.outgoing.try_lock())

@@ -242,10 +242,6 @@ impl<E: Engine> Session<E> {
         self.state.borrow().has_received_end()
     }
 
-    pub(crate) fn has_failed(&self) -> bool {
-        self.check_sending().is_err()
-    }
-
     /// Takes the handshake as far as the input allows. Returns whether it needs no more of that.
     pub(crate) fn shake_hands(
         &self,
