@@ -129,6 +129,8 @@ pub(crate) struct Outgoing {
     buffer: Buffer,
     /// The transport was given something since its last flush, or will be.
     dirty: bool,
+    /// The keys were changed since then, and nothing is protected by the new ones yet.
+    has_new_keys: bool,
 }
 
 impl Outgoing {
@@ -147,6 +149,7 @@ impl Outgoing {
 
     pub(crate) const fn flushed(&mut self) {
         self.dirty = false;
+        self.has_new_keys = false;
     }
 
     /// Gives back the room that the handshake needed.
@@ -196,6 +199,7 @@ impl<E: Engine> Session<E> {
             outgoing: Lock::new(Outgoing {
                 buffer: Buffer::new(),
                 dirty: false,
+                has_new_keys: false,
             }),
         }
     }
@@ -356,13 +360,19 @@ impl<E: Engine> Session<E> {
         self.produce(state, outgoing, |engine, incoming, output, sink| {
             engine.seal(incoming, output, sink, data)
         })?;
+        outgoing.has_new_keys = false;
         Ok(count)
     }
 
     /// Changes the keys of the sending direction, now or with the next data. `false`: the version has no such thing.
+    ///
+    /// A change that is under way and has protected nothing is enough: a peer takes only so many in a row.
     pub(crate) fn update_keys(&self, outgoing: &mut Outgoing) -> Result<bool, Failure> {
         let state = &mut *self.state.borrow_mut();
         state.check_sending()?;
+        if outgoing.has_new_keys {
+            return Ok(true);
+        }
         state.key_update_due = state.engine.has_key_updates();
         if !state.key_update_due {
             return Ok(false);
@@ -379,6 +389,7 @@ impl<E: Engine> Session<E> {
         if state.key_update_due {
             let updated = self.produce(state, outgoing, E::update_keys)?;
             state.key_update_due = !updated;
+            outgoing.has_new_keys = updated;
         }
         Ok(())
     }
