@@ -131,6 +131,8 @@ pub(crate) struct Outgoing {
     dirty: bool,
     /// The keys were changed since then, and nothing is protected by the new ones yet.
     has_new_keys: bool,
+    /// How much there was at once since then.
+    most: usize,
 }
 
 impl Outgoing {
@@ -147,9 +149,20 @@ impl Outgoing {
         self.dirty
     }
 
-    pub(crate) const fn flushed(&mut self) {
+    /// The transport has everything. Half of a large buffer goes back if less than a quarter of it was needed.
+    pub(crate) fn flushed(&mut self) {
         self.dirty = false;
         self.has_new_keys = false;
+        let capacity = self.buffer.capacity();
+        if capacity > FIRST_READ && self.most < capacity / 4 {
+            self.buffer.shrink(capacity / 2);
+        }
+        self.most = 0;
+    }
+
+    /// Something was added.
+    fn grown(&mut self) {
+        self.most = self.most.max(self.buffer.len());
     }
 
     /// Gives back the room that the handshake needed.
@@ -200,6 +213,7 @@ impl<E: Engine> Session<E> {
                 buffer: Buffer::new(),
                 dirty: false,
                 has_new_keys: false,
+                most: 0,
             }),
         }
     }
@@ -434,6 +448,7 @@ impl<E: Engine> Session<E> {
             ),
             None => produce(engine, &mut Buffer::new(), &mut outgoing.buffer, &mut sink),
         };
+        outgoing.grown();
         produced.map_err(|error| state.fail(error))
     }
 
@@ -527,5 +542,32 @@ impl<E: Engine> State<E> {
         self.engine.alert(&mut self.flight);
         let failure = Failure::Engine(error);
         self.failure.get_or_insert(failure).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send(outgoing: &mut Outgoing, length: usize) {
+        outgoing.buffer.append(&alloc::vec![1; length]);
+        outgoing.grown();
+        outgoing.consume(length);
+        outgoing.flushed();
+    }
+
+    #[test]
+    fn small_sends_after_a_large_one_give_its_room_back_and_large_ones_keep_it() {
+        let mut outgoing = Outgoing::default();
+        for _ in 0..3 {
+            send(&mut outgoing, 65_536);
+            assert_eq!(outgoing.buffer.capacity(), 65_536);
+        }
+        send(&mut outgoing, 16_384);
+        assert_eq!(outgoing.buffer.capacity(), 65_536);
+        for capacity in [32_768, 16_384, 8192, 4096, 4096] {
+            send(&mut outgoing, 100);
+            assert_eq!(outgoing.buffer.capacity(), capacity);
+        }
     }
 }
