@@ -522,8 +522,9 @@ impl<E: Engine> State<E> {
     }
 
     fn has_received_end(&self) -> bool {
-        // Before the handshake is done, anyone could have forged it.
-        self.established && self.engine.has_ended() || self.transport_ended && self.https_compatible
+        // Before the handshake is done, anyone could have forged it. For the engine that may be so, and our last message not be sent.
+        let has_ended = !self.engine.is_handshaking() && self.engine.has_ended();
+        has_ended || self.transport_ended && self.https_compatible
     }
 
     fn check_sending(&self) -> Result<(), Failure> {
