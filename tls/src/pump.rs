@@ -78,7 +78,7 @@ where
 
     /// Completes the handshake, unless that was done.
     pub(crate) async fn handshake(&self) -> Result<(), Error<T>> {
-        if self.session.is_established()? {
+        if self.is_established().await? {
             return Ok(());
         }
         // In a box: each send and receive and close would have room for it otherwise, for as long as the connection lasts.
@@ -88,7 +88,7 @@ where
     async fn handshake_in_turn(&self) -> Result<(), Error<T>> {
         let _turn = self.session.turn.lock().await;
         // Whoever had the turn before may have completed it.
-        if self.session.is_established()? {
+        if self.is_established().await? {
             return Ok(());
         }
         let mut tx = self.tx.lock().await;
@@ -99,6 +99,10 @@ where
             self.tell_why().await;
         }
         shaken
+    }
+
+    async fn is_established(&self) -> Result<bool, Error<T>> {
+        self.told(self.session.is_established()).await
     }
 
     async fn shake_hands(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
@@ -233,7 +237,7 @@ where
 
     /// Takes a prefix of `data` to be sent.
     pub(crate) async fn write(&self, data: &[u8]) -> Result<usize, Error<T>> {
-        self.check_sending()?;
+        self.check_sending().await?;
         if data.is_empty() {
             return Ok(0);
         }
@@ -254,7 +258,7 @@ where
 
     /// Takes all of `data`, moving its start along, and flushes. Without data it still needs the handshake.
     pub(crate) async fn send_rest(&self, data: &mut &[u8]) -> Result<(), Error<T>> {
-        self.check_sending()?;
+        self.check_sending().await?;
         self.handshake_to_send().await?;
         while !data.is_empty() {
             let count = self.write(data).await?;
@@ -265,7 +269,7 @@ where
 
     /// Changes the keys of the sending direction, and asks the peer to do the same.
     pub(crate) async fn update_keys(&self) -> Result<(), Error<T>> {
-        self.check_sending()?;
+        self.check_sending().await?;
         self.handshake_to_send().await?;
         let mut outgoing = self.session.outgoing.lock().await;
         let updated = self.session.update_keys(&mut outgoing);
@@ -282,7 +286,8 @@ where
         if outgoing.is_dirty()
             && let Err(failure) = self.session.check_sending()
         {
-            return Err(failure_to_send(failure.into()));
+            drop(outgoing);
+            return self.told(Err(failure)).await.map_err(failure_to_send);
         }
         let mut tx = self.tx.lock().await;
         self.flush_staged(&mut tx, &mut outgoing).await
@@ -351,7 +356,7 @@ where
 
     /// Waits until the transport might take what a send brings.
     pub(crate) async fn wait_send_all_might_not_block(&self) -> Result<(), Error<T>> {
-        self.check_sending()?;
+        self.check_sending().await?;
         self.handshake_to_send().await?;
         let mut tx = self.tx.lock().await;
         let mut outgoing = self.session.outgoing.lock().await;
@@ -362,7 +367,9 @@ where
 
     /// Sends what has to be sent before a close: the end, but for an `https_compatible` stream, and nothing after a failure.
     pub(crate) async fn say_farewell(&self) -> Result<(), Error<T>> {
-        let said = if self.session.has_failed() {
+        let said = if self.session.check_sending().is_err() {
+            // But for the alert, if there was no occasion for that yet.
+            self.tell_why().await;
             Ok(())
         } else if self.session.is_https_compatible() {
             self.flush().await
@@ -401,12 +408,12 @@ where
         }
     }
 
-    fn check_sending(&self) -> Result<(), Error<T>> {
+    async fn check_sending(&self) -> Result<(), Error<T>> {
         if self.session.has_sent_end() {
             return Err(TlsError::Closed);
         }
-        let checked = self.session.check_sending();
-        checked.map_err(|failure| failure_to_send(failure.into()))
+        let checked = self.told(self.session.check_sending()).await;
+        checked.map_err(failure_to_send)
     }
 
     async fn handshake_to_send(&self) -> Result<(), Error<T>> {
@@ -434,7 +441,7 @@ where
         Ok(())
     }
 
-    /// Hands `outcome` on, and a failure to the peer too.
+    /// Hands `outcome` on. A failure is told to the peer, if that was not done and nobody is sending: whoever comes next does it then.
     async fn told<O>(&self, outcome: Result<O, Failure>) -> Result<O, Error<T>> {
         if outcome.is_err() {
             self.tell_why().await;

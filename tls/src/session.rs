@@ -4,7 +4,6 @@
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
-use core::mem;
 
 use tacket::{Error, Fault};
 
@@ -24,6 +23,9 @@ pub(crate) const FIRST_READ: usize = 4 * 1024;
 /// How much ciphertext a read asks for after the handshake, at least. It doubles when the transport fills it, and goes back by half
 /// when the transport brings less than a quarter. A connection that is idle waits with a buffer of that size.
 const LEAST_READ: usize = 128;
+
+/// How much ciphertext can be staged without a thought of giving room back.
+const LEAST_SEND: usize = 256;
 
 /// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
 /// that the engine accepts.
@@ -130,8 +132,10 @@ pub(crate) struct Outgoing {
     buffer: Buffer,
     /// The transport was given something since its last flush, or will be.
     dirty: bool,
-    /// It holds more than what is sent from day to day.
-    swollen: bool,
+    /// The keys were changed since then, and nothing is protected by the new ones yet.
+    has_new_keys: bool,
+    /// How much there was at once since then, or half of what it was before.
+    most: usize,
 }
 
 impl Outgoing {
@@ -148,11 +152,24 @@ impl Outgoing {
         self.dirty
     }
 
+    /// The transport has everything. Half of the buffer goes back if less than a quarter was needed, of a large one for some time.
     pub(crate) fn flushed(&mut self) {
         self.dirty = false;
-        if mem::take(&mut self.swollen) {
-            self.shrink();
+        self.has_new_keys = false;
+        let capacity = self.buffer.capacity();
+        if capacity > LEAST_SEND && self.most < capacity / 4 {
+            self.buffer.shrink(capacity / 2);
         }
+        self.most = if capacity > FIRST_READ {
+            self.most / 2
+        } else {
+            0
+        };
+    }
+
+    /// Something was added.
+    fn grown(&mut self) {
+        self.most = self.most.max(self.buffer.len());
     }
 
     /// Gives back the room that the handshake needed.
@@ -202,7 +219,8 @@ impl<E: Engine> Session<E> {
             outgoing: Lock::new(Outgoing {
                 buffer: Buffer::new(),
                 dirty: false,
-                swollen: false,
+                has_new_keys: false,
+                most: 0,
             }),
         }
     }
@@ -247,10 +265,6 @@ impl<E: Engine> Session<E> {
 
     pub(crate) fn has_received_end(&self) -> bool {
         self.state.borrow().has_received_end()
-    }
-
-    pub(crate) fn has_failed(&self) -> bool {
-        self.check_sending().is_err()
     }
 
     /// Takes the handshake as far as the input allows. Returns whether it needs no more of that.
@@ -367,13 +381,19 @@ impl<E: Engine> Session<E> {
         self.produce(state, outgoing, |engine, incoming, output, sink| {
             engine.seal(incoming, output, sink, data)
         })?;
+        outgoing.has_new_keys = false;
         Ok(count)
     }
 
     /// Changes the keys of the sending direction, now or with the next data. `false`: the version has no such thing.
+    ///
+    /// A change that is under way and has protected nothing is enough: a peer takes only so many in a row.
     pub(crate) fn update_keys(&self, outgoing: &mut Outgoing) -> Result<bool, Failure> {
         let state = &mut *self.state.borrow_mut();
         state.check_sending()?;
+        if outgoing.has_new_keys {
+            return Ok(true);
+        }
         state.key_update_due = state.engine.has_key_updates();
         if !state.key_update_due {
             return Ok(false);
@@ -390,6 +410,7 @@ impl<E: Engine> Session<E> {
         if state.key_update_due {
             let updated = self.produce(state, outgoing, E::update_keys)?;
             state.key_update_due = !updated;
+            outgoing.has_new_keys = updated;
         }
         Ok(())
     }
@@ -421,7 +442,6 @@ impl<E: Engine> Session<E> {
         outgoing.dirty = true;
         if !flight.is_empty() {
             outgoing.buffer.append_all(flight);
-            outgoing.swollen = true;
             flight.shrink(0);
         }
         let mut sink = Sink::to_stash(stash);
@@ -435,6 +455,7 @@ impl<E: Engine> Session<E> {
             ),
             None => produce(engine, &mut Buffer::new(), &mut outgoing.buffer, &mut sink),
         };
+        outgoing.grown();
         produced.map_err(|error| state.fail(error))
     }
 
@@ -508,8 +529,9 @@ impl<E: Engine> State<E> {
     }
 
     fn has_received_end(&self) -> bool {
-        // Before the handshake is done, anyone could have forged it.
-        self.established && self.engine.has_ended() || self.transport_ended && self.https_compatible
+        // Before the handshake is done, anyone could have forged it. For the engine that may be so, and our last message not be sent.
+        let has_ended = !self.engine.is_handshaking() && self.engine.has_ended();
+        has_ended || self.transport_ended && self.https_compatible
     }
 
     fn check_sending(&self) -> Result<(), Failure> {
@@ -528,5 +550,37 @@ impl<E: Engine> State<E> {
         self.engine.alert(&mut self.flight);
         let failure = Failure::Engine(error);
         self.failure.get_or_insert(failure).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send(outgoing: &mut Outgoing, length: usize) {
+        outgoing.buffer.append(&alloc::vec![1; length]);
+        outgoing.grown();
+        outgoing.consume(length);
+        outgoing.flushed();
+    }
+
+    #[test]
+    fn small_sends_after_a_large_one_give_its_room_back_and_large_ones_keep_it() {
+        let mut outgoing = Outgoing::default();
+        for _ in 0..3 {
+            send(&mut outgoing, 65_536);
+            assert_eq!(outgoing.buffer.capacity(), 65_536);
+        }
+        for length in [100, 16_384, 65_536, 100, 100] {
+            send(&mut outgoing, length);
+            assert_eq!(outgoing.buffer.capacity(), 65_536);
+        }
+        for capacity in [32_768, 16_384, 8192, 4096, 2048, 1024, 512, 256, 256] {
+            send(&mut outgoing, 100);
+            while outgoing.buffer.capacity() > capacity {
+                send(&mut outgoing, 100);
+            }
+            assert_eq!(outgoing.buffer.capacity(), capacity);
+        }
     }
 }

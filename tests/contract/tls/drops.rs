@@ -14,7 +14,7 @@ use tacket_tls::TlsStream;
 
 use super::{Parties, run, shake_hands};
 
-async fn yield_now() {
+pub(super) async fn yield_now() {
     let mut yielded = false;
     poll_fn(|cx| {
         if core::mem::replace(&mut yielded, true) {

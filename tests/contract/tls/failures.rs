@@ -3,6 +3,7 @@
 use std::pin::pin;
 
 use embedded_io_async::{Read as _, Write as _};
+use futures_util::FutureExt as _;
 use futures_util::future::{Either, join, select};
 use tacket::testing::{MemoryPair, MemoryPipe};
 use tacket::{CloseOnEof, HalfCloseable, ReceiveStream, SendStream, StapledStream};
@@ -85,14 +86,18 @@ fn a_peer_that_refuses_and_goes_is_heard_although_it_cannot_be_sent_to() {
     });
 }
 
+/// One that sends data behind its first messages.
+fn eager_server(authority: &Authority) -> rustls::ServerConnection {
+    let mut eager = rustls_server(authority, rustls::ALL_VERSIONS);
+    eager.send_half_rtt_data = true;
+    rustls::ServerConnection::new(eager.into()).expect("a configuration")
+}
+
 /// A server may send data behind its first messages, and need not read before all of that is taken.
 #[test]
 fn the_last_message_of_the_handshake_does_not_wait_for_a_peer_that_sends_first() {
     let authority = Authority::new();
-    let mut eager = rustls_server(&authority, rustls::ALL_VERSIONS);
-    eager.send_half_rtt_data = true;
-    let mut server = rustls::ServerConnection::new(eager.into()).expect("a configuration");
-
+    let mut server = eager_server(&authority);
     let pair = MemoryPair::new(vec![0; 16], vec![0; 1000]);
     let (left, mut right) = pair.open().expect("a new pair");
     let mut client = TlsStream::client(left, &authority.client_config(), NAME).expect("a name");
@@ -122,6 +127,38 @@ fn the_last_message_of_the_handshake_does_not_wait_for_a_peer_that_sends_first()
         let (listening, speaking) = (pin!(listening), pin!(speaking));
         let first = select(listening, speaking).await;
         assert!(matches!(first, Either::Left(_)), "the server gives up");
+    });
+}
+
+/// A server may say all that it has to say behind its first messages, and go before it hears the last one.
+#[test]
+fn what_a_server_said_at_once_is_received_with_its_end_though_it_does_not_hear_us() {
+    let authority = Authority::new();
+    let mut server = eager_server(&authority);
+    let [up, down] = [(); 2].map(|()| MemoryPipe::new(vec![0; 10_000]));
+    run(async {
+        let (up_tx, mut up_rx) = up.open().expect("a new pipe");
+        let (mut down_tx, down_rx) = down.open().expect("a new pipe");
+        let left = StapledStream::new(CloseOnEof::new(up_tx), down_rx);
+        let mut client = TlsStream::client(left, &authority.client_config(), NAME).expect("a name");
+        assert!(client.do_handshake().now_or_never().is_none());
+        let mut hello = [0; 5000];
+        let count = up_rx.receive_some(&mut hello).await.expect("a hello");
+        let mut arrived = &hello[..count];
+        server.read_tls(&mut arrived).expect("there is room");
+        server.process_new_packets().expect("a hello");
+        std::io::Write::write_all(&mut server.writer(), b"all of it").expect("it takes all");
+        server.send_close_notify();
+        let mut flight = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut flight).expect("memory");
+        }
+        down_tx.send_all(&flight).await.expect("there is room");
+        drop(up_rx);
+        client.do_handshake().await.expect_err("nobody hears it");
+        assert_eq!(receive_to_end(&mut client).await, Ok(9));
+        assert_eq!(receive_to_end(&mut client).await, Ok(0));
+        client.send_all(b"x").await.expect_err("nobody hears it");
     });
 }
 

@@ -1,13 +1,16 @@
 //! What a peer can do that has the keys of the session: records that break the rules, and floods of those that do not.
 
+use core::pin::Pin;
+
+use embedded_io_async::Write as _;
 use futures_util::FutureExt as _;
-use tacket::testing::MemoryError;
-use tacket::{AsyncResource, ReceiveStream, SendStream};
+use tacket::testing::{MemoryError, MemoryStream};
+use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream};
 use tacket_tls::rustls::version::{TLS12, TLS13};
 use tacket_tls::rustls::{
     AlertDescription, ContentType, Error as Rustls, PeerMisbehaved, SupportedProtocolVersion,
 };
-use tacket_tls::{EngineError, TlsError};
+use tacket_tls::{EngineError, TlsError, TlsStream};
 
 use super::adversary::{Adversary, Subject};
 use super::{memory, run};
@@ -133,6 +136,48 @@ async fn refusal(
     assert_eq!(tls.send_all(b"x").await.map(|()| 0), same);
     tls.close().await.expect("closes");
     (error, adversary.hear_alert().await)
+}
+
+/// Does one more thing with a stream that has failed, and then closes it.
+type Next = for<'t, 'p> fn(
+    &'t mut TlsStream<MemoryStream<'p, Vec<u8>>>,
+) -> Pin<Box<dyn Future<Output = Option<TlsError<MemoryError>>> + 't>>;
+
+/// Data goes before the failure behind it, and the caller need not receive again.
+#[test]
+fn the_peer_is_told_of_a_failure_behind_data_whatever_is_done_next() {
+    let nexts: [Next; 8] = [
+        |tls| Box::pin(async { tls.send_all(b"x").await.err() }),
+        |tls| Box::pin(async { tls.write(b"x").await.err() }),
+        |tls| Box::pin(async { tls.send_eof().await.err() }),
+        |tls| Box::pin(async { tls.update_keys().await.err() }),
+        |tls| Box::pin(async { tls.wait_send_all_might_not_block().await.err() }),
+        |tls| Box::pin(async { tls.shutdown().await.err() }),
+        |tls| Box::pin(async { tls.do_handshake().await.err() }),
+        |_| Box::pin(async { None }), // the close alone
+    ];
+    for next in nexts {
+        for subject in [Client, Server] {
+            let memory = memory();
+            run(async {
+                let (mut tls, mut adversary) = Adversary::meet(subject, &TLS13, &memory).await;
+                let mut records = adversary.seal(ApplicationData, b"data");
+                records.extend(adversary.seal(Handshake, &HELLO_REQUEST));
+                let said = adversary.wire.send_all(&records).await;
+                said.expect("there is room");
+                assert_eq!(tls.receive_some(&mut [0; 64]).await, Ok(4));
+                let reason = next(&mut tls).await;
+                assert!(
+                    matches!(reason, Some(TlsError::Engine(_)) | None),
+                    "{reason:?}"
+                );
+                tls.close().await.expect("closes");
+                let told = adversary.hear_alert().await;
+                assert_eq!(told, Some(UnexpectedMessage), "{subject:?}");
+                assert_eq!(adversary.hear().await, None, "it is told once");
+            });
+        }
+    }
 }
 
 /// How many of the records `flood` the subject takes, at most `most`, before it refuses; and what it says then.

@@ -2,13 +2,14 @@
 
 use futures_util::FutureExt as _;
 use futures_util::future::join;
-use tacket::testing::MemoryPair;
+use tacket::testing::{DropPoint, MemoryPair};
 use tacket::{AsyncResource, Error as _, Fault, HalfCloseable, ReceiveStream, SendStream, Split};
 use tacket_tls::TlsError;
 use tacket_tls::rustls::version::{TLS12, TLS13};
 
 use super::apart::{Apart, with_ends_apart};
 use super::dropped_once::at_polls;
+use super::drops::yield_now;
 use super::{Parties, memory, run, with_session};
 
 async fn receive_exactly(rx: &mut impl ReceiveStream, expected: &[u8]) {
@@ -72,6 +73,37 @@ fn a_change_of_keys_that_is_dropped_at_any_poll_loses_nothing() {
             join(sending, receiving).await.0
         })
     });
+}
+
+/// Each attempt goes on with the change that is under way. A peer refuses a session with too many of them in a row.
+#[test]
+fn a_change_of_keys_that_is_dropped_all_the_time_is_one_change() {
+    let parties = Parties::new();
+    let pair = MemoryPair::new([0; 1], [0; 1]);
+    for point in (1..4).flat_map(|polls| {
+        [
+            DropPoint::after_poll(polls),
+            DropPoint::when_woken_after_poll(polls),
+        ]
+    }) {
+        run(async {
+            let (mut client, mut server) = parties
+                .acquainted(pair.open().expect("the last pair is gone"))
+                .await;
+            let sending = async {
+                let mut dropped = 0;
+                while point.cut(client.update_keys()).await.is_none() {
+                    dropped += 1;
+                    // A byte at a time; the message has 27.
+                    assert!(dropped < 30, "it begins anew");
+                    yield_now().await;
+                }
+                assert!(dropped > 5, "it was dropped at few points: {dropped}");
+                client.send_all(b"after").await.expect("sends");
+            };
+            join(sending, receive_exactly(&mut server, b"after")).await;
+        });
+    }
 }
 
 #[test]

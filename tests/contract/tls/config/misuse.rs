@@ -76,6 +76,47 @@ fn damaged_pem_is_refused() {
     assert!(matches!(error, ConfigError::Engine(_)), "{error:?}");
 }
 
+/// Where a text without a last newline is put before another, or something invisible is in front.
+#[test]
+fn no_certificate_of_a_text_is_passed_over_for_want_of_a_line_of_its_own() {
+    let [one, other] = [(); 2].map(|()| Authority::new().root_pem());
+    let pem = Authority::new().server_pem();
+    for glued in [
+        format!("{}{other}", one.trim_end()),
+        format!("\u{feff}{one}{other}"),
+        one.replace('\n', ""),
+        pem.replace(
+            "-----END CERT",
+            "\n-----BEGIN CERTIFICATE-----\n-----END CERT",
+        ),
+    ] {
+        for error in [
+            Trust::in_pem(&glued).expect_err("glued"),
+            Identity::from_pem(&glued, &pem).expect_err("glued"),
+        ] {
+            assert!(matches!(error, ConfigError::Pem(_)), "{glued}: {error:?}");
+        }
+    }
+}
+
+/// A key in one line, as it comes out of a variable that lost its newlines.
+#[test]
+fn an_error_shows_nothing_of_a_key() {
+    let pem = Authority::new().server_pem();
+    let (key, chain) = pem.split_at(pem.find("-----BEGIN CERT").expect("a certificate"));
+    let in_one_line = key.replace('\n', "");
+    for damaged in [
+        &in_one_line,
+        in_one_line.trim_end_matches('-'),
+        &key.replace("\nM", "\n!M"),
+    ] {
+        let error = Identity::from_pem(chain, damaged).expect_err("damaged");
+        assert!(matches!(error, ConfigError::Pem(_)), "{error:?}");
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains(['[', '{']) && shown.len() < 120, "{shown}");
+    }
+}
+
 #[test]
 fn a_server_without_a_certificate_or_its_key_is_not_made() {
     let authority = Authority::new();

@@ -49,8 +49,7 @@ impl Identity {
         certificates: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
     ) -> Result<Self, ConfigError> {
-        let chain = CertificateDer::pem_slice_iter(certificates.as_ref());
-        let chain = chain.collect::<Result<Vec<_>, _>>()?;
+        let chain = certificates_in(certificates.as_ref())?;
         if chain.is_empty() {
             return Err(ConfigError::NoCertificate);
         }
@@ -105,8 +104,29 @@ impl fmt::Debug for Identity {
 
 impl From<PemError> for ConfigError {
     fn from(error: PemError) -> Self {
-        Self::Pem(error.to_string())
+        // Nothing of the text itself: it may be a key.
+        let problem = match error {
+            PemError::MissingSectionEnd { .. } => "a section does not end",
+            PemError::IllegalSectionStart { .. } => "a section begins with a damaged line",
+            PemError::Base64Decode(_) => "a section is not in base64",
+            PemError::SectionTooLarge => "a section is too long",
+            _ => "it cannot be read",
+        };
+        Self::Pem(problem.to_string())
     }
+}
+
+/// All certificates of a text in PEM.
+pub(super) fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    const START: &[u8] = b"-----BEGIN CERTIFICATE-----";
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>()?;
+    // One that does not begin a line, as where a file without a last newline was put before another, would be passed over.
+    let starts = pem.windows(START.len()).filter(|&place| place == START);
+    if starts.count() > certificates.len() {
+        let problem = "a certificate does not begin on a line of its own";
+        return Err(ConfigError::Pem(problem.to_string()));
+    }
+    Ok(certificates)
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, ConfigError> {

@@ -106,6 +106,8 @@ impl ServerConfigBuilder {
     }
 
     /// Demands a certificate of each client, and trusts these ones.
+    ///
+    /// Of this and [`with_optional_clients`](Self::with_optional_clients) the last call counts.
     #[must_use]
     pub fn with_clients(mut self, trust: Trust) -> Self {
         self.clients = Some((trust, true));
@@ -113,6 +115,8 @@ impl ServerConfigBuilder {
     }
 
     /// Asks each client for a certificate. One that has none stays anonymous; one that has another is refused.
+    ///
+    /// Of this and [`with_clients`](Self::with_clients) the last call counts: after that one, clients may be anonymous all the same.
     #[must_use]
     pub fn with_optional_clients(mut self, trust: Trust) -> Self {
         self.clients = Some((trust, false));

@@ -10,10 +10,9 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
 
 use super::fingerprint::Fingerprint;
-use super::identity::read;
+use super::identity::{certificates_in, read};
 use super::pinning::{Pinned, PinningVerifier};
 use super::provider::Provider;
 use crate::error::ConfigError;
@@ -68,9 +67,7 @@ impl Trust {
     ///
     /// [`ConfigError::NoRoots`]: there is no certificate in it. [`ConfigError::Pem`]: it is damaged. [`ConfigError::Engine`]: one of them is not a certificate.
     pub fn in_pem(pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let roots = CertificateDer::pem_slice_iter(pem.as_ref());
-        let roots: Result<Vec<_>, _> = roots.collect();
-        Self::in_roots(roots?)
+        Self::in_roots(certificates_in(pem.as_ref())?)
     }
 
     /// The same, with a file in PEM.
