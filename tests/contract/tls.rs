@@ -13,6 +13,7 @@ mod halves;
 mod hostile;
 mod injections;
 mod keys;
+mod names;
 mod programs;
 mod refusals;
 mod serving;

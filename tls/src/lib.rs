@@ -29,6 +29,7 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
+mod asked_name;
 mod buffer;
 mod config;
 mod engine;
