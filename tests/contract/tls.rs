@@ -18,6 +18,7 @@ mod programs;
 mod refusals;
 mod serving;
 mod session;
+mod silence;
 mod traps;
 mod unwrapping;
 
