@@ -3,6 +3,7 @@
 mod claims;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod desktop_claims;
+mod network;
 mod parties;
 
 use alloc::borrow::ToOwned as _;
@@ -100,6 +101,8 @@ const CLAIMS: &[Claim] = &[
     ("early data", None, yes(claims::no_early_data)),
     ("TLS in TLS", yes(claims::tls_in_tls), None),
     ("halves of their own, by `into_split`", yes(claims::owned_halves), None),
+    ("TLS over the TCP of any network, by `open_tls_over_tcp_stream`", yes(network::client_and_server), None),
+    ("servers with a limit for each handshake, by `serve_tls_over_tcp`", yes(network::limit_of_handshakes), None),
     ("provider `ring`", only!(feature = "ring", provider_ring), Some(Gated(PROVIDER, "pub fn ring"))),
     ("provider AWS-LC", only!(feature = "aws-lc-rs", provider_aws_lc_rs), Some(Gated(PROVIDER, "pub fn aws_lc_rs"))),
     ("a provider of your own", yes(claims::own_provider), None),
