@@ -14,10 +14,12 @@ mod halves;
 mod hostile;
 mod injections;
 mod keys;
+mod names;
 mod programs;
 mod refusals;
 mod serving;
 mod session;
+mod silence;
 mod traps;
 mod unwrapping;
 

@@ -2,6 +2,12 @@
 //!
 //! A target of its own, because counting allocations takes the allocator over.
 
+#![allow(
+    clippy::large_futures,
+    clippy::indexing_slicing,
+    reason = "these tests run on a desktop, and a panic is how they fail"
+)]
+
 extern crate alloc;
 
 mod allocations;
@@ -9,3 +15,4 @@ mod allocations;
 mod desktop;
 #[cfg(target_os = "linux")]
 mod system_calls;
+mod tls;

@@ -268,3 +268,17 @@ fn a_foreign_client_without_a_certificate_shows_none() {
         assert_eq!(ours.peer_certificates(), []);
     }
 }
+
+#[test]
+fn the_name_that_a_foreign_client_asks_for_is_known() {
+    for version in VERSIONS {
+        for (options, asked) in [
+            (&[only(version)][..], Some(NAME)),
+            (&[only(version), "--sni=LOCALHOST"], Some("localhost")),
+            (&[only(version), "--sni=127.0.0.1"], None),
+        ] {
+            let ours = agree(options, &[]);
+            assert_eq!(ours.server_name(), asked);
+        }
+    }
+}

@@ -7,7 +7,7 @@
 //! [rustls]; a [`ClientConfig`] says whom a client trusts and a [`ServerConfig`] how a server proves who it is. rustls'
 //! own configurations make one of these too, so what it can do can be had here. No setting here turns verification off.
 //!
-//! The crate is `no_std` and needs an allocator. Features:
+//! The crate is `no_std` and needs an allocator. Features, of which [a table](#what-tls-can-do-here) says what they can do:
 //!
 //! * `ring`: the provider of algorithms for desktops, and what stands on one: [`ClientConfig::builder`],
 //!   [`ServerConfig::builder`]. Brings `rustls` and `std`.
@@ -18,6 +18,8 @@
 //! * `std`: the system's clock, which says whether a certificate has expired.
 //!
 //! Without an engine the crate is empty.
+//!
+#![doc = include_str!("../CAPABILITIES.md")]
 #![no_std]
 #![cfg_attr(
     not(all(feature = "aws-lc-rs", feature = "platform-roots", feature = "ring")),
@@ -29,7 +31,11 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
+mod asked_name;
 mod buffer;
+#[cfg(test)]
+#[expect(clippy::large_futures, reason = "tests run on a desktop")]
+mod capabilities;
 mod config;
 mod engine;
 mod error;

@@ -1,5 +1,6 @@
 //! What both ends agreed on in the handshake.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -7,9 +8,7 @@ use rustls_pki_types::CertificateDer;
 
 /// The facts of a session, as they stand after the handshake.
 ///
-/// Two are missing, because the interface of rustls 0.23 that this crate stands on does not tell them: keying material (RFC 5705),
-/// and the name that a client asked a server for, which only the server's
-/// [`ResolvesServerCert`](crate::rustls::server::ResolvesServerCert) sees.
+/// Keying material (RFC 5705) is missing: the interface of rustls 0.23 that this crate stands on does not give it.
 ///
 /// ```
 /// # fn show(negotiated: &tacket_tls::Negotiated) {
@@ -23,6 +22,7 @@ use rustls_pki_types::CertificateDer;
 pub struct Negotiated {
     pub(crate) version: TlsVersion,
     pub(crate) cipher_suite: CipherSuite,
+    pub(crate) server_name: Option<Box<str>>,
     pub(crate) alpn_protocol: Option<Vec<u8>>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
     pub(crate) is_resumed: bool,
@@ -39,6 +39,13 @@ impl Negotiated {
     #[must_use]
     pub const fn cipher_suite(&self) -> CipherSuite {
         self.cipher_suite
+    }
+
+    /// The name that the client asked the server for (SNI, RFC 6066), in small letters. `None`: it asked for none, as for an
+    /// IP address.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
     }
 
     /// The protocol agreed by ALPN (RFC 7301). `None`: one side offered none.

@@ -13,6 +13,7 @@ use rustls::unbuffered::{
 use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 use rustls_pki_types::ServerName;
 
+use crate::asked_name::AskedName;
 use crate::buffer::{Buffer, Sink};
 use crate::engine::SansIo;
 use crate::error::{ConfigError, EngineError};
@@ -30,6 +31,7 @@ const MESSAGE_ROOM: usize = 512;
 /// TLS by [rustls](crate::rustls): client and server, TLS 1.2 (with the provider) and 1.3.
 pub struct RustlsEngine {
     connection: Connection,
+    asked_name: AskedName,
     ends: Ends,
     is_joining: bool,
 }
@@ -51,21 +53,24 @@ impl RustlsEngine {
         config: Arc<rustls::ClientConfig>,
         name: ServerName<'static>,
     ) -> Result<Self, ConfigError> {
+        let asked_name = AskedName::of_client(&config, &name);
         let connection = UnbufferedClientConnection::new(config, name)?;
-        Ok(Self::new(Connection::Client(connection)))
+        Ok(Self::new(Connection::Client(connection), asked_name))
     }
 
     pub(crate) fn server(config: Arc<rustls::ServerConfig>) -> Result<Self, ConfigError> {
         if config.max_early_data_size > 0 {
             return Err(ConfigError::EarlyData);
         }
-        let connection = UnbufferedServerConnection::new(config)?;
-        Ok(Self::new(Connection::Server(connection)))
+        let (asked_name, config) = AskedName::of_server(&config);
+        let connection = UnbufferedServerConnection::new(config.into())?;
+        Ok(Self::new(Connection::Server(connection), asked_name))
     }
 
-    const fn new(connection: Connection) -> Self {
+    const fn new(connection: Connection, asked_name: AskedName) -> Self {
         Self {
             connection,
+            asked_name,
             ends: Ends {
                 sent: false,
                 received: false,
@@ -380,6 +385,7 @@ impl SansIo for RustlsEngine {
                 id: suite.into(),
                 name: suite.as_str(),
             },
+            server_name: self.asked_name.get(),
             alpn_protocol: facts.alpn_protocol().map(Into::into),
             peer_certificates: certificates.to_vec(),
             is_resumed: facts.handshake_kind() == Some(HandshakeKind::Resumed),

@@ -30,7 +30,7 @@ pub type DefaultEngine = RustlsEngine;
 ///   [`https_compatible`](Self::https_compatible) stream only flushes. It does not wait for the
 ///   peer's end. Dropped instead, the transport is dropped, and the peer learns that this was no proper end.
 /// * What a peer sends against the rules, or a certificate that is not trusted, is [`TlsError::Engine`]: [`Fault::Broken`](tacket::Fault::Broken), with the
-///   reason. The peer is told by an alert if the transport takes that at once.
+///   reason. The peer is told by an alert if the transport takes that at once; a few refusals [have none](crate#what-tls-can-do-here).
 /// * Failures are sticky, but when the transport can no longer be sent to, what the peer sent before can still be received. Only a transport's error that can pass ([`Fault::Busy`](tacket::Fault::Busy), [`Fault::Capacity`](tacket::Fault::Capacity),
 ///   [`Fault::TimedOut`](tacket::Fault::TimedOut)) is handed on without breaking the stream.
 ///

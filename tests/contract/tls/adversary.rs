@@ -22,7 +22,7 @@ use tacket_tls::rustls::{
 /// The type of the message that says so (RFC 8446, 4).
 const KEY_UPDATE: u8 = 24;
 
-type Wire<'p> = MemoryStream<'p, Vec<u8>>;
+pub(super) type Wire<'p> = MemoryStream<'p, Vec<u8>>;
 
 /// What is under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -96,8 +96,9 @@ fn a_record_that_breaks_the_rules_under_the_keys_of_the_session_is_refused_with_
         // A message in parts, and something else between them: refused, but rustls says nothing to the peer then.
         (&TLS13, BOTH, &[(Handshake, &[24, 0]), (ApplicationData, b"x")], is_misbehaviour, None),
         (&TLS13, BOTH, &[(Handshake, &[24, 0]), (Alert, &[1, 0])], is_misbehaviour, None),
-        // A message that says it is longer than any is: the same.
+        // A message that says it is longer than any is, and padding with no type before it: the same.
         (&TLS13, BOTH, &[(Handshake, &[4, 1, 0, 0])], is_invalid, None),
+        (&TLS13, BOTH, &[(Unknown(0), &[0, 0, 0])], is_misbehaviour, None),
     ];
     let mut wrong = Vec::new();
     for (version, subjects, records, expected, alert) in cases {
@@ -180,13 +181,16 @@ fn the_peer_is_told_of_a_failure_behind_data_whatever_is_done_next() {
     }
 }
 
+/// Why a flood was refused, and what the peer was told.
+type Refusal = (TlsError<MemoryError>, Option<AlertDescription>);
+
 /// How many of the records `flood` the subject takes, at most `most`, before it refuses; and what it says then.
 async fn taken_of_a_flood(
     subject: Subject,
     version: &'static SupportedProtocolVersion,
     most: usize,
     mut flood: impl AsyncFnMut(&mut Adversary<'_>),
-) -> (usize, Option<TlsError<MemoryError>>) {
+) -> (usize, Option<Refusal>) {
     let memory = memory();
     let (mut tls, mut adversary) = Adversary::meet(subject, version, &memory).await;
     for count in 0..most {
@@ -194,7 +198,10 @@ async fn taken_of_a_flood(
         match tls.receive_some(&mut [0; 64]).now_or_never() {
             None => {}
             Some(Ok(received)) => panic!("{received} bytes of nothing"),
-            Some(Err(error)) => return (count, Some(error)),
+            Some(Err(error)) => {
+                tls.close().await.expect("closes");
+                return (count, Some((error, adversary.hear_alert().await)));
+            }
         }
     }
     // What was allowed has broken nothing.
@@ -203,8 +210,9 @@ async fn taken_of_a_flood(
     (most, None)
 }
 
-fn misbehaved(how: PeerMisbehaved) -> Option<TlsError<MemoryError>> {
-    Some(TlsError::Engine(EngineError::Rustls(how.into())))
+/// rustls has no alert for who sends too much.
+fn misbehaved(how: PeerMisbehaved) -> Option<Refusal> {
+    Some((TlsError::Engine(EngineError::Rustls(how.into())), None))
 }
 
 #[test]
@@ -231,6 +239,36 @@ fn floods_that_say_nothing_are_refused_after_few_records() {
                 });
                 let refused = misbehaved(PeerMisbehaved::TooManyWarningAlertsReceived);
                 assert_eq!(flooded.await, (4, refused));
+            });
+        }
+    }
+}
+
+/// Padding (RFC 8446, 5.4) stands behind the type of a record: the adversary's own type is its last byte.
+#[test]
+fn padded_records_are_what_is_before_the_padding_and_nothing_if_that_is_nothing() {
+    const PADDING: ContentType = Unknown(0);
+    for subject in [Client, Server] {
+        for length in [0, 100, (1 << 14) - 6] {
+            let memory = memory();
+            run(async {
+                let (mut tls, mut adversary) = Adversary::meet(subject, &TLS13, &memory).await;
+                let padded = |content: &[u8], typ: ContentType| {
+                    let mut padded = [content, &[typ.into()]].concat();
+                    padded.resize(padded.len() + length, 0);
+                    padded
+                };
+                let mut buf = [0; 64];
+                for _ in 0..2 {
+                    adversary.say(PADDING, &padded(b"", ApplicationData)).await;
+                    assert_eq!(tls.receive_some(&mut buf).now_or_never(), None);
+                    adversary
+                        .say(PADDING, &padded(b"data", ApplicationData))
+                        .await;
+                    assert_eq!(tls.receive_some(&mut buf).await, Ok(4));
+                }
+                adversary.say(PADDING, &padded(&[1, 0], Alert)).await;
+                assert_eq!(tls.receive_some(&mut buf).await, Ok(0));
             });
         }
     }
@@ -292,8 +330,9 @@ fn a_flood_of_tickets_is_swallowed_and_what_follows_it_arrives() {
             adversary.say(Handshake, &ticket).await;
         });
         let (taken, refused) = flooded.await;
+        let told = Some(UnexpectedMessage);
         assert!(
-            taken == 0 && matches!(refused, Some(TlsError::Engine(_))),
+            taken == 0 && matches!(&refused, Some((TlsError::Engine(_), alert)) if *alert == told),
             "{refused:?}"
         );
     });
