@@ -82,7 +82,12 @@ impl TlsConfigProgram {
         };
         for (at, removed, bytes) in &self.edits {
             let at = usize::from(*at) % (edited.len() + 1);
-            let end = edited.len().min(at + usize::from(*removed));
+            let removed = match removed {
+                0..128 => usize::from(*removed),
+                // The new bytes take the place of the old ones.
+                _ => bytes.len(),
+            };
+            let end = edited.len().min(at + removed);
             edited.splice(at..end, bytes.iter().copied());
         }
         edited
