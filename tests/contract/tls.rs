@@ -13,6 +13,7 @@ mod halves;
 mod hostile;
 mod injections;
 mod keys;
+mod peers;
 mod programs;
 mod refusals;
 mod serving;
