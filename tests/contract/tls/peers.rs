@@ -2,7 +2,7 @@
 //! `tests/fuzz/run` makes more.
 
 use std::fs;
-use std::panic::{catch_unwind, set_hook, take_hook};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind, set_hook, take_hook};
 use std::path::Path;
 use std::sync::Once;
 
@@ -36,7 +36,14 @@ fn leave_out_panics() {
 
 fn measure(part: &mut dyn FnMut()) -> Used {
     leave_out_panics();
-    let measured = allocation_counter::measure(part);
+    // A panic that passed the counter would leave it counting.
+    let mut panicked = None;
+    let measured = allocation_counter::measure(|| {
+        panicked = catch_unwind(AssertUnwindSafe(part)).err();
+    });
+    if let Some(panic) = panicked {
+        resume_unwind(panic);
+    }
     Used {
         left: measured.bytes_current,
         most: i64::try_from(measured.bytes_max).expect("less than all memory"),
