@@ -7,9 +7,12 @@
 //! refuses nothing, and what was sent arrives to the last byte.
 
 mod act;
+mod doors;
+mod input;
 mod ledger;
 mod program;
 mod wire;
 mod world;
 
+pub use doors::{Gauge, TlsConfigProgram, TlsPeerProgram, Used};
 pub use program::TlsProgram;

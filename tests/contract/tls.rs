@@ -15,6 +15,7 @@ mod hostile;
 mod injections;
 mod keys;
 mod names;
+mod peers;
 mod programs;
 mod refusals;
 mod serving;

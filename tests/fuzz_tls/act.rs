@@ -125,7 +125,7 @@ impl End<'_> {
     }
 }
 
-async fn send<S>(tx: &mut S, length: usize, sent: &Ledger) -> Result<(), S::Error>
+pub(super) async fn send<S>(tx: &mut S, length: usize, sent: &Ledger) -> Result<(), S::Error>
 where
     S: SendStream,
 {

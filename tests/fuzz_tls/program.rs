@@ -1,6 +1,7 @@
 //! What the bytes of an input mean.
 
 use super::act::{Act, Deed};
+use super::input::Input;
 use super::wire::{Direction, Trick};
 use super::world::World;
 
@@ -38,7 +39,7 @@ impl TlsProgram {
     /// Reads a program. Any bytes are one.
     #[must_use]
     pub fn parse(input: &[u8]) -> Self {
-        let mut input = Input(input);
+        let mut input = Input::new(input);
         let (how, room) = (input.byte(), input.byte());
         let options = Options {
             is_tls12: how & 1 != 0,
@@ -47,8 +48,8 @@ impl TlsProgram {
             room: 1 << (room % 15),
         };
         let mut steps = Vec::new();
-        while !input.0.is_empty() && steps.len() < MOST_STEPS {
-            steps.push(input.step(options.is_honest));
+        while !input.is_empty() && steps.len() < MOST_STEPS {
+            steps.push(step(&mut input, options.is_honest));
         }
         Self { options, steps }
     }
@@ -63,98 +64,68 @@ impl TlsProgram {
     }
 }
 
-/// What is left of the bytes.
-struct Input<'a>(&'a [u8]);
-
-impl Input<'_> {
-    /// The next byte; after the last there is nothing but zeros.
-    fn byte(&mut self) -> u8 {
-        let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
-        self.0 = rest;
-        *first
+fn step(input: &mut Input<'_>, is_honest: bool) -> Step {
+    let kind = input.byte();
+    let direction = match kind & 1 {
+        0 => Direction::ToServer,
+        _ => Direction::ToClient,
+    };
+    match (kind >> 1) % 20 {
+        0 => Step::Wire(Trick::Pieces(1 << (input.byte() % 15))),
+        1 => Step::Wire(Trick::Hold(direction)),
+        2 => Step::Wire(Trick::Release(direction)),
+        kind @ 3..=9 if !is_honest => Step::Wire(trick(input, kind, direction)),
+        _ => Step::Both(act(input), act(input)),
     }
+}
 
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.byte()).collect()
+fn trick(input: &mut Input<'_>, kind: u8, direction: Direction) -> Trick {
+    match kind {
+        3 => Trick::Flip {
+            direction,
+            at: input.byte(),
+            bits: input.byte(),
+        },
+        4 => Trick::Inject {
+            direction,
+            is_record: true,
+            bytes: input.counted_bytes(),
+        },
+        5 => Trick::Inject {
+            direction,
+            is_record: false,
+            bytes: input.counted_bytes(),
+        },
+        6 => Trick::Swap(direction),
+        7 => Trick::Repeat(direction),
+        8 => Trick::Lose(direction),
+        _ => Trick::Cut {
+            is_in_order: input.byte() & 1 != 0,
+        },
     }
+}
 
-    fn step(&mut self, is_honest: bool) -> Step {
-        let kind = self.byte();
-        let direction = match kind & 1 {
-            0 => Direction::ToServer,
-            _ => Direction::ToClient,
-        };
-        match (kind >> 1) % 20 {
-            0 => Step::Wire(Trick::Pieces(1 << (self.byte() % 15))),
-            1 => Step::Wire(Trick::Hold(direction)),
-            2 => Step::Wire(Trick::Release(direction)),
-            trick @ 3..=9 if !is_honest => Step::Wire(self.trick(trick, direction)),
-            _ => Step::Both(self.act(), self.act()),
-        }
-    }
-
-    fn trick(&mut self, kind: u8, direction: Direction) -> Trick {
-        match kind {
-            3 => Trick::Flip {
-                direction,
-                at: self.byte(),
-                bits: self.byte(),
-            },
-            4 => Trick::Inject {
-                direction,
-                is_record: true,
-                bytes: self.counted_bytes(),
-            },
-            5 => Trick::Inject {
-                direction,
-                is_record: false,
-                bytes: self.counted_bytes(),
-            },
-            6 => Trick::Swap(direction),
-            7 => Trick::Repeat(direction),
-            8 => Trick::Lose(direction),
-            _ => Trick::Cut {
-                is_in_order: self.byte() & 1 != 0,
-            },
-        }
-    }
-
-    fn counted_bytes(&mut self) -> Vec<u8> {
-        let count = self.byte() % 64;
-        self.bytes(count.into())
-    }
-
-    fn act(&mut self) -> Act {
-        let kind = self.byte();
-        let deed = match kind % 16 {
-            0 => Deed::Nothing,
-            1 | 2 => Deed::Handshake,
-            3..=5 => Deed::Send(self.length()),
-            6..=8 => Deed::Receive(self.length()),
-            9 => Deed::Write(self.length()),
-            10 => Deed::SendEof,
-            11 => Deed::Shutdown,
-            12 => Deed::UpdateKeys,
-            13 => Deed::WaitToSend,
-            14 => Deed::Exchange(self.length()),
-            // Seldom: afterwards there is little left to do.
-            _ if kind < 64 => Deed::Close,
-            _ if kind < 96 => Deed::Drop,
-            _ => Deed::Flush,
-        };
-        let polls = match self.byte() {
-            0..128 => None,
-            polls => Some(usize::from(polls - 127)),
-        };
-        Act { deed, polls }
-    }
-
-    /// Up to some records.
-    fn length(&mut self) -> usize {
-        let byte = usize::from(self.byte());
-        match byte {
-            0..192 => byte,
-            _ => (byte - 191) * 700,
-        }
-    }
+fn act(input: &mut Input<'_>) -> Act {
+    let kind = input.byte();
+    let deed = match kind % 16 {
+        0 => Deed::Nothing,
+        1 | 2 => Deed::Handshake,
+        3..=5 => Deed::Send(input.length()),
+        6..=8 => Deed::Receive(input.length()),
+        9 => Deed::Write(input.length()),
+        10 => Deed::SendEof,
+        11 => Deed::Shutdown,
+        12 => Deed::UpdateKeys,
+        13 => Deed::WaitToSend,
+        14 => Deed::Exchange(input.length()),
+        // Seldom: afterwards there is little left to do.
+        _ if kind < 64 => Deed::Close,
+        _ if kind < 96 => Deed::Drop,
+        _ => Deed::Flush,
+    };
+    let polls = match input.byte() {
+        0..128 => None,
+        polls => Some(usize::from(polls - 127)),
+    };
+    Act { deed, polls }
 }

@@ -170,7 +170,7 @@ fn drive(
     server: impl Future<Output = ()>,
     wire: &mut Wire<'_>,
 ) -> (bool, bool) {
-    let wakers = [(); 2].map(|()| Arc::new(Woken(AtomicBool::new(true))));
+    let wakers = [Woken::new(), Woken::new()];
     let (mut client, mut server) = (pin!(maybe_done(client)), pin!(maybe_done(server)));
     for _ in 0..MOST_ROUNDS {
         let mut happened = false;
@@ -196,14 +196,19 @@ fn drive(
     panic!("it spins")
 }
 
-struct Woken(AtomicBool);
+pub(super) struct Woken(AtomicBool);
 
 impl Woken {
-    fn take(&self) -> bool {
+    /// Somebody who has not been polled yet.
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(AtomicBool::new(true)))
+    }
+
+    pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }
 
-    fn waker(self: &Arc<Self>) -> Waker {
+    pub(super) fn waker(self: &Arc<Self>) -> Waker {
         Arc::clone(self).into()
     }
 }

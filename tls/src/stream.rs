@@ -194,6 +194,8 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
     /// by itself; the peer's requests are always answered, with the next data. While half a message of the peer's is here, it
     /// waits for the next send. It completes the handshake if that was not done.
     ///
+    /// A peer may take many changes without data between them for a flood, and end the session: rustls takes 32.
+    ///
     /// ```
     /// use tacket::{SendStream, Split};
     /// use tacket_tls::{TlsError, TlsStream};
