@@ -116,7 +116,7 @@ where
             if let Err(error) = moved {
                 // The peer may have told why, before it went.
                 return match self.step(outgoing).await {
-                    Err(Failure::Engine(told)) => Err(TlsError::Engine(told)),
+                    Err(Failure::Engine(told)) => Err(TlsError::Engine(*told)),
                     _ => Err(error),
                 };
             }

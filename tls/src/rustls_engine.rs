@@ -298,6 +298,9 @@ impl SansIo for RustlsEngine {
         // rustls discards what it is done with. A whole record that it leaves is part of a longer message, unless it is
         // data that nobody took yet; then it will be done with next time.
         self.is_joining = starts_with_record(incoming.filled());
+        if !self.is_handshaking() {
+            self.asked_name.settle();
+        }
         Ok(())
     }
 

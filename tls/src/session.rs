@@ -2,6 +2,7 @@
 //!
 //! Everything here is synchronous. The state is borrowed within a call, never across two.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
@@ -66,7 +67,8 @@ struct State<E> {
 pub(crate) enum Failure {
     Broken,
     Truncated,
-    Engine(EngineError),
+    /// In a box: it is large, and every operation has room for it.
+    Engine(Box<EngineError>),
 }
 
 impl<E> From<Failure> for TlsError<E> {
@@ -74,7 +76,7 @@ impl<E> From<Failure> for TlsError<E> {
         match failure {
             Failure::Broken => Self::Broken,
             Failure::Truncated => Self::Truncated,
-            Failure::Engine(error) => Self::Engine(error),
+            Failure::Engine(error) => Self::Engine(*error),
         }
     }
 }
@@ -544,7 +546,7 @@ impl<E: Engine> State<E> {
 
     fn fail(&mut self, error: EngineError) -> Failure {
         self.engine.alert(&mut self.flight);
-        let failure = Failure::Engine(error);
+        let failure = Failure::Engine(Box::new(error));
         self.failure.get_or_insert(failure).clone()
     }
 }
