@@ -313,3 +313,27 @@ fn in_plain_sight(part: &[u8]) -> Vec<u8> {
     let [high, low] = length.to_be_bytes();
     [&[22, 3, 1, high, low], part].concat()
 }
+
+/// A connection that has carried much keeps as much as one that has carried little, once that is received.
+#[test]
+fn what_large_records_have_needed_is_given_back_when_the_receiver_waits() {
+    for subject in [Client, Server] {
+        with_adversary(subject, &TLS13, |mut tls, mut adversary| {
+            let small = adversary.seal(ApplicationData, b"x");
+            put(&mut adversary.wire, &small);
+            assert_eq!(drain(&mut tls).expect("data"), 1);
+            let memory = measure(|| {
+                let large = adversary.seal(ApplicationData, &[1; 16_384]);
+                put(&mut adversary.wire, &large);
+                assert_eq!(drain(&mut tls).expect("data"), 16_384);
+                drop(large);
+                for _ in 0..16 {
+                    let small = adversary.seal(ApplicationData, b"x");
+                    put(&mut adversary.wire, &small);
+                    assert_eq!(drain(&mut tls).expect("data"), 1);
+                }
+            });
+            assert!(memory.kept < 256, "{subject:?}: {memory:?}");
+        });
+    }
+}

@@ -325,7 +325,11 @@ impl<E: Engine> Session<E> {
             (1.., _) => Ok(Taken::Data(taken)),
             (0, Err(failure)) => Err(failure),
             (0, Ok(())) if state.has_received_end() => Ok(Taken::End),
-            (0, Ok(())) => state.check().map(|()| Taken::NeedInput),
+            (0, Ok(())) => {
+                // Whoever received in small parts has waited for nothing before.
+                state.stash.shrink(0);
+                state.check().map(|()| Taken::NeedInput)
+            }
         }
     }
 
