@@ -190,7 +190,7 @@ pub trait Split: SendStream + ReceiveStream {
 ///
 /// * Closing the sending half sends the end; receiving goes on.
 /// * Dropped without its end, the sending half aborts the connection, once the other half is gone too.
-/// * With the receiving half, what arrives is lost; sending goes on.
+/// * Without the receiving half, nobody receives what arrives; sending goes on. A peer that sends more than the connection holds has to wait.
 ///
 /// ```
 /// use tacket::{AsyncResource, IntoSplit, ReceiveStream, SendStream};

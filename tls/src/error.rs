@@ -10,6 +10,21 @@ use tacket::{Error, Fault};
 ///
 /// The first failure carries its cause. What failed for good stays failed, and later calls say so without the transport's
 /// error, which is given away once for each direction.
+///
+/// It is not equal to itself where rustls' error is not: an error of another crate in it, as of a verifier of your own.
+///
+/// ```
+/// use tacket::{Error, Fault};
+/// use tacket_tls::TlsError;
+///
+/// /// Whether another attempt at another time may end otherwise.
+/// fn is_worth_another_try<E: Error>(error: &TlsError<E>) -> bool {
+///     match error {
+///         TlsError::Engine(_) => false, // one side refused the other
+///         other => matches!(other.fault(), Fault::Broken | Fault::Truncated | Fault::TimedOut),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum TlsError<E> {
@@ -84,6 +99,14 @@ impl<E: Error> Error for TlsError<E> {
 }
 
 /// What the TLS implementation objected to.
+///
+/// ```
+/// use tacket_tls::{EngineError, rustls};
+///
+/// fn is_about_a_certificate(error: &EngineError) -> bool {
+///     matches!(error, EngineError::Rustls(rustls::Error::InvalidCertificate(_)))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -115,6 +138,23 @@ impl From<rustls::Error> for EngineError {
 }
 
 /// Why no [`TlsStream`](crate::TlsStream) or configuration could be made. Nothing was sent.
+///
+/// ```
+/// # #[cfg(feature = "ring")]
+/// # fn main() -> Result<(), tacket_tls::ConfigError> {
+/// use tacket_tls::{ClientConfig, ConfigError, TlsStream};
+///
+/// # let made = rcgen::generate_simple_self_signed(["example.org".to_owned()]).unwrap();
+/// # let root = made.cert.der().clone();
+/// let config = ClientConfig::with_roots([root])?;
+/// let transport = (); // any stream
+/// let refused = TlsStream::client(transport, &config, "not a name").err();
+/// assert_eq!(refused, Some(ConfigError::InvalidName));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "ring"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -202,7 +242,8 @@ impl From<rustls::Error> for ConfigError {
     }
 }
 
-/// The answer to a question about the session, before the handshake is done.
+/// The answer to a question about the session, before the handshake is done. [`TlsStream::do_handshake`](crate::TlsStream::do_handshake)
+/// is the way to do that before anything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "there is no more to say")]
 pub struct NeedHandshake;

@@ -67,7 +67,7 @@ impl Negotiated {
     }
 }
 
-/// A version of TLS.
+/// A version of TLS. Later ones are greater. [`Negotiated`] has an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum TlsVersion {
@@ -86,7 +86,7 @@ impl fmt::Display for TlsVersion {
     }
 }
 
-/// A cipher suite, by its number in the IANA registry.
+/// A cipher suite, by its number in the IANA registry. [`Negotiated`] has an example.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CipherSuite {
     pub(crate) id: u16,

@@ -18,6 +18,32 @@ use crate::stream::DefaultEngine;
 ///
 /// If the receiving half finds that the session has failed while this one waits for the transport, it goes on waiting for that,
 /// and the next operation reports the failure. If the transport can no longer be sent to, the receiving half goes on.
+///
+/// ```
+/// use futures_util::future::try_join;
+/// use tacket::{HalfCloseable, ReceiveStream, SendStream, Split};
+/// use tacket_tls::{TlsError, TlsStream};
+///
+/// /// Sends `data` while it receives what the peer has to say to it, and returns how many bytes that is.
+/// async fn converse<S: Split>(
+///     stream: &mut TlsStream<S>,
+///     data: &[u8],
+/// ) -> Result<usize, TlsError<S::Error>> {
+///     let (mut tx, mut rx) = stream.split();
+///     let talk = async {
+///         tx.send_all(data).await?;
+///         tx.send_eof().await
+///     };
+///     let listen = async {
+///         let (mut total, mut buf) = (0, [0; 256]);
+///         while let count @ 1.. = rx.receive_some(&mut buf).await? {
+///             total += count;
+///         }
+///         Ok(total)
+///     };
+///     Ok(try_join(talk, listen).await?.1)
+/// }
+/// ```
 pub struct TlsSending<'a, S: Split + 'a, E> {
     pump: Rc<Borrowing<'a, S, E>>,
 }
@@ -25,7 +51,7 @@ pub struct TlsSending<'a, S: Split + 'a, E> {
 /// The receiving half of a [`TlsStream`](crate::TlsStream), borrowed by [`split`](Split::split).
 ///
 /// After the handshake it waits for no sender. It sends nothing but the alert that tells the peer why the session failed, if
-/// the transport takes that at once.
+/// the transport takes that at once. [`TlsSending`] has an example.
 pub struct TlsReceiving<'a, S: Split + 'a, E> {
     pump: Rc<Borrowing<'a, S, E>>,
 }

@@ -400,7 +400,8 @@ impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
     /// transport.
     ///
     /// It waits until the transport has taken what there is to send, which a peer that reads nothing, or does not take part in
-    /// the handshake, can delay for ever. A [`timeout`](tacket::timeout) around it makes it forceful then. After a failure it
+    /// the handshake, can delay for ever; so can a peer that closes at the same time, where the transport does not hold even the end. A
+    /// [`timeout`](tacket::timeout) around it makes it forceful then. After a failure it
     /// closes the transport only; what was written and not flushed is not sent.
     ///
     /// # Errors
