@@ -60,6 +60,9 @@ impl Buffer {
 
     /// Moves what is here to the margin.
     fn move_to_margin(&mut self) {
+        if self.start == self.margin {
+            return;
+        }
         let end = self.margin + self.len();
         if self.bytes.len() < end {
             self.bytes.resize(end, 0);
@@ -89,6 +92,9 @@ impl Buffer {
 
     /// Gives back what is not needed for what is here and `count` bytes more.
     pub(crate) fn shrink(&mut self, count: usize) {
+        if self.bytes.capacity() == 0 {
+            return;
+        }
         self.margin = 0;
         self.move_to_margin();
         self.bytes.truncate(self.end + count);

@@ -237,11 +237,11 @@ where
 
     /// Takes a prefix of `data` to be sent.
     pub(crate) async fn write(&self, data: &[u8]) -> Result<usize, Error<T>> {
-        self.check_sending().await?;
         if data.is_empty() {
+            self.check_sending().await?;
             return Ok(0);
         }
-        self.handshake_to_send().await?;
+        self.prepare_to_send().await?;
         let mut tx = self.tx.lock().await;
         let mut outgoing = self.session.outgoing.lock().await;
         loop {
@@ -258,8 +258,7 @@ where
 
     /// Takes all of `data`, moving its start along, and flushes. Without data it still needs the handshake.
     pub(crate) async fn send_rest(&self, data: &mut &[u8]) -> Result<(), Error<T>> {
-        self.check_sending().await?;
-        self.handshake_to_send().await?;
+        self.prepare_to_send().await?;
         while !data.is_empty() {
             let count = self.write(data).await?;
             *data = data.get(count..).unwrap_or_default();
@@ -269,8 +268,7 @@ where
 
     /// Changes the keys of the sending direction, and asks the peer to do the same.
     pub(crate) async fn update_keys(&self) -> Result<(), Error<T>> {
-        self.check_sending().await?;
-        self.handshake_to_send().await?;
+        self.prepare_to_send().await?;
         let mut outgoing = self.session.outgoing.lock().await;
         let updated = self.session.update_keys(&mut outgoing);
         drop(outgoing);
@@ -356,8 +354,7 @@ where
 
     /// Waits until the transport might take what a send brings.
     pub(crate) async fn wait_send_all_might_not_block(&self) -> Result<(), Error<T>> {
-        self.check_sending().await?;
-        self.handshake_to_send().await?;
+        self.prepare_to_send().await?;
         let mut tx = self.tx.lock().await;
         let mut outgoing = self.session.outgoing.lock().await;
         self.send_staged(&mut tx, &mut outgoing).await?;
@@ -406,6 +403,16 @@ where
             }
             _ => Ok(()),
         }
+    }
+
+    /// Waits for what a send needs first.
+    async fn prepare_to_send(&self) -> Result<(), Error<T>> {
+        // All but always it needs nothing.
+        if self.session.can_send() {
+            return Ok(());
+        }
+        self.check_sending().await?;
+        self.handshake_to_send().await
     }
 
     async fn check_sending(&self) -> Result<(), Error<T>> {

@@ -252,6 +252,12 @@ impl<E: Engine> Session<E> {
         Ok(state.established)
     }
 
+    /// Whether data can be protected now.
+    pub(crate) fn can_send(&self) -> bool {
+        let state = self.state.borrow();
+        state.established && !state.sent_end && !state.cannot_send && state.failure.is_none()
+    }
+
     /// Whether nothing has failed that sending needs.
     pub(crate) fn check_sending(&self) -> Result<(), Failure> {
         self.state.borrow().check_sending()
