@@ -41,6 +41,7 @@ mod engine;
 mod error;
 mod listener;
 mod lock;
+mod memory;
 mod negotiated;
 mod open;
 mod pump;
