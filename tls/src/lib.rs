@@ -16,54 +16,99 @@
 //! * `platform-roots`: [`Trust::in_platform`], which trusts whom the operating system trusts.
 //! * `rustls`: the engine without a provider; yours comes in a configuration of rustls.
 //! * `std`: the system's clock, which says whether a certificate has expired.
+//! * `embedded-tls`: what verifies servers without an allocator, for `embedded-tls`: a [`GuardVerifier`]. It knows
+//!   P-256 with SHA-256.
+//! * `p384`, `ed25519`: certificates with these keys, or with SHA-384, too. Both bring `embedded-tls`.
 //!
 //! Without an engine the crate is empty.
 //!
 #![doc = include_str!("../CAPABILITIES.md")]
 #![no_std]
 #![cfg_attr(
-    not(all(feature = "aws-lc-rs", feature = "platform-roots", feature = "ring")),
+    not(all(
+        feature = "aws-lc-rs",
+        feature = "embedded-tls",
+        feature = "platform-roots",
+        feature = "ring"
+    )),
     allow(rustdoc::broken_intra_doc_links, reason = "links into features")
 )]
-#![cfg(feature = "rustls")]
+#![cfg(any(feature = "embedded-tls", feature = "rustls"))]
 
+#[cfg(any(test, feature = "rustls"))]
 extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
+#[cfg(feature = "rustls")]
 mod asked_name;
+#[cfg(feature = "rustls")]
 mod buffer;
-#[cfg(test)]
+#[cfg(all(test, feature = "rustls"))]
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
+#[cfg(feature = "rustls")]
 mod config;
+#[cfg(feature = "rustls")]
 mod engine;
+#[cfg(feature = "rustls")]
 mod error;
+#[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
+mod fingerprint;
+#[cfg(feature = "embedded-tls")]
+mod guard;
+#[cfg(feature = "rustls")]
 mod listener;
+#[cfg(feature = "rustls")]
 mod lock;
+#[cfg(feature = "rustls")]
 mod memory;
+#[cfg(feature = "rustls")]
 mod negotiated;
+#[cfg(feature = "rustls")]
 mod open;
+#[cfg(feature = "rustls")]
 mod pump;
+#[cfg(feature = "rustls")]
 mod rustls_engine;
+#[cfg(feature = "rustls")]
 mod serve;
+#[cfg(feature = "rustls")]
 mod session;
+#[cfg(feature = "rustls")]
 mod split;
+#[cfg(feature = "rustls")]
 mod stream;
 
+#[cfg(feature = "rustls")]
 pub use config::{ClientConfig, ServerConfig};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use config::{
-    ClientConfigBuilder, Fingerprint, Identity, Provider, ServerConfigBuilder, Trust,
-};
+pub use config::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
+#[cfg(feature = "rustls")]
 pub use engine::Engine;
+#[cfg(feature = "rustls")]
 pub use error::{ConfigError, EngineError, NeedHandshake, TlsError};
+#[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
+pub use fingerprint::Fingerprint;
+#[cfg(feature = "embedded-tls")]
+pub use guard::{
+    Anchors, CertificateClock, GuardTrust, GuardVerifier, PeerIdentity, PreSharedKey, TrustError,
+    Validity, VerifyError,
+};
+#[cfg(feature = "rustls")]
 pub use listener::TlsListener;
+#[cfg(feature = "rustls")]
 pub use negotiated::{CipherSuite, Negotiated, TlsVersion};
+#[cfg(feature = "rustls")]
 pub use open::{OpenTlsError, open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
+#[cfg(feature = "rustls")]
 pub use rustls;
+#[cfg(feature = "rustls")]
 pub use rustls_engine::RustlsEngine;
 pub use rustls_pki_types as pki_types;
+#[cfg(feature = "rustls")]
 pub use serve::{WithHandshake, WithHandshakeError, serve_tls_over_tcp};
+#[cfg(feature = "rustls")]
 pub use split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
+#[cfg(feature = "rustls")]
 pub use stream::{DefaultEngine, TlsStream, Unwrapped};

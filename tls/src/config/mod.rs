@@ -6,9 +6,7 @@ mod client;
 mod server;
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use choice::{
-    ClientConfigBuilder, Fingerprint, Identity, Provider, ServerConfigBuilder, Trust,
-};
+pub use choice::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
 pub use client::ClientConfig;
 pub use server::ServerConfig;
 
