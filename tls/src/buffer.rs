@@ -186,7 +186,14 @@ impl<'b, M: Memory> Sink<'b, M> {
         self.source
     }
 
+    #[cfg(feature = "embedded-tls")]
+    /// How many bytes the caller can still take.
+    pub(crate) const fn room(&self) -> usize {
+        self.buf.len() - self.taken
+    }
+
     /// Whether a record of `len` bytes should be put here now.
+    #[cfg(feature = "rustls")]
     pub(crate) const fn wants(&self, len: usize) -> bool {
         self.buf.is_empty() || self.taken == 0 || len <= self.buf.len() - self.taken
     }

@@ -42,16 +42,12 @@ extern crate std;
 
 #[cfg(feature = "rustls")]
 mod asked_name;
-#[cfg(feature = "rustls")]
 mod buffer;
 #[cfg(all(test, feature = "rustls"))]
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
-#[cfg(feature = "rustls")]
 mod config;
-#[cfg(feature = "rustls")]
 mod engine;
-#[cfg(feature = "rustls")]
 mod error;
 #[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
 mod fingerprint;
@@ -59,46 +55,43 @@ mod fingerprint;
 mod guard;
 #[cfg(feature = "rustls")]
 mod listener;
-#[cfg(feature = "rustls")]
 mod lock;
-#[cfg(feature = "rustls")]
 mod memory;
-#[cfg(feature = "rustls")]
 mod negotiated;
 #[cfg(feature = "rustls")]
 mod open;
-#[cfg(feature = "rustls")]
 mod pump;
 #[cfg(feature = "rustls")]
 mod rustls_engine;
 #[cfg(feature = "rustls")]
 mod serve;
-#[cfg(feature = "rustls")]
 mod session;
 #[cfg(feature = "rustls")]
 mod split;
-#[cfg(feature = "rustls")]
 mod stream;
 
 #[cfg(feature = "rustls")]
 pub use config::{ClientConfig, ServerConfig};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use config::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
-#[cfg(feature = "rustls")]
+#[cfg(feature = "embedded-tls")]
+pub use embedded_tls::CryptoRngCore;
 pub use engine::Engine;
-#[cfg(feature = "rustls")]
 pub use error::{ConfigError, EngineError, NeedHandshake, TlsError};
 #[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "embedded-tls")]
 pub use guard::{
-    Anchors, CertificateClock, GuardTrust, GuardVerifier, PeerIdentity, PreSharedKey, TrustError,
-    Validity, VerifyError,
+    Anchors, CertificateClock, ClientCertificate, GuardAes128, GuardAes256, GuardError,
+    GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedEngine,
+    GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey, TlsStorage,
+    TrustError, Validity, VerifyError,
 };
 #[cfg(feature = "rustls")]
 pub use listener::TlsListener;
+pub use negotiated::CipherSuite;
 #[cfg(feature = "rustls")]
-pub use negotiated::{CipherSuite, Negotiated, TlsVersion};
+pub use negotiated::{Negotiated, TlsVersion};
 #[cfg(feature = "rustls")]
 pub use open::{OpenTlsError, open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
 #[cfg(feature = "rustls")]
@@ -111,4 +104,5 @@ pub use serve::{WithHandshake, WithHandshakeError, serve_tls_over_tcp};
 #[cfg(feature = "rustls")]
 pub use split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
 #[cfg(feature = "rustls")]
-pub use stream::{DefaultEngine, TlsStream, Unwrapped};
+pub use stream::Unwrapped;
+pub use stream::{DefaultEngine, TlsStream};

@@ -7,6 +7,8 @@
 use alloc::boxed::Box;
 use core::fmt;
 use core::future::poll_fn;
+#[cfg(feature = "embedded-tls")]
+use core::future::ready;
 use core::ops::Deref;
 use core::pin::{Pin, pin};
 use core::task::Poll;
@@ -80,6 +82,33 @@ impl<E: Engine> Handle for Box<Session<E>> {
         R: ReceiveStream + ErrorType<Error = T::Error>,
     {
         E::aside(pump.handshake_in_turn())
+    }
+}
+
+/// For a half of a stream that cannot perform the handshake alone.
+#[cfg(feature = "embedded-tls")]
+#[derive(Debug)]
+pub(crate) struct Half<'p, E: Engine>(pub(crate) &'p Session<E>);
+
+#[cfg(feature = "embedded-tls")]
+impl<E: Engine> Deref for Half<'_, E> {
+    type Target = Session<E>;
+
+    fn deref(&self) -> &Session<E> {
+        self.0
+    }
+}
+
+#[cfg(feature = "embedded-tls")]
+impl<E: Engine> Handle for Half<'_, E> {
+    type Engine = E;
+
+    fn handshake<T, R>(_pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
+    where
+        T: HalfCloseable,
+        R: ReceiveStream + ErrorType<Error = T::Error>,
+    {
+        ready(Err(TlsError::NeedHandshake))
     }
 }
 
@@ -304,6 +333,7 @@ where
     }
 
     /// Changes the keys of the sending direction, and asks the peer to do the same.
+    #[cfg(feature = "rustls")]
     pub(crate) async fn update_keys(&self) -> Result<(), Error<T>> {
         self.prepare_to_send().await?;
         let mut outgoing = self.session.outgoing.lock().await;
@@ -425,12 +455,14 @@ where
     }
 
     /// Sends the authenticated end, and that of the transport, so that all of it arrives even if both halves are then dropped.
+    #[cfg(feature = "rustls")]
     pub(crate) async fn send_both_ends(&self) -> Result<(), Error<T>> {
         self.send_eof().await?;
         self.end_transport().await
     }
 
     /// The same for a close, as far as there is something to end.
+    #[cfg(feature = "rustls")]
     pub(crate) async fn close_sending(&self) -> Result<(), Error<T>> {
         let said = self.say_farewell().await;
         match self.end_transport().await {
@@ -439,6 +471,7 @@ where
         }
     }
 
+    #[cfg(feature = "rustls")]
     async fn end_transport(&self) -> Result<(), Error<T>> {
         let mut tx = self.tx.lock().await;
         match tx.send_eof().await {

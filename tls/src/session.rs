@@ -83,6 +83,16 @@ pub(crate) fn into_error(cause: Cause) -> EngineError {
     *cause
 }
 
+#[cfg(feature = "rustls")]
+fn into_cause(error: EngineError) -> Cause {
+    Box::new(error)
+}
+
+#[cfg(not(feature = "rustls"))]
+const fn into_cause(error: EngineError) -> Cause {
+    error
+}
+
 #[cfg(not(feature = "rustls"))]
 pub(crate) const fn into_error(cause: Cause) -> EngineError {
     cause
@@ -132,7 +142,6 @@ impl<M: Memory> Incoming<M> {
         }
     }
 
-    #[cfg(feature = "rustls")]
     pub(crate) fn append(&mut self, data: &[u8]) {
         self.buffer.append(data);
     }
@@ -455,6 +464,7 @@ impl<E: Engine> Session<E> {
     /// Changes the keys of the sending direction, now or with the next data. `false`: the version has no such thing.
     ///
     /// A change that is under way and has protected nothing is enough: a peer takes only so many in a row.
+    #[cfg(feature = "rustls")]
     pub(crate) fn update_keys(&self, outgoing: &mut Outgoing<E::Memory>) -> Result<bool, Failure> {
         let state = &mut *self.state.borrow_mut();
         state.check_sending()?;
@@ -623,7 +633,7 @@ impl<E: Engine> State<E> {
 
     fn fail(&mut self, error: EngineError) -> Failure {
         self.engine.alert(&mut self.flight);
-        let failure = Failure::Engine(error.into());
+        let failure = Failure::Engine(into_cause(error));
         self.failure.get_or_insert(failure).clone()
     }
 }

@@ -1,22 +1,40 @@
 //! TLS as a stream.
 
+#[cfg(feature = "rustls")]
 use alloc::vec::Vec;
 use core::fmt;
 
 use embedded_io_async::{ErrorType, Read, Write};
+#[cfg(feature = "rustls")]
 use rustls_pki_types::ServerName;
-use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split, Stream};
+#[cfg(feature = "rustls")]
+use tacket::IntoSplit;
+use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split, Stream};
 
+#[cfg(feature = "rustls")]
 use crate::config::{ClientConfig, ServerConfig, check_protocols};
-use crate::engine::{Engine, SansIo};
-use crate::error::{ConfigError, NeedHandshake, TlsError};
+use crate::engine::Engine;
+#[cfg(feature = "rustls")]
+use crate::engine::SansIo;
+#[cfg(feature = "rustls")]
+use crate::error::ConfigError;
+use crate::error::{NeedHandshake, TlsError};
+#[cfg(not(feature = "rustls"))]
+use crate::guard::GuardedEngine;
 use crate::pump::{Borrowing, Pump};
+#[cfg(feature = "rustls")]
 use crate::rustls_engine::RustlsEngine;
 use crate::session::{Memories, Session};
+#[cfg(feature = "rustls")]
 use crate::split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
 
 /// The engine of a [`TlsStream`] that names none.
+#[cfg(feature = "rustls")]
 pub type DefaultEngine = RustlsEngine;
+
+/// The engine of a [`TlsStream`] that names none.
+#[cfg(not(feature = "rustls"))]
+pub type DefaultEngine = GuardedEngine<'static>;
 
 /// A TLS connection over any stream: a socket, stapled pipes, another `TlsStream`.
 ///
@@ -81,6 +99,7 @@ pub struct TlsStream<S, E: Engine = DefaultEngine> {
     session: E::Held<Session<E>>,
 }
 
+#[cfg(feature = "rustls")]
 impl<S> TlsStream<S> {
     /// A client over `transport`. Nothing is sent yet.
     ///
@@ -140,7 +159,7 @@ impl<S> TlsStream<S> {
 }
 
 impl<S, E: Engine> TlsStream<S, E> {
-    fn with_engine(transport: S, engine: E, memories: Memories<E::Memory>) -> Self {
+    pub(crate) fn with_engine(transport: S, engine: E, memories: Memories<E::Memory>) -> Self {
         Self {
             transport,
             session: E::hold(Session::new(engine, memories)),
@@ -223,10 +242,16 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
     }
 
     fn pump(&mut self) -> Borrowing<'_, S, E> {
-        Pump::new(&*self.session, self.transport.split())
+        let (session, halves) = self.parts();
+        Pump::new(session, halves)
+    }
+
+    pub(crate) fn parts(&mut self) -> (&Session<E>, (S::Sending<'_>, S::Receiving<'_>)) {
+        (&*self.session, self.transport.split())
     }
 }
 
+#[cfg(feature = "rustls")]
 impl<S: Split> TlsStream<S, RustlsEngine> {
     /// Changes the keys that protect what is sent, and asks the peer to do the same.
     ///
@@ -302,6 +327,7 @@ impl<S: Split> TlsStream<S, RustlsEngine> {
     clippy::exhaustive_structs,
     reason = "a transport and what came from it are all there is"
 )]
+#[cfg(feature = "rustls")]
 pub struct Unwrapped<S> {
     /// The stream below, for plain data.
     pub transport: S,
@@ -359,6 +385,7 @@ impl<S: Split, E: Engine> HalfCloseable for TlsStream<S, E> {
     }
 }
 
+#[cfg(feature = "rustls")]
 impl<S: Split> Split for TlsStream<S, RustlsEngine> {
     type Sending<'a>
         = TlsSending<'a, S, RustlsEngine>
@@ -374,6 +401,7 @@ impl<S: Split> Split for TlsStream<S, RustlsEngine> {
     }
 }
 
+#[cfg(feature = "rustls")]
 impl<S: IntoSplit> IntoSplit for TlsStream<S, RustlsEngine> {
     type OwnedSending = OwnedTlsSending<S, RustlsEngine>;
     type OwnedReceiving = OwnedTlsReceiving<S, RustlsEngine>;
