@@ -39,12 +39,20 @@ pub trait SansIo: Debug + Sized {
     fn release<T>(held: Self::Held<T>) -> T;
 
     /// `future`, where it is large and there is another place for it.
+    ///
+    /// # Cancel safety
+    ///
+    /// As safe as `future`.
     fn aside<F: Future>(future: F) -> impl Future<Output = F::Output>;
 
     /// The first step of a handshake. `None`: one was begun and dropped, and this engine cannot go on from there.
     fn begin(&mut self) -> Option<Self::Opening>;
 
     /// What lives as long as the handshake. It is polled by [`shake`](Self::shake) only.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not safe. What it was given is gone; [`begin`](Self::begin) says whether the engine can do without.
     fn open(opening: Self::Opening) -> impl Future<Output = Self::Opened>;
 
     /// [`step`](Self::step) during the handshake.

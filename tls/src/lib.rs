@@ -5,9 +5,10 @@
 //!
 //! From the top down: a [`TlsStream`] moves bytes between its transport and an [`Engine`], which only computes. The engine is
 //! [rustls]; a [`ClientConfig`] says whom a client trusts and a [`ServerConfig`] how a server proves who it is. rustls'
-//! own configurations make one of these too, so what it can do can be had here. No setting here turns verification off.
+//! own configurations make one of these too, so what it can do can be had here. Where there is no heap, the engine is a
+//! [`GuardedEngine`], for clients. No setting here turns verification off.
 //!
-//! The crate is `no_std` and needs an allocator. Features, of which [a table](#what-tls-can-do-here) says what they can do:
+//! The crate is `no_std`. Features, of which [a table](#what-tls-can-do-here) says what they can do:
 //!
 //! * `ring`: the provider of algorithms for desktops, and what stands on one: [`ClientConfig::builder`],
 //!   [`ServerConfig::builder`]. Brings `rustls` and `std`.
@@ -16,8 +17,8 @@
 //! * `platform-roots`: [`Trust::in_platform`], which trusts whom the operating system trusts.
 //! * `rustls`: the engine without a provider; yours comes in a configuration of rustls.
 //! * `std`: the system's clock, which says whether a certificate has expired.
-//! * `embedded-tls`: what verifies servers without an allocator, for `embedded-tls`: a [`GuardVerifier`]. It knows
-//!   P-256 with SHA-256.
+//! * `embedded-tls`: the engine for microcontrollers without a heap, behind a guard: clients of TLS 1.3 that
+//!   [`TlsStream::guarded_client`] makes. It knows P-256 with SHA-256.
 //! * `p384`, `ed25519`: certificates with these keys, or with SHA-384, too. Both bring `embedded-tls`.
 //!
 //! Without an engine the crate is empty.

@@ -53,7 +53,7 @@ pub type DefaultEngine = GuardedEngine<'static>;
 ///
 /// # Cancel safety
 ///
-/// Any operation can be dropped at any point, the handshake too, and the stream stays usable: what arrived is kept, and what
+/// Any operation can be dropped at any point, the handshake (but for an engine without a heap) too, and the stream stays usable: what arrived is kept, and what
 /// was protected is sent by the next operation that sends, so no record is lost, doubled or torn. Of a dropped
 /// [`send_all`](SendStream::send_all) a prefix may have been sent; [`send_rest`](SendStream::send_rest) tells which.
 ///
@@ -200,7 +200,8 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
     ///
     /// # Cancel safety
     ///
-    /// Safe. After a drop, the next operation continues the handshake where it stood.
+    /// Safe. After a drop, the next operation continues the handshake where it stood; but for an engine without a heap, which cannot,
+    /// and finds the stream broken.
     pub async fn do_handshake(&mut self) -> Result<(), TlsError<S::Error>> {
         self.pump().handshake().await
     }

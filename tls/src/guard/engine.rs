@@ -1,22 +1,23 @@
 //! The engine over `embedded-tls`, behind the guard.
 
 use core::fmt;
-use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 
-use embedded_tls::{CryptoRngCore, TlsConnection, TlsContext, TlsError};
+use embedded_tls::{CryptoRngCore, TlsConnection, TlsError};
 
 use super::flight::{Stage, check_later};
 use super::gate::{ALERT, Admitted, DATA, Gate, HANDSHAKE, HEADER};
 use super::hello::Offer;
-use super::provider::{Examiner, Provider, Seed};
+use super::negotiated::GuardNegotiated;
+use super::opening::{Connection, Opened, Opening};
+use super::provider::Seed;
 use super::reason::GuardError;
 use super::settings::GuardedClientConfig;
 use super::storage::TlsStorage;
 use super::suite::{GuardAes128, GuardSuite, Purpose};
-use super::verify::{GuardVerifier, PeerIdentity};
+use super::verify::PeerIdentity;
 use super::wire::{Mailbox, Wire};
 use crate::engine::SansIo;
 use crate::error::EngineError;
@@ -25,7 +26,6 @@ use crate::session::Memories;
 
 type Buffer<'b> = crate::buffer::Buffer<&'b mut [u8]>;
 type Sink<'s, 'b> = crate::buffer::Sink<'s, &'b mut [u8]>;
-type Connection<'b, C> = TlsConnection<'b, Mailbox<'b>, C>;
 
 /// What a record adds to its data: header, content type and tag.
 const OVERHEAD: usize = HEADER + 1 + 16;
@@ -76,51 +76,6 @@ enum Progress<'b, C: GuardSuite> {
     Back(Connection<'b, C>, PeerIdentity),
     Open(Connection<'b, C>, PeerIdentity),
     Closed,
-}
-
-/// What a handshake needs.
-#[expect(missing_debug_implementations, reason = "engines are sealed")]
-#[expect(unnameable_types, reason = "engines are sealed")]
-pub struct Opening<'b, C: GuardSuite> {
-    connection: Connection<'b, C>,
-    config: &'b GuardedClientConfig<'b, C>,
-    seed: Seed,
-    wire: &'b Wire,
-}
-
-/// What came of it.
-#[expect(missing_debug_implementations, reason = "engines are sealed")]
-#[expect(unnameable_types, reason = "engines are sealed")]
-pub struct Opened<'b, C: GuardSuite> {
-    connection: Connection<'b, C>,
-    outcome: Result<PeerIdentity, GuardError>,
-}
-
-/// What was agreed on with a [`GuardedEngine`].
-///
-/// ```
-/// # fn show(negotiated: &tacket_tls::GuardNegotiated) {
-/// println!("{} with {:?}", negotiated.cipher_suite(), negotiated.identity());
-/// # }
-/// ```
-#[derive(Clone, Copy, Debug)]
-pub struct GuardNegotiated {
-    cipher_suite: CipherSuite,
-    identity: PeerIdentity,
-}
-
-impl GuardNegotiated {
-    /// The algorithms that protect the data.
-    #[must_use]
-    pub const fn cipher_suite(&self) -> CipherSuite {
-        self.cipher_suite
-    }
-
-    /// Who the server is.
-    #[must_use]
-    pub const fn identity(&self) -> PeerIdentity {
-        self.identity
-    }
 }
 
 /// Kept where it is.
@@ -463,24 +418,6 @@ fn inspect(typ: u8, content: &[u8]) -> Result<Found, GuardError> {
     }
 }
 
-/// What `embedded-tls` objected to in a handshake.
-const fn objection(error: TlsError) -> GuardError {
-    match error {
-        TlsError::CryptoError => GuardError::BadRecord,
-        TlsError::InvalidSignature => GuardError::BadFinished,
-        TlsError::InvalidKeyShare => GuardError::IllegalHello,
-        TlsError::InsufficientSpace | TlsError::EncodeError | TlsError::OutOfMemory => {
-            GuardError::NoRoom
-        }
-        TlsError::InternalError
-        | TlsError::MissingHandshake
-        | TlsError::IoError
-        | TlsError::Io(_)
-        | TlsError::InvalidPrivateKey => GuardError::Internal,
-        _ => GuardError::Malformed,
-    }
-}
-
 impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
     type Memory = &'b mut [u8];
     type Held<T> = Inline<T>;
@@ -513,34 +450,7 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
     }
 
     async fn open(opening: Opening<'b, C>) -> Opened<'b, C> {
-        let Opening {
-            mut connection,
-            config,
-            seed,
-            wire,
-        } = opening;
-        let verifier = GuardVerifier::new(config.trust, &config.name, config.validity);
-        let settings = config.settings(verifier.server_name());
-        let mut provider = Provider::<C> {
-            seed,
-            examiner: Examiner { wire, verifier },
-            certificate: config.certificate.as_ref(),
-            suite: PhantomData,
-        };
-        let context = TlsContext::new(&settings, &mut provider);
-        let opened = connection.open(context).await;
-        let verifier = &provider.examiner.verifier;
-        let outcome = match (opened, wire.signal.get(), verifier.refusal()) {
-            _ if provider.seed.is_empty() => Err(GuardError::NoEntropy),
-            (Ok(()), None, _) => verifier.verdict().map_err(GuardError::Untrusted),
-            (_, Some(found), _) => Err(found),
-            (_, None, Some(refusal)) => Err(GuardError::Untrusted(refusal)),
-            (Err(error), None, None) => Err(objection(error)),
-        };
-        Opened {
-            connection,
-            outcome,
-        }
+        opening.perform().await
     }
 
     fn shake(

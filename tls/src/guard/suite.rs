@@ -363,6 +363,42 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_inside_something_well_formed_is_shown() {
+        let mut state = 1_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[0]
+        };
+        let likely = [0, 2, 3, 4, 8, 11, 13, 15, 20, ALERT, HANDSHAKE, DATA];
+        let mut passed = 0;
+        for _ in 0..20_000 {
+            let length = 1 + usize::from(random() % 12);
+            let inside: Vec<_> = (0..length)
+                .map(|_| match random() {
+                    byte @ ..128 => likely[usize::from(byte) % likely.len()],
+                    byte => byte & 3,
+                })
+                .collect();
+            let shown = open(&inside, Purpose::Traffic).expect("it is the peer's");
+            assert!(shown.len() > 1 && shown.ends_with(&[DATA]), "{inside:?}");
+            let stage = Stage::new(random() % 6).expect("a stage");
+            let has_psk = random() % 2 == 0;
+            let purpose = Purpose::Handshake { stage, has_psk };
+            let shown = open(&inside, purpose).expect("it is the peer's");
+            let is_signal = shown.starts_with(&[15, 0, 0, 6, 3, 2]) && shown.len() == 11;
+            if !is_signal {
+                let (typ, messages) = shown.split_last().expect("not empty");
+                assert_eq!(*typ, HANDSHAKE, "{inside:?}");
+                assert_eq!(check_flight(messages, stage, has_psk, 32), Ok(()));
+                passed += 1;
+            }
+        }
+        assert!(passed > 0, "nothing was right by chance");
+    }
+
+    #[test]
     fn without_a_purpose_nothing_is_opened() {
         for shown in [
             &[DATA, 3, 3, 0, 18][..],
