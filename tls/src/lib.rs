@@ -69,6 +69,7 @@ mod serve;
 mod session;
 #[cfg(feature = "rustls")]
 mod split;
+mod staged;
 mod stream;
 
 #[cfg(feature = "rustls")]

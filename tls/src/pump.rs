@@ -22,7 +22,8 @@ use crate::engine::{Engine, SansIo};
 use crate::error::TlsError;
 use crate::lock::Lock;
 use crate::memory::Memory;
-use crate::session::{FIRST_READ, Failure, Outgoing, Session, Shaken, Taken, into_error};
+use crate::session::{Failure, Session, Shaken, Taken, into_error};
+use crate::staged::{FIRST_READ, Outgoing};
 
 /// A session and both directions of its transport: `T` sends, `R` receives, `H` refers to the session. All are borrowed from a
 /// stream, or all owned by its halves.
@@ -52,6 +53,9 @@ type Staged<H> = Outgoing<<<H as Handle>::Engine as SansIo>::Memory>;
 pub(crate) trait Handle: Deref<Target = Session<Self::Engine>> + Sized {
     type Engine: Engine;
 
+    /// Whether the peer can be told of a failure.
+    const CAN_TELL: bool;
+
     /// Completes the handshake.
     fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
     where
@@ -61,6 +65,8 @@ pub(crate) trait Handle: Deref<Target = Session<Self::Engine>> + Sized {
 
 impl<E: Engine> Handle for &Session<E> {
     type Engine = E;
+
+    const CAN_TELL: bool = true;
 
     fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
     where
@@ -76,6 +82,8 @@ impl<E: Engine> Handle for &Session<E> {
 impl<E: Engine> Handle for Box<Session<E>> {
     type Engine = E;
 
+    const CAN_TELL: bool = true;
+
     fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
     where
         T: HalfCloseable,
@@ -85,13 +93,13 @@ impl<E: Engine> Handle for Box<Session<E>> {
     }
 }
 
-/// For a half of a stream that cannot perform the handshake alone.
+/// For a half of a stream that cannot perform the handshake alone, and sends or does not.
 #[cfg(feature = "embedded-tls")]
 #[derive(Debug)]
-pub(crate) struct Half<'p, E: Engine>(pub(crate) &'p Session<E>);
+pub(crate) struct Half<'p, E: Engine, const SENDS: bool>(pub(crate) &'p Session<E>);
 
 #[cfg(feature = "embedded-tls")]
-impl<E: Engine> Deref for Half<'_, E> {
+impl<E: Engine, const SENDS: bool> Deref for Half<'_, E, SENDS> {
     type Target = Session<E>;
 
     fn deref(&self) -> &Session<E> {
@@ -100,8 +108,10 @@ impl<E: Engine> Deref for Half<'_, E> {
 }
 
 #[cfg(feature = "embedded-tls")]
-impl<E: Engine> Handle for Half<'_, E> {
+impl<E: Engine, const SENDS: bool> Handle for Half<'_, E, SENDS> {
     type Engine = E;
+
+    const CAN_TELL: bool = SENDS;
 
     fn handshake<T, R>(_pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
     where
@@ -536,8 +546,9 @@ where
     /// Sends the alert that belongs to a failure, if there is one, nobody is sending, and the transport takes it at once.
     async fn tell_why(&self) {
         poll_fn(|cx| {
-            if let (Some(mut tx), Some(mut outgoing)) =
-                (self.tx.try_lock(), self.session.outgoing.try_lock())
+            if H::CAN_TELL
+                && let (Some(mut tx), Some(mut outgoing)) =
+                    (self.tx.try_lock(), self.session.outgoing.try_lock())
                 && self.session.last_words(&mut outgoing)
             {
                 let sending = pin!(self.flush_staged(&mut tx, &mut outgoing));

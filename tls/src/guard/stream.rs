@@ -27,7 +27,7 @@ impl<'b, S, C: GuardSuite> TlsStream<S, GuardedEngine<'b, C>> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoEntropy`]: there are no random bytes.
+    /// [`ConfigError::NoEntropy`]: there are no random bytes, or always the same.
     ///
     /// # Examples
     ///
@@ -99,14 +99,15 @@ impl<'b, S: Split, C: GuardSuite> Split for TlsStream<S, GuardedEngine<'b, C>> {
 /// }
 /// ```
 pub struct GuardedSending<'a, S: Split + 'a, E: Engine> {
-    pump: Pump<Half<'a, E>, S::Sending<'a>, Absent<S::Error>>,
+    pump: Pump<Half<'a, E, true>, S::Sending<'a>, Absent<S::Error>>,
 }
 
 /// The receiving half of a stream without a heap, borrowed by [`split`](Split::split) after the handshake.
 ///
-/// It sends nothing: why the session failed, nobody tells the peer. [`GuardedSending`] has an example.
+/// It sends nothing: why the session failed, the peer hears from the sending half, or the close of the stream.
+/// [`GuardedSending`] has an example.
 pub struct GuardedReceiving<'a, S: Split + 'a, E: Engine> {
-    pump: Pump<Half<'a, E>, Absent<S::Error>, S::Receiving<'a>>,
+    pump: Pump<Half<'a, E, false>, Absent<S::Error>, S::Receiving<'a>>,
 }
 
 macro_rules! halves {
