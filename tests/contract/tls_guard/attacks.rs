@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 use tacket::testing::MemoryError;
-use tacket::{AsyncResource, ReceiveStream as _, SendStream as _};
+use tacket::{AsyncResource, ReceiveStream as _, SendStream as _, Split as _};
 use tacket_tests::NAME;
 use tacket_tls::{
     Anchors, EngineError, GuardError, GuardTrust, GuardedClientConfig, TlsError, VerifyError,
@@ -417,6 +417,27 @@ fn tickets_padding_and_empty_records_are_no_data_and_no_end() {
         assert_eq!(scripted.hear().await.as_deref(), Some(&[1, 0, ALERT][..]));
         assert_eq!(scripted.hear().await, None);
     });
+}
+
+#[test]
+fn what_the_receiving_half_refused_the_sending_half_tells() {
+    for closes in [false, true] {
+        World::new().in_traffic(async |mut client, mut scripted| {
+            scripted.send_inside(&[20, 0, 0, 0, HANDSHAKE]).await;
+            let (mut tx, mut rx) = client.split();
+            let refused = rx.receive_some(&mut [0; 4]).await.map(drop);
+            assert_eq!(refusal(refused.clone()), GuardError::UnexpectedMessage);
+            if !closes {
+                assert_eq!(tx.send_all(b"x").await, refused);
+            }
+            drop((tx, rx));
+            if closes {
+                client.close().await.expect("closes");
+            }
+            let heard = scripted.hear().await;
+            assert_eq!(heard.as_deref(), Some(&[2, 80, ALERT][..]));
+        });
+    }
 }
 
 #[test]

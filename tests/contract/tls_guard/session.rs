@@ -1,7 +1,7 @@
 //! A session without a heap, from the handshake to either end.
 
 use futures_util::future::{join, try_join};
-use rand_core_0_6::OsRng;
+use rand_core_0_6::{CryptoRng, Error, OsRng, RngCore};
 use tacket::testing::{
     Makers, MemoryError, MemoryPair, Pattern, check_half_closeable_stream, check_one_way_stream,
     check_two_way_stream,
@@ -11,8 +11,8 @@ use tacket::{
 };
 use tacket_tests::{Authority, NAME, Patience, examine};
 use tacket_tls::{
-    EngineError, Fingerprint, GuardError, GuardedClientConfig, MaxFragment, NeedHandshake,
-    PeerIdentity, TlsError, TlsStorage, TlsStream, rustls,
+    ConfigError, EngineError, Fingerprint, GuardError, GuardedClientConfig, MaxFragment,
+    NeedHandshake, PeerIdentity, TlsError, TlsStorage, TlsStream, rustls,
 };
 
 use super::certificates::NOW;
@@ -173,6 +173,61 @@ fn a_half_does_not_shake_hands() {
         sent.expect("nothing was lost");
         assert_eq!(received, Ok(5));
     });
+}
+
+/// A source of the same byte, or of none.
+struct Broken(Option<u8>);
+
+impl RngCore for Broken {
+    fn next_u32(&mut self) -> u32 {
+        unimplemented!("nobody asks for it")
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        unimplemented!("nobody asks for it")
+    }
+
+    fn fill_bytes(&mut self, buf: &mut [u8]) {
+        buf.fill(self.0.expect("whoever can be told asks otherwise"));
+    }
+
+    fn try_fill_bytes(&mut self, buf: &mut [u8]) -> Result<(), Error> {
+        let byte = self
+            .0
+            .ok_or(core::num::NonZero::new(Error::CUSTOM_START).expect("not 0"))?;
+        buf.fill(byte);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Broken {}
+
+#[test]
+fn without_random_bytes_there_is_no_stream() {
+    let config = trusting(&Authority::new());
+    for broken in [None, Some(0), Some(1), Some(0xff)] {
+        let mut storage = TlsStorage::<512, 512>::new();
+        let made = TlsStream::guarded_client((), &config, &mut Broken(broken), &mut storage);
+        assert_eq!(made.err(), Some(ConfigError::NoEntropy), "{broken:?}");
+    }
+}
+
+/// In bytes. They lie in the memory of tasks, which on a microcontroller is set aside when it is built.
+#[test]
+fn the_futures_of_a_session_are_small() {
+    let (parties, memory) = (Parties::new(), memory());
+    let (mut client, _) = parties.pair(memory.open().expect("a new pair"));
+    let handshake = size_of_val(&client.do_handshake());
+    let stream = size_of_val(&client);
+    let (mut tx, mut rx) = client.split();
+    let sending = size_of_val(&tx.send_all(b""));
+    let receiving = size_of_val(&rx.receive_some(&mut []));
+    let sizes = [stream, handshake, sending, receiving];
+    let limits = [2048, 1, 512, 512];
+    assert!(
+        sizes.iter().zip(limits).all(|(size, limit)| *size <= limit),
+        "{sizes:?}"
+    );
 }
 
 trait WriteAnything: SendStream {

@@ -449,8 +449,8 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
         }
     }
 
-    async fn open(opening: Opening<'b, C>) -> Opened<'b, C> {
-        opening.perform().await
+    fn open(opening: Opening<'b, C>) -> impl Future<Output = Opened<'b, C>> {
+        opening.perform()
     }
 
     fn shake(

@@ -34,34 +34,35 @@ pub struct Opened<'b, C: GuardSuite> {
 
 impl<'b, C: GuardSuite> Opening<'b, C> {
     /// Performs the handshake, and asks the verifier who the server is.
-    pub(super) async fn perform(self) -> Opened<'b, C> {
-        let Opening {
-            mut connection,
-            config,
-            seed,
-            wire,
-        } = self;
-        let verifier = GuardVerifier::new(config.trust, &config.name, config.validity);
-        let settings = config.settings(verifier.server_name());
-        let mut provider = Provider::<C> {
-            seed,
-            examiner: Examiner { wire, verifier },
-            certificate: config.certificate.as_ref(),
-            suite: PhantomData,
-        };
-        let context = TlsContext::new(&settings, &mut provider);
-        let opened = connection.open(context).await;
-        let verifier = &provider.examiner.verifier;
-        let outcome = match (opened, wire.signal.get(), verifier.refusal()) {
-            _ if provider.seed.is_empty() => Err(GuardError::NoEntropy),
-            (Ok(()), None, _) => verifier.verdict().map_err(GuardError::Untrusted),
-            (_, Some(found), _) => Err(found),
-            (_, None, Some(refusal)) => Err(GuardError::Untrusted(refusal)),
-            (Err(error), None, None) => Err(objection(error)),
-        };
-        Opened {
-            connection,
-            outcome,
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "in an `async fn`, a `mut self` lies in the future twice"
+    )]
+    pub(super) fn perform(mut self) -> impl Future<Output = Opened<'b, C>> {
+        async move {
+            let (config, wire) = (self.config, self.wire);
+            let verifier = GuardVerifier::new(config.trust, &config.name, config.validity);
+            let settings = config.settings(verifier.server_name());
+            let mut provider = Provider::<C> {
+                seed: self.seed,
+                examiner: Examiner { wire, verifier },
+                certificate: config.certificate.as_ref(),
+                suite: PhantomData,
+            };
+            let context = TlsContext::new(&settings, &mut provider);
+            let opened = self.connection.open(context).await;
+            let verifier = &provider.examiner.verifier;
+            let outcome = match (opened, wire.signal.get(), verifier.refusal()) {
+                _ if provider.seed.is_empty() => Err(GuardError::Internal),
+                (Ok(()), None, None) => verifier.verdict().map_err(GuardError::Untrusted),
+                (_, Some(found), _) => Err(found),
+                (_, None, Some(refusal)) => Err(GuardError::Untrusted(refusal)),
+                (Err(error), None, None) => Err(objection(error)),
+            };
+            Opened {
+                connection: self.connection,
+                outcome,
+            }
         }
     }
 }

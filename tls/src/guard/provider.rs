@@ -6,6 +6,7 @@ use embedded_tls::{
     Certificate, CertificateRef, CertificateVerifyRef, CryptoProvider, CryptoRng, CryptoRngCore,
     SignatureScheme, TlsError, TlsVerifier,
 };
+use p256::SecretKey;
 use p256::ecdsa::signature::SignerMut;
 use p256::ecdsa::{DerSignature, SigningKey};
 use p256::elliptic_curve::rand_core::{self, RngCore};
@@ -16,8 +17,11 @@ use super::suite::{GuardSuite, read_signal};
 use super::verify::GuardVerifier;
 use super::wire::Wire;
 
-/// How many random bytes a handshake takes: those of the hello, and a key. A key has to be drawn again once in 2^32 times.
-const RANDOM: usize = 32 + 3 * 32;
+/// How many random bytes a hello has, and a key.
+const UNIT: usize = 32;
+
+/// How many random bytes a handshake takes. Once in 2^32 times, they are no key, and the next have to be.
+const RANDOM: usize = UNIT + 3 * UNIT;
 
 /// For one handshake.
 pub(super) struct Provider<'p, C> {
@@ -59,10 +63,14 @@ pub(super) struct Seed {
 }
 
 impl Seed {
+    /// `None`: there are none, or always the same.
     pub(super) fn draw(rng: &mut dyn CryptoRngCore) -> Option<Self> {
         let mut bytes = [0; RANDOM];
         rng.try_fill_bytes(&mut bytes).ok()?;
-        Some(Self {
+        let (hello, keys) = bytes.split_at(UNIT);
+        let mut keys = keys.chunks(UNIT);
+        let is_usable = |key: &[u8]| key != hello && SecretKey::from_slice(key).is_ok();
+        keys.any(is_usable).then_some(Self {
             bytes,
             used: 0,
             is_empty: false,

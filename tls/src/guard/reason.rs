@@ -51,8 +51,6 @@ pub enum GuardError {
     BadFinished,
     /// The peer keeps sending records without data.
     TooManyRecords,
-    /// The source of random bytes has failed. Nothing was sent.
-    NoEntropy,
     /// As many records were sent as the keys are good for (RFC 8446, 5.5).
     KeysUsedUp,
     /// The engine is not in the state that it should be in.
@@ -63,7 +61,7 @@ impl GuardError {
     /// What to tell the peer (RFC 8446, 6.2). `None`: it is not to be told, or told us.
     pub(super) const fn alert(self) -> Option<u8> {
         match self {
-            Self::Refused(_) | Self::NoEntropy | Self::NoRoom => None,
+            Self::Refused(_) | Self::NoRoom => None,
             Self::Untrusted(error) => Some(error.alert() as u8),
             Self::RecordTooLong { .. } => Some(22),
             Self::UnexpectedRecord
@@ -100,7 +98,6 @@ impl fmt::Display for GuardError {
             Self::BadRecord => "a record is not protected by the keys of the session",
             Self::BadFinished => "the handshake was tampered with",
             Self::TooManyRecords => "too many records without data",
-            Self::NoEntropy => "no random bytes could be had",
             Self::KeysUsedUp => "the keys are used up",
             Self::Internal => "the engine is in a wrong state",
         })
