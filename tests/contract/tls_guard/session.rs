@@ -223,7 +223,7 @@ fn the_futures_of_a_session_are_small() {
     let sending = size_of_val(&tx.send_all(b""));
     let receiving = size_of_val(&rx.receive_some(&mut []));
     let sizes = [stream, handshake, sending, receiving];
-    let limits = [2048, 1, 512, 512];
+    let limits = [2048, 4608, 512, 512];
     assert!(
         sizes.iter().zip(limits).all(|(size, limit)| *size <= limit),
         "{sizes:?}"
