@@ -228,7 +228,8 @@ fn copy(to: &mut [u8], from: &[u8]) -> usize {
     count
 }
 
-#[cfg(all(test, feature = "rustls"))]
+#[cfg(test)]
+#[cfg(feature = "rustls")]
 mod tests {
     use super::*;
     use alloc::vec::Vec;

@@ -44,7 +44,8 @@ extern crate std;
 #[cfg(feature = "rustls")]
 mod asked_name;
 mod buffer;
-#[cfg(all(test, feature = "rustls"))]
+#[cfg(test)]
+#[cfg(feature = "rustls")]
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
 mod config;

@@ -136,7 +136,8 @@ impl<M: Memory> Outgoing<M> {
     }
 }
 
-#[cfg(all(test, feature = "rustls"))]
+#[cfg(test)]
+#[cfg(feature = "rustls")]
 mod tests {
     use super::*;
     use alloc::vec::Vec;

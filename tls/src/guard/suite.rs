@@ -372,15 +372,22 @@ mod tests {
             state.to_le_bytes()[0]
         };
         let likely = [0, 2, 3, 4, 8, 11, 13, 15, 20, ALERT, HANDSHAKE, DATA];
+        let right: [&[u8]; 4] = [
+            &[8, 0, 0, 2, 0, 0, HANDSHAKE],
+            &[13, 0, 0, 3, 0, 0, 0, HANDSHAKE],
+            &[11, 0, 0, 4, 0, 0, 0, 0, HANDSHAKE],
+            &[15, 0, 0, 4, 4, 3, 0, 0, HANDSHAKE, 0, 0],
+        ];
         let mut passed = 0;
         for _ in 0..20_000 {
-            let length = 1 + usize::from(random() % 12);
-            let inside: Vec<_> = (0..length)
-                .map(|_| match random() {
-                    byte @ ..128 => likely[usize::from(byte) % likely.len()],
-                    byte => byte & 3,
-                })
-                .collect();
+            let mut inside = right[usize::from(random()) % right.len()].to_vec();
+            for _ in 0..random() % 3 {
+                let place = usize::from(random()) % inside.len();
+                inside[place] = likely[usize::from(random()) % likely.len()];
+            }
+            if random() < 32 {
+                inside.truncate(1 + usize::from(random()) % inside.len());
+            }
             let shown = open(&inside, Purpose::Traffic).expect("it is the peer's");
             assert!(shown.len() > 1 && shown.ends_with(&[DATA]), "{inside:?}");
             let stage = Stage::new(random() % 6).expect("a stage");
@@ -395,7 +402,7 @@ mod tests {
                 passed += 1;
             }
         }
-        assert!(passed > 0, "nothing was right by chance");
+        assert!(passed > 1000, "few were left as they were: {passed}");
     }
 
     #[test]
