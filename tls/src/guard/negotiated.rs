@@ -3,7 +3,7 @@
 use super::verify::PeerIdentity;
 use crate::negotiated::CipherSuite;
 
-/// What was agreed on with a [`GuardedEngine`].
+/// What was agreed on with a [`GuardedEngine`](crate::GuardedEngine).
 ///
 /// ```
 /// # fn show(negotiated: &tacket_tls::GuardNegotiated) {
