@@ -170,6 +170,16 @@ fn a_root_is_the_certificate_of_an_authority() {
 }
 
 #[test]
+fn every_authority_that_browsers_trust_is_one() {
+    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+    assert!(roots.len() > 100);
+    for root in roots {
+        let outcome = Anchors::from_certificates(std::array::from_ref(root)).map(drop);
+        assert_eq!(outcome, Ok(()), "{root:02x?}");
+    }
+}
+
+#[test]
 fn what_is_said_of_a_server_is_for_people_and_for_programs() {
     assert_eq!(VerifyError::Expired.fault(), Fault::Broken);
     assert_eq!(

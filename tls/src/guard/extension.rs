@@ -36,11 +36,8 @@ pub(super) fn allows(certificate: &[u8], usage: Usage) -> Result<bool, VerifyErr
     }
 }
 
-/// Whether it is the certificate of an authority. One without any extensions is from a time when that was not said.
+/// Whether it is the certificate of an authority: it says so itself.
 pub(super) fn is_authority(certificate: &[u8]) -> Result<bool, VerifyError> {
-    if extensions(certificate)?.is_none() {
-        return Ok(true);
-    }
     let Some(mut value) = extension(certificate, BASIC_CONSTRAINTS)? else {
         return Ok(false);
     };
@@ -50,15 +47,15 @@ pub(super) fn is_authority(certificate: &[u8]) -> Result<bool, VerifyError> {
 
 /// The value of an extension.
 fn extension(certificate: &[u8], id: Id) -> Result<Option<&[u8]>, VerifyError> {
-    let mut list = extensions(certificate)?.unwrap_or_default();
+    let mut list = extensions(certificate)?;
     while !list.is_empty() {
         let (_, mut extension) = take(&mut list)?;
         let (_, oid) = take(&mut extension)?;
-        let (mut tag, mut value) = take(&mut extension)?;
+        let (tag, mut value) = take(&mut extension)?;
+        // Whether it is critical may come first.
         if tag == BOOLEAN {
-            (tag, value) = take(&mut extension)?;
+            (_, value) = take(&mut extension)?;
         }
-        let _ = tag;
         if oid == [0x55, 0x1d, id.0] {
             return Ok(Some(value));
         }
@@ -66,19 +63,19 @@ fn extension(certificate: &[u8], id: Id) -> Result<Option<&[u8]>, VerifyError> {
     Ok(None)
 }
 
-/// All of them.
-fn extensions(mut certificate: &[u8]) -> Result<Option<&[u8]>, VerifyError> {
+/// All of them. Old versions have none.
+fn extensions(mut certificate: &[u8]) -> Result<&[u8], VerifyError> {
     let (_, mut signed) = take(&mut certificate)?;
     let (_, mut fields) = take(&mut signed)?;
     while !fields.is_empty() {
         if let (EXTENSIONS, mut extensions) = take(&mut fields)? {
             return match take(&mut extensions)? {
-                (SEQUENCE, list) => Ok(Some(list)),
+                (SEQUENCE, list) => Ok(list),
                 _ => Err(VerifyError::Malformed),
             };
         }
     }
-    Ok(None)
+    Ok(&[])
 }
 
 /// The first value in DER: its tag, and what is in it.

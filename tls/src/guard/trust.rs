@@ -114,7 +114,8 @@ impl<'a, const N: usize> Anchors<'a, N> {
     ///
     /// # Errors
     ///
-    /// [`TrustError::Malformed`]: one of them is no certificate. [`TrustError::NotACa`]: one of them is not of an authority.
+    /// [`TrustError::Malformed`]: one of them is no certificate. [`TrustError::NotACa`]: one of them
+    /// does not say that it is of an authority (RFC 5280, 4.2.1.9).
     pub fn from_certificates(
         certificates: &'a [CertificateDer<'a>; N],
     ) -> Result<Self, TrustError> {
