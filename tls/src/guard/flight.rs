@@ -271,6 +271,7 @@ mod tests {
             (ENCRYPTED_EXTENSIONS, &[0], Stage::Extensions),
             (CERTIFICATE_REQUEST, &[1, 0, 0], Stage::Request),
             (CERTIFICATE_REQUEST, &[0, 0, 0, 0], Stage::Request),
+            (CERTIFICATE, &[1, 0, 0, 0], Stage::Request),
             (CERTIFICATE, &[1, 0, 0, 0, 0], Stage::Request),
             (CERTIFICATE, &[0, 0, 0, 1], Stage::Request),
             (CERTIFICATE, &[0, 0, 0, 0, 0], Stage::Request),
