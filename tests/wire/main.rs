@@ -14,6 +14,7 @@ mod https;
 mod https_get;
 mod nginx;
 mod openssl;
+mod openssl_guarded;
 mod peer;
 mod process;
 #[cfg(target_os = "linux")]

@@ -134,7 +134,7 @@ fn assert_received(peer: &Process, numbers: Range<usize>) {
 }
 
 /// Checks that the peer sent its end. TLS 1.2 hides it from the notes.
-fn assert_ended(peer: &mut Process, version: TlsVersion) {
+pub(crate) fn assert_ended(peer: &mut Process, version: TlsVersion) {
     assert!(peer.wait().success(), "{peer}: it failed");
     if version == TlsVersion::Tls13 {
         assert!(peer.read(MESSAGES).contains(SENT_END), "{peer}: no end");

@@ -1,28 +1,29 @@
 //! A queue of bytes that always lies in one piece.
 
-use alloc::vec::Vec;
 use core::fmt;
+
+use crate::memory::Memory;
 
 /// The unit in which copies can get in each other's way, see [`copy`].
 const PAGE: usize = 4096;
 
 /// Bytes come in behind, leave in front, and can be changed in between.
 ///
-/// It grows when more room is asked for than it has; how far is up to whoever asks.
+/// Where its memory can, it grows when more room is asked for than it has; how far is up to whoever asks.
 #[expect(unnameable_types, reason = "engines are sealed")]
 #[derive(Default)]
-pub struct Buffer {
-    bytes: Vec<u8>,
+pub struct Buffer<M> {
+    bytes: M,
     start: usize,
     end: usize,
     /// Where the front is when there is a choice.
     margin: usize,
 }
 
-impl Buffer {
-    pub(crate) const fn new() -> Self {
+impl<M: Memory> Buffer<M> {
+    pub(crate) const fn over(bytes: M) -> Self {
         Self {
-            bytes: Vec::new(),
+            bytes,
             start: 0,
             end: 0,
             margin: 0,
@@ -34,8 +35,13 @@ impl Buffer {
     }
 
     /// How much memory it has, filled or not.
-    pub(crate) const fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// How many bytes it can hold.
+    pub(crate) fn limit(&self) -> usize {
+        self.bytes.limit()
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -43,11 +49,13 @@ impl Buffer {
     }
 
     pub(crate) fn filled(&self) -> &[u8] {
-        self.bytes.get(self.start..self.end).unwrap_or_default()
+        let bytes = self.bytes.as_ref();
+        bytes.get(self.start..self.end).unwrap_or_default()
     }
 
     pub(crate) fn filled_mut(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+        let bytes = self.bytes.as_mut();
+        bytes.get_mut(self.start..self.end).unwrap_or_default()
     }
 
     /// Takes `count` bytes away in front.
@@ -64,30 +72,30 @@ impl Buffer {
             return;
         }
         let end = self.margin + self.len();
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
-        self.bytes.copy_within(self.start..self.end, self.margin);
+        self.bytes.grow(end);
+        let moved = self.bytes.as_mut();
+        moved.copy_within(self.start..self.end, self.margin);
         (self.start, self.end) = (self.margin, end);
     }
 
     /// From now on, lets the front begin at the same distance from the start of a page as `address`, where possible.
     pub(crate) fn align_with(&mut self, address: usize) {
-        self.margin = address.wrapping_sub(self.bytes.as_ptr().addr()) % PAGE;
+        if M::IS_FIXED {
+            return;
+        }
+        self.margin = address.wrapping_sub(self.bytes.as_ref().as_ptr().addr()) % PAGE;
         if self.is_empty() {
             self.move_to_margin();
         }
     }
 
-    /// All the room behind, at least `count` bytes; what is put there counts once it is committed.
+    /// All the room behind, at least `count` bytes where they can be had; what is put there counts once it is committed.
     pub(crate) fn room(&mut self, count: usize) -> &mut [u8] {
-        if self.bytes.len() - self.end < count {
+        if self.bytes.as_ref().len() - self.end < count {
             self.move_to_margin();
-            if self.bytes.len() - self.end < count {
-                self.bytes.resize(self.end + count, 0);
-            }
+            self.bytes.grow(self.end + count);
         }
-        self.bytes.get_mut(self.end..).unwrap_or_default()
+        self.bytes.as_mut().get_mut(self.end..).unwrap_or_default()
     }
 
     /// Gives back what is not needed for what is here and `count` bytes more.
@@ -97,24 +105,32 @@ impl Buffer {
         }
         self.margin = 0;
         self.move_to_margin();
-        self.bytes.truncate(self.end + count);
-        self.bytes.shrink_to_fit();
+        self.bytes.shrink(self.end + count);
     }
 
     /// Adds the first `count` bytes of the room.
     pub(crate) fn commit(&mut self, count: usize) {
-        self.end = self.bytes.len().min(self.end + count);
+        self.end = self.bytes.as_ref().len().min(self.end + count);
     }
 
-    pub(crate) fn append(&mut self, data: &[u8]) {
-        copy(self.room(data.len()), data);
+    /// Adds `data`. `false`: there is no room for it, and nothing was added.
+    pub(crate) fn append(&mut self, data: &[u8]) -> bool {
+        let room = self.room(data.len());
+        if room.len() < data.len() {
+            return false;
+        }
+        copy(room, data);
         self.commit(data.len());
+        true
     }
 
-    /// Moves everything from the front of `other` behind what is here.
-    pub(crate) fn append_all(&mut self, other: &mut Self) {
-        self.append(other.filled());
-        other.consume(other.len());
+    /// Moves everything from `other` behind what is here. `false`: there is no room for it, and nothing was moved.
+    pub(crate) fn append_all(&mut self, other: &mut Self) -> bool {
+        let appended = self.append(other.filled());
+        if appended {
+            other.consume(other.len());
+        }
+        appended
     }
 
     /// Moves as much as fits to `buf`, and returns how much.
@@ -125,11 +141,11 @@ impl Buffer {
     }
 }
 
-impl fmt::Debug for Buffer {
+impl<M> fmt::Debug for Buffer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Not the bytes: some are secret.
         f.debug_struct("Buffer")
-            .field("len", &self.len())
+            .field("len", &(self.end - self.start))
             .finish_non_exhaustive()
     }
 }
@@ -137,16 +153,16 @@ impl fmt::Debug for Buffer {
 /// Where received data goes: to the caller as far as it fits, the rest of a record to the stash.
 #[expect(unnameable_types, reason = "engines are sealed")]
 #[derive(Debug)]
-pub struct Sink<'b> {
+pub struct Sink<'b, M> {
     buf: &'b mut [u8],
     taken: usize,
-    stash: &'b mut Buffer,
+    stash: &'b mut Buffer<M>,
     source: Option<usize>,
 }
 
-impl<'b> Sink<'b> {
+impl<'b, M: Memory> Sink<'b, M> {
     /// For a caller that waits for data. `stash` is empty then.
-    pub(crate) const fn to_caller(buf: &'b mut [u8], stash: &'b mut Buffer) -> Self {
+    pub(crate) const fn to_caller(buf: &'b mut [u8], stash: &'b mut Buffer<M>) -> Self {
         Self {
             buf,
             taken: 0,
@@ -156,7 +172,7 @@ impl<'b> Sink<'b> {
     }
 
     /// For a caller that is after something else: everything is kept for later.
-    pub(crate) const fn to_stash(stash: &'b mut Buffer) -> Self {
+    pub(crate) const fn to_stash(stash: &'b mut Buffer<M>) -> Self {
         Self::to_caller(&mut [], stash)
     }
 
@@ -170,7 +186,14 @@ impl<'b> Sink<'b> {
         self.source
     }
 
+    #[cfg(feature = "embedded-tls")]
+    /// How many bytes the caller can still take.
+    pub(crate) const fn room(&self) -> usize {
+        self.buf.len() - self.taken
+    }
+
     /// Whether a record of `len` bytes should be put here now.
+    #[cfg(feature = "rustls")]
     pub(crate) const fn wants(&self, len: usize) -> bool {
         self.buf.is_empty() || self.taken == 0 || len <= self.buf.len() - self.taken
     }
@@ -181,7 +204,9 @@ impl<'b> Sink<'b> {
         let count = copy(free, data);
         self.taken += count;
         match data.get(count..) {
-            Some(later) if !later.is_empty() => self.stash.append(later),
+            Some(later) if !later.is_empty() => {
+                self.stash.append(later);
+            }
             _ => {}
         }
     }
@@ -204,12 +229,14 @@ fn copy(to: &mut [u8], from: &[u8]) -> usize {
 }
 
 #[cfg(test)]
+#[cfg(feature = "rustls")]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     #[test]
     fn bytes_leave_in_the_order_in_which_they_came() {
-        let mut buffer = Buffer::new();
+        let mut buffer = Buffer::<Vec<u8>>::default();
         buffer.append(b"one");
         buffer.append(b"two");
         buffer.consume(2);
@@ -222,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_was_consumed_makes_room_before_it_grows() {
-        let mut buffer = Buffer::new();
+        let mut buffer = Buffer::<Vec<u8>>::default();
         buffer.append(&[1; 100]);
         buffer.consume(90);
         assert!(buffer.room(90).len() >= 90);
@@ -232,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_front_moves_to_the_place_in_a_page_that_is_asked_for() {
-        let mut buffer = Buffer::new();
+        let mut buffer = Buffer::<Vec<u8>>::default();
         buffer.append(&[1; 100]);
         buffer.consume(90);
         buffer.align_with(0x1234_5678);
@@ -248,7 +275,7 @@ mod tests {
 
     #[test]
     fn it_gives_back_what_it_does_not_need() {
-        let mut buffer = Buffer::new();
+        let mut buffer = Buffer::<Vec<u8>>::default();
         buffer.append(&[1; 1000]);
         buffer.consume(990);
         buffer.shrink(20);
@@ -261,7 +288,7 @@ mod tests {
 
     #[test]
     fn only_what_is_committed_counts() {
-        let mut buffer = Buffer::new();
+        let mut buffer = Buffer::<Vec<u8>>::default();
         buffer.room(8).fill(7);
         buffer.commit(3);
         assert_eq!(buffer.filled(), [7; 3]);
@@ -269,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_sink_gives_the_caller_all_it_can_and_keeps_the_rest_of_a_record() {
-        let (mut stash, mut buf) = (Buffer::new(), [0; 4]);
+        let (mut stash, mut buf) = (Buffer::<Vec<u8>>::default(), [0; 4]);
         let mut sink = Sink::to_caller(&mut buf, &mut stash);
         assert!(sink.wants(6));
         sink.put(b"abcdef");
@@ -280,11 +307,27 @@ mod tests {
 
     #[test]
     fn a_sink_takes_whole_records_while_they_fit() {
-        let (mut stash, mut buf) = (Buffer::new(), [0; 8]);
+        let (mut stash, mut buf) = (Buffer::<Vec<u8>>::default(), [0; 8]);
         let mut sink = Sink::to_caller(&mut buf, &mut stash);
         sink.put(b"abc");
         assert!(sink.wants(5) && !sink.wants(6));
         sink.put(b"defgh");
         assert!(stash.is_empty());
+    }
+
+    #[test]
+    fn lent_memory_takes_all_that_fits_or_nothing() {
+        let mut memory = [0; 10];
+        let mut buffer = Buffer::over(&mut memory[..]);
+        assert!(buffer.append(&[1; 6]));
+        buffer.consume(4);
+        assert!(!buffer.append(&[2; 9]));
+        assert_eq!(buffer.filled(), [1; 2]);
+        assert!(buffer.append(&[2; 8]));
+        assert_eq!(buffer.filled(), [1, 1, 2, 2, 2, 2, 2, 2, 2, 2]);
+        assert!(buffer.room(1).is_empty());
+        buffer.shrink(0);
+        buffer.consume(10);
+        assert_eq!(buffer.room(1).len(), 10);
     }
 }

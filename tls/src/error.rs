@@ -1,10 +1,14 @@
 //! What can go wrong with TLS.
 
+#[cfg(feature = "rustls")]
 use alloc::string::String;
 use core::fmt;
 
 use embedded_io_async::ErrorKind;
 use tacket::{Error, Fault};
+
+#[cfg(feature = "embedded-tls")]
+use crate::guard::GuardError;
 
 /// The error of a [`TlsStream`](crate::TlsStream), over a transport whose own error is `E`.
 ///
@@ -40,8 +44,10 @@ pub enum TlsError<E> {
     Closed,
     /// A receive was given an empty buffer.
     EmptyBuffer,
-    /// TLS 1.2 was agreed on, which cannot do that.
+    /// TLS 1.2 was agreed on, or the engine is one, which cannot do that.
     Unsupported,
+    /// A half was used before the handshake, with an engine that cannot perform it there.
+    NeedHandshake,
     /// The peer's end was waited for, but there is data before it that was not received yet.
     UnreadData,
 }
@@ -57,7 +63,8 @@ impl<E: fmt::Display> fmt::Display for TlsError<E> {
             }
             Self::Closed => f.write_str("the end of the stream was sent earlier"),
             Self::EmptyBuffer => f.write_str("cannot receive into an empty buffer"),
-            Self::Unsupported => f.write_str("not possible with TLS 1.2"),
+            Self::Unsupported => f.write_str("not possible with this version or engine of TLS"),
+            Self::NeedHandshake => f.write_str("the handshake goes before the split"),
             Self::UnreadData => {
                 f.write_str("the peer sent data before its end that was not received yet")
             }
@@ -93,6 +100,7 @@ impl<E: Error> Error for TlsError<E> {
             Self::Truncated => Fault::Truncated,
             Self::Closed => Fault::Closed,
             Self::Unsupported => Fault::Unsupported,
+            Self::NeedHandshake => Fault::NeedHandshake,
             Self::EmptyBuffer | Self::UnreadData => Fault::InvalidInput,
         }
     }
@@ -111,26 +119,39 @@ impl<E: Error> Error for TlsError<E> {
 #[non_exhaustive]
 pub enum EngineError {
     /// In the words of rustls.
+    #[cfg(feature = "rustls")]
     Rustls(rustls::Error),
+    /// In those of the guard.
+    #[cfg(feature = "embedded-tls")]
+    Guard(GuardError),
 }
 
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            #[cfg(feature = "rustls")]
             Self::Rustls(error) => write!(f, "TLS: {error}"),
+            #[cfg(feature = "embedded-tls")]
+            Self::Guard(error) => write!(f, "TLS: {error}"),
         }
     }
 }
 
 impl core::error::Error for EngineError {
-    #[cfg(feature = "std")]
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
+            #[cfg(all(feature = "rustls", feature = "std"))]
             Self::Rustls(error) => Some(error),
+            // Without `std`, that of rustls is no such error.
+            #[cfg(all(feature = "rustls", not(feature = "std")))]
+            Self::Rustls(_) => None,
+            #[cfg(feature = "embedded-tls")]
+            Self::Guard(error) => Some(error),
         }
     }
 }
 
+#[cfg(feature = "rustls")]
 impl From<rustls::Error> for EngineError {
     fn from(error: rustls::Error) -> Self {
         Self::Rustls(error)
@@ -171,17 +192,23 @@ pub enum ConfigError {
     /// The private key is that of another certificate.
     KeyMismatch,
     /// The certificate is not for this name.
+    #[cfg(feature = "rustls")]
     NameMismatch(String),
     /// A fingerprint is not 32 bytes in hexadecimal digits.
     InvalidFingerprint,
     /// A file cannot be read: which, and why.
+    #[cfg(feature = "rustls")]
     File(String),
     /// A text in PEM is damaged: how.
+    #[cfg(feature = "rustls")]
     Pem(String),
     /// The operating system's trust cannot be used: why.
+    #[cfg(feature = "rustls")]
     PlatformRoots(String),
     /// Early data can be replayed by anyone; a configuration that accepts it is not taken.
     EarlyData,
+    /// The source of random bytes has none, or always the same.
+    NoEntropy,
     /// The engine does not take these certificates, this key or this combination of settings.
     Engine(EngineError),
 }
@@ -201,11 +228,16 @@ impl fmt::Display for ConfigError {
                 f.write_str("no private key was found (one with a password cannot be read)")
             }
             Self::KeyMismatch => f.write_str("the private key does not belong to the certificate"),
+            #[cfg(feature = "rustls")]
             Self::NameMismatch(name) => write!(f, "the certificate is not for {name}"),
             Self::InvalidFingerprint => f.write_str("a fingerprint has 64 hexadecimal digits"),
+            #[cfg(feature = "rustls")]
             Self::File(problem) => write!(f, "cannot read {problem}"),
+            #[cfg(feature = "rustls")]
             Self::Pem(problem) => write!(f, "not proper PEM: {problem}"),
+            #[cfg(feature = "rustls")]
             Self::PlatformRoots(problem) => write!(f, "the platform's roots: {problem}"),
+            Self::NoEntropy => f.write_str("there are no random bytes"),
             Self::EarlyData => f.write_str("TLS early data is not supported"),
             Self::Engine(error) => error.fmt(f),
         }
@@ -231,11 +263,13 @@ impl Error for ConfigError {
     fn fault(&self) -> Fault {
         match self {
             Self::EarlyData => Fault::Unsupported,
+            Self::NoEntropy => Fault::Other,
             _ => Fault::InvalidInput,
         }
     }
 }
 
+#[cfg(feature = "rustls")]
 impl From<rustls::Error> for ConfigError {
     fn from(error: rustls::Error) -> Self {
         Self::Engine(error.into())

@@ -5,9 +5,10 @@
 //!
 //! From the top down: a [`TlsStream`] moves bytes between its transport and an [`Engine`], which only computes. The engine is
 //! [rustls]; a [`ClientConfig`] says whom a client trusts and a [`ServerConfig`] how a server proves who it is. rustls'
-//! own configurations make one of these too, so what it can do can be had here. No setting here turns verification off.
+//! own configurations make one of these too, so what it can do can be had here. Where there is no heap, the engine is a
+//! [`GuardedEngine`], for clients. No setting here turns verification off.
 //!
-//! The crate is `no_std` and needs an allocator. Features, of which [a table](#what-tls-can-do-here) says what they can do:
+//! The crate is `no_std`. Features, of which [a table](#what-tls-can-do-here) says what they can do:
 //!
 //! * `ring`: the provider of algorithms for desktops, and what stands on one: [`ClientConfig::builder`],
 //!   [`ServerConfig::builder`]. Brings `rustls` and `std`.
@@ -16,53 +17,95 @@
 //! * `platform-roots`: [`Trust::in_platform`], which trusts whom the operating system trusts.
 //! * `rustls`: the engine without a provider; yours comes in a configuration of rustls.
 //! * `std`: the system's clock, which says whether a certificate has expired.
+//! * `embedded-tls`: the engine for microcontrollers without a heap, behind a guard: clients of TLS 1.3 that
+//!   [`TlsStream::guarded_client`] makes. It knows P-256 with SHA-256.
+//! * `p384`, `ed25519`: certificates with these keys, or with SHA-384, too. Both bring `embedded-tls`.
 //!
 //! Without an engine the crate is empty.
 //!
 #![doc = include_str!("../CAPABILITIES.md")]
 #![no_std]
 #![cfg_attr(
-    not(all(feature = "aws-lc-rs", feature = "platform-roots", feature = "ring")),
+    not(all(
+        feature = "aws-lc-rs",
+        feature = "embedded-tls",
+        feature = "platform-roots",
+        feature = "ring"
+    )),
     allow(rustdoc::broken_intra_doc_links, reason = "links into features")
 )]
-#![cfg(feature = "rustls")]
+#![cfg(any(feature = "embedded-tls", feature = "rustls"))]
 
+#[cfg(any(test, feature = "rustls"))]
 extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
+#[cfg(feature = "rustls")]
 mod asked_name;
 mod buffer;
 #[cfg(test)]
+#[cfg(feature = "rustls")]
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
 mod config;
 mod engine;
 mod error;
+#[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
+mod fingerprint;
+#[cfg(feature = "embedded-tls")]
+mod guard;
+#[cfg(feature = "rustls")]
 mod listener;
 mod lock;
+mod memory;
 mod negotiated;
+#[cfg(feature = "rustls")]
 mod open;
 mod pump;
+#[cfg(feature = "rustls")]
 mod rustls_engine;
+#[cfg(feature = "rustls")]
 mod serve;
 mod session;
+#[cfg(feature = "rustls")]
 mod split;
+mod staged;
 mod stream;
 
+#[cfg(feature = "rustls")]
 pub use config::{ClientConfig, ServerConfig};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use config::{
-    ClientConfigBuilder, Fingerprint, Identity, Provider, ServerConfigBuilder, Trust,
-};
+pub use config::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
+#[cfg(feature = "embedded-tls")]
+pub use embedded_tls::CryptoRngCore;
 pub use engine::Engine;
 pub use error::{ConfigError, EngineError, NeedHandshake, TlsError};
+#[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
+pub use fingerprint::Fingerprint;
+#[cfg(feature = "embedded-tls")]
+pub use guard::{
+    Anchors, CertificateClock, ClientCertificate, GuardAes128, GuardAes256, GuardError,
+    GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedEngine,
+    GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey, TlsStorage,
+    TrustError, Validity, VerifyError,
+};
+#[cfg(feature = "rustls")]
 pub use listener::TlsListener;
-pub use negotiated::{CipherSuite, Negotiated, TlsVersion};
+pub use negotiated::CipherSuite;
+#[cfg(feature = "rustls")]
+pub use negotiated::{Negotiated, TlsVersion};
+#[cfg(feature = "rustls")]
 pub use open::{OpenTlsError, open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
+#[cfg(feature = "rustls")]
 pub use rustls;
+#[cfg(feature = "rustls")]
 pub use rustls_engine::RustlsEngine;
 pub use rustls_pki_types as pki_types;
+#[cfg(feature = "rustls")]
 pub use serve::{WithHandshake, WithHandshakeError, serve_tls_over_tcp};
+#[cfg(feature = "rustls")]
 pub use split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
-pub use stream::{DefaultEngine, TlsStream, Unwrapped};
+#[cfg(feature = "rustls")]
+pub use stream::Unwrapped;
+pub use stream::{DefaultEngine, TlsStream};

@@ -22,10 +22,12 @@ impl<T> Lock<T> {
         }
     }
 
+    #[cfg(feature = "rustls")]
     pub(crate) fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
 
+    #[cfg(feature = "rustls")]
     pub(crate) fn into_inner(self) -> T {
         self.value.into_inner()
     }

@@ -1,9 +1,12 @@
 //! What both ends agreed on in the handshake.
 
+#[cfg(feature = "rustls")]
 use alloc::boxed::Box;
+#[cfg(feature = "rustls")]
 use alloc::vec::Vec;
 use core::fmt;
 
+#[cfg(feature = "rustls")]
 use rustls_pki_types::CertificateDer;
 
 /// The facts of a session, as they stand after the handshake.
@@ -18,6 +21,7 @@ use rustls_pki_types::CertificateDer;
 /// }
 /// # }
 /// ```
+#[cfg(feature = "rustls")]
 #[derive(Clone, Debug)]
 pub struct Negotiated {
     pub(crate) version: TlsVersion,
@@ -28,6 +32,7 @@ pub struct Negotiated {
     pub(crate) is_resumed: bool,
 }
 
+#[cfg(feature = "rustls")]
 impl Negotiated {
     /// The version of the protocol.
     #[must_use]
@@ -68,6 +73,7 @@ impl Negotiated {
 }
 
 /// A version of TLS. Later ones are greater. [`Negotiated`] has an example.
+#[cfg(feature = "rustls")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum TlsVersion {
@@ -77,6 +83,7 @@ pub enum TlsVersion {
     Tls13,
 }
 
+#[cfg(feature = "rustls")]
 impl fmt::Display for TlsVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -3,21 +3,27 @@
 //! Each await is in an operation of the transport that a drop leaves without effect, or in a lock. What an await brings is
 //! put away before the next. So a future can be dropped anywhere, and the next one goes on from there.
 
+#[cfg(feature = "rustls")]
 use alloc::boxed::Box;
-use alloc::vec;
 use core::fmt;
 use core::future::poll_fn;
+#[cfg(feature = "embedded-tls")]
+use core::future::ready;
 use core::ops::Deref;
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::Poll;
 
 use embedded_io_async::ErrorType;
-use tacket::{Error as _, Fault, HalfCloseable, IntoSplit, ReceiveStream, Split};
+#[cfg(feature = "rustls")]
+use tacket::IntoSplit;
+use tacket::{Error as _, Fault, HalfCloseable, ReceiveStream, Split};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, SansIo};
 use crate::error::TlsError;
 use crate::lock::Lock;
-use crate::session::{FIRST_READ, Failure, Outgoing, Session, Taken};
+use crate::memory::Memory;
+use crate::session::{Failure, Session, Shaken, Taken, into_error};
+use crate::staged::{FIRST_READ, Outgoing};
 
 /// A session and both directions of its transport: `T` sends, `R` receives, `H` refers to the session. All are borrowed from a
 /// stream, or all owned by its halves.
@@ -35,23 +41,89 @@ pub(crate) type Borrowing<'p, S, E> =
     Pump<&'p Session<E>, <S as Split>::Sending<'p>, <S as Split>::Receiving<'p>>;
 
 /// What it takes to drive a stream that was given away.
+#[cfg(feature = "rustls")]
 pub(crate) type Owning<S, E> =
     Pump<Box<Session<E>>, <S as IntoSplit>::OwnedSending, <S as IntoSplit>::OwnedReceiving>;
 
 type Error<S> = TlsError<<S as ErrorType>::Error>;
 
-impl<'p, T, R, E> Pump<&'p Session<E>, T, R> {
-    pub(crate) fn borrowing(session: &'p Session<E>, (tx, rx): (T, R)) -> Self {
-        Self {
-            session,
-            tx: Lock::new(tx),
-            rx: Lock::new(rx),
-        }
+type Staged<H> = Outgoing<<<H as Handle>::Engine as SansIo>::Memory>;
+
+/// A reference to a session, from whoever may do with it what the kind of reference says.
+pub(crate) trait Handle: Deref<Target = Session<Self::Engine>> + Sized {
+    type Engine: Engine;
+
+    /// Whether the peer can be told of a failure.
+    const CAN_TELL: bool;
+
+    /// Completes the handshake.
+    fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
+    where
+        T: HalfCloseable,
+        R: ReceiveStream + ErrorType<Error = T::Error>;
+}
+
+impl<E: Engine> Handle for &Session<E> {
+    type Engine = E;
+
+    const CAN_TELL: bool = true;
+
+    fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
+    where
+        T: HalfCloseable,
+        R: ReceiveStream + ErrorType<Error = T::Error>,
+    {
+        // Each send and receive and close would have room for it otherwise, for as long as the connection lasts.
+        E::aside(pump.handshake_in_turn())
     }
 }
 
-impl<T, R, E> Pump<Box<Session<E>>, T, R> {
-    pub(crate) fn owning(session: Box<Session<E>>, (tx, rx): (T, R)) -> Self {
+#[cfg(feature = "rustls")]
+impl<E: Engine> Handle for Box<Session<E>> {
+    type Engine = E;
+
+    const CAN_TELL: bool = true;
+
+    fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
+    where
+        T: HalfCloseable,
+        R: ReceiveStream + ErrorType<Error = T::Error>,
+    {
+        E::aside(pump.handshake_in_turn())
+    }
+}
+
+/// For a half of a stream that cannot perform the handshake alone, and sends or does not.
+#[cfg(feature = "embedded-tls")]
+#[derive(Debug)]
+pub(crate) struct Half<'p, E: Engine, const SENDS: bool>(pub(crate) &'p Session<E>);
+
+#[cfg(feature = "embedded-tls")]
+impl<E: Engine, const SENDS: bool> Deref for Half<'_, E, SENDS> {
+    type Target = Session<E>;
+
+    fn deref(&self) -> &Session<E> {
+        self.0
+    }
+}
+
+#[cfg(feature = "embedded-tls")]
+impl<E: Engine, const SENDS: bool> Handle for Half<'_, E, SENDS> {
+    type Engine = E;
+
+    const CAN_TELL: bool = SENDS;
+
+    fn handshake<T, R>(_pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
+    where
+        T: HalfCloseable,
+        R: ReceiveStream + ErrorType<Error = T::Error>,
+    {
+        ready(Err(TlsError::NeedHandshake))
+    }
+}
+
+impl<H, T, R> Pump<H, T, R> {
+    pub(crate) fn new(session: H, (tx, rx): (T, R)) -> Self {
         Self {
             session,
             tx: Lock::new(tx),
@@ -59,20 +131,20 @@ impl<T, R, E> Pump<Box<Session<E>>, T, R> {
         }
     }
 
-    pub(crate) fn into_parts(self) -> (Box<Session<E>>, (T, R)) {
+    #[cfg(feature = "rustls")]
+    pub(crate) fn into_parts(self) -> (H, (T, R)) {
         let halves = (self.tx.into_inner(), self.rx.into_inner());
         (self.session, halves)
     }
 }
 
-impl<H, T, R, E> Pump<H, T, R>
+impl<H, T, R> Pump<H, T, R>
 where
-    H: Deref<Target = Session<E>>,
+    H: Handle,
     T: HalfCloseable,
     R: ReceiveStream + ErrorType<Error = T::Error>,
-    E: Engine,
 {
-    pub(crate) fn session(&self) -> &Session<E> {
+    pub(crate) fn session(&self) -> &Session<H::Engine> {
         &self.session
     }
 
@@ -81,8 +153,7 @@ where
         if self.is_established().await? {
             return Ok(());
         }
-        // In a box: each send and receive and close would have room for it otherwise, for as long as the connection lasts.
-        Box::pin(self.handshake_in_turn()).await
+        H::handshake(self).await
     }
 
     async fn handshake_in_turn(&self) -> Result<(), Error<T>> {
@@ -105,22 +176,22 @@ where
         self.told(self.session.is_established()).await
     }
 
-    async fn shake_hands(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
+    async fn shake_hands(&self, tx: &mut T, outgoing: &mut Staged<H>) -> Result<(), Error<T>> {
+        let mut opening = pin!(H::Engine::open(self.session.begin()?));
         loop {
-            let done = self.step(outgoing).await?;
-            let moved = if done {
-                self.send_last_flight(tx, outgoing).await
-            } else {
-                self.exchange(tx, outgoing).await
+            let shaken = self.step(opening.as_mut(), outgoing).await?;
+            let moved = match shaken {
+                Shaken::Done | Shaken::NeedRoom => self.send_flight(tx, outgoing).await,
+                Shaken::NeedInput => self.exchange(tx, outgoing).await,
             };
             if let Err(error) = moved {
                 // The peer may have told why, before it went.
-                return match self.step(outgoing).await {
-                    Err(Failure::Engine(told)) => Err(TlsError::Engine(*told)),
+                return match self.step(opening.as_mut(), outgoing).await {
+                    Err(Failure::Engine(told)) => Err(TlsError::Engine(into_error(told))),
                     _ => Err(error),
                 };
             }
-            if done {
+            if shaken == Shaken::Done {
                 self.session.establish();
                 outgoing.shrink();
                 return Ok(());
@@ -128,15 +199,19 @@ where
         }
     }
 
-    async fn step(&self, outgoing: &mut Outgoing) -> Result<bool, Failure> {
+    async fn step(
+        &self,
+        opening: Pin<&mut impl Future<Output = <H::Engine as SansIo>::Opened>>,
+        outgoing: &mut Staged<H>,
+    ) -> Result<Shaken, Failure> {
         let mut incoming = self.session.incoming.lock().await;
-        self.session.shake_hands(&mut incoming, outgoing)
+        self.session.shake_hands(opening, &mut incoming, outgoing)
     }
 
     /// Sends what is staged and reads what comes, until something has come.
     ///
     /// Both at once: where the transport holds little, each end may have to send before the other's message is complete.
-    async fn exchange(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
+    async fn exchange(&self, tx: &mut T, outgoing: &mut Staged<H>) -> Result<(), Error<T>> {
         let mut sending = pin!(self.flush_staged(tx, outgoing));
         let mut sent = false;
         let mut fetching = pin!(self.fetch());
@@ -156,9 +231,9 @@ where
         .await
     }
 
-    /// Sends what ends the handshake. Meanwhile it reads ahead: a server may send already, and look at nothing before all of
-    /// that was taken.
-    async fn send_last_flight(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
+    /// Sends what is staged, and waits for nothing else. Meanwhile it reads ahead: a server may send already, and look at nothing
+    /// before all of that was taken.
+    async fn send_flight(&self, tx: &mut T, outgoing: &mut Staged<H>) -> Result<(), Error<T>> {
         let mut sending = pin!(self.flush_staged(tx, outgoing));
         let mut reading = pin!(self.read_ahead());
         let mut has_read = false;
@@ -224,13 +299,14 @@ where
             return Some(read);
         }
         // A sender must be able to see the parts of a message while this waits for the rest.
-        let mut landing = vec![0; room.len().min(FIRST_READ)];
+        let mut landing = <H::Engine as SansIo>::Memory::default();
+        landing.grow(room.len().min(FIRST_READ));
         drop(incoming);
-        let read = rx.read(&mut landing).await;
+        let read = rx.read(landing.as_mut()).await;
         if let Ok(count) = read {
             // Only who holds `rx` keeps it across an await, so this does not wait.
             let mut incoming = self.session.incoming.lock().await;
-            incoming.append(landing.get(..count).unwrap_or_default());
+            incoming.append(landing.as_ref().get(..count).unwrap_or_default());
         }
         Some(read)
     }
@@ -267,6 +343,7 @@ where
     }
 
     /// Changes the keys of the sending direction, and asks the peer to do the same.
+    #[cfg(feature = "rustls")]
     pub(crate) async fn update_keys(&self) -> Result<(), Error<T>> {
         self.prepare_to_send().await?;
         let mut outgoing = self.session.outgoing.lock().await;
@@ -295,12 +372,22 @@ where
     pub(crate) async fn send_eof(&self) -> Result<(), Error<T>> {
         if !self.session.has_sent_end() {
             self.handshake_to_send().await?;
+            self.end().await.map_err(failure_to_send)?;
+        }
+        self.flush().await
+    }
+
+    /// Stages the authenticated end.
+    async fn end(&self) -> Result<(), Error<T>> {
+        loop {
             let mut outgoing = self.session.outgoing.lock().await;
             let ended = self.session.end(&mut outgoing);
             drop(outgoing);
-            self.told(ended).await.map_err(failure_to_send)?;
+            if self.told(ended).await? {
+                return Ok(());
+            }
+            self.flush().await?;
         }
-        self.flush().await
     }
 
     /// Sends the authenticated end and waits for the peer's.
@@ -309,10 +396,7 @@ where
     pub(crate) async fn shutdown(&self) -> Result<(), Error<T>> {
         if !self.session.has_sent_end() {
             self.handshake().await?;
-            let mut outgoing = self.session.outgoing.lock().await;
-            let ended = self.session.end(&mut outgoing);
-            drop(outgoing);
-            self.told(ended).await?;
+            self.end().await?;
         }
         let mut receiving = pin!(self.receive_end());
         let mut sending = pin!(self.flush());
@@ -381,12 +465,14 @@ where
     }
 
     /// Sends the authenticated end, and that of the transport, so that all of it arrives even if both halves are then dropped.
+    #[cfg(feature = "rustls")]
     pub(crate) async fn send_both_ends(&self) -> Result<(), Error<T>> {
         self.send_eof().await?;
         self.end_transport().await
     }
 
     /// The same for a close, as far as there is something to end.
+    #[cfg(feature = "rustls")]
     pub(crate) async fn close_sending(&self) -> Result<(), Error<T>> {
         let said = self.say_farewell().await;
         match self.end_transport().await {
@@ -395,6 +481,7 @@ where
         }
     }
 
+    #[cfg(feature = "rustls")]
     async fn end_transport(&self) -> Result<(), Error<T>> {
         let mut tx = self.tx.lock().await;
         match tx.send_eof().await {
@@ -427,7 +514,7 @@ where
         self.handshake().await.map_err(failure_to_send)
     }
 
-    async fn send_staged(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
+    async fn send_staged(&self, tx: &mut T, outgoing: &mut Staged<H>) -> Result<(), Error<T>> {
         while !outgoing.rest().is_empty() {
             match tx.write(outgoing.rest()).await {
                 Ok(0) => return Err(self.session.sending_stuck().into()),
@@ -438,7 +525,7 @@ where
         Ok(())
     }
 
-    async fn flush_staged(&self, tx: &mut T, outgoing: &mut Outgoing) -> Result<(), Error<T>> {
+    async fn flush_staged(&self, tx: &mut T, outgoing: &mut Staged<H>) -> Result<(), Error<T>> {
         if outgoing.is_dirty() {
             self.send_staged(tx, outgoing).await?;
             let flushed = tx.flush().await;
@@ -459,8 +546,9 @@ where
     /// Sends the alert that belongs to a failure, if there is one, nobody is sending, and the transport takes it at once.
     async fn tell_why(&self) {
         poll_fn(|cx| {
-            if let (Some(mut tx), Some(mut outgoing)) =
-                (self.tx.try_lock(), self.session.outgoing.try_lock())
+            if H::CAN_TELL
+                && let (Some(mut tx), Some(mut outgoing)) =
+                    (self.tx.try_lock(), self.session.outgoing.try_lock())
                 && self.session.last_words(&mut outgoing)
             {
                 let sending = pin!(self.flush_staged(&mut tx, &mut outgoing));

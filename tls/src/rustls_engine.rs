@@ -1,9 +1,12 @@
 //! The engine over rustls 0.23, by its unbuffered interface: the buffers are ours, so what follows the end is too.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 #[cfg(all(feature = "std", debug_assertions))]
 use core::panic::AssertUnwindSafe;
+use core::pin::Pin;
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -14,16 +17,21 @@ use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 use rustls_pki_types::ServerName;
 
 use crate::asked_name::AskedName;
-use crate::buffer::{Buffer, Sink};
 use crate::engine::SansIo;
 use crate::error::{ConfigError, EngineError};
 use crate::negotiated::{CipherSuite, Negotiated, TlsVersion};
 
+type Buffer = crate::buffer::Buffer<Vec<u8>>;
+type Sink<'b> = crate::buffer::Sink<'b, Vec<u8>>;
+
+/// How many full records are prepared for one write to the transport.
+const RECORDS_AT_ONCE: usize = 4;
+
 /// The length of the header of a record (RFC 8446, 5.1).
-pub(crate) const HEADER: usize = 5;
+const HEADER: usize = 5;
 
 /// What a record adds to its data, at most, in the suites of rustls: header, explicit nonce, content type and tag.
-pub(crate) const RECORD_OVERHEAD: usize = HEADER + 8 + 1 + 16;
+const RECORD_OVERHEAD: usize = HEADER + 8 + 1 + 16;
 
 /// Room for a message of the handshake. A longer one says how much it needs.
 const MESSAGE_ROOM: usize = 512;
@@ -221,12 +229,12 @@ fn process<'c, 'i, D: Side>(
 }
 
 /// How long the records for `len` bytes of data are, at most.
-pub(crate) const fn sealed_len(len: usize) -> usize {
+const fn sealed_len(len: usize) -> usize {
     len + (len.div_ceil(MAX_RECORD)) * RECORD_OVERHEAD
 }
 
 /// The most data in a record (RFC 8446, 5.1).
-pub(crate) const MAX_RECORD: usize = 1 << 14;
+const MAX_RECORD: usize = 1 << 14;
 
 /// Why something did not fit.
 enum Unfit {
@@ -288,6 +296,50 @@ impl Side for ServerConnectionData {
 }
 
 impl SansIo for RustlsEngine {
+    type Memory = Vec<u8>;
+    type Held<T> = Box<T>;
+    type Negotiated = Negotiated;
+    type Opening = ();
+    type Opened = ();
+
+    const DEFERS_OUTPUT: bool = true;
+
+    fn hold<T>(value: T) -> Box<T> {
+        Box::new(value)
+    }
+
+    fn release<T>(held: Box<T>) -> T {
+        *held
+    }
+
+    fn aside<F: Future>(future: F) -> impl Future<Output = F::Output> {
+        Box::pin(future)
+    }
+
+    fn begin(&mut self) -> Option<()> {
+        Some(())
+    }
+
+    async fn open((): ()) {}
+
+    fn shake(
+        &mut self,
+        _opening: Pin<&mut impl Future<Output = ()>>,
+        incoming: &mut Buffer,
+        output: &mut Buffer,
+    ) -> Result<(), EngineError> {
+        self.step(incoming, output, None)
+    }
+
+    fn fitting(&self, wanted: usize, staged: usize, _limit: usize) -> usize {
+        let free = sealed_len(RECORDS_AT_ONCE * MAX_RECORD).saturating_sub(staged);
+        if sealed_len(wanted) <= free {
+            wanted
+        } else {
+            free / sealed_len(MAX_RECORD) * MAX_RECORD
+        }
+    }
+
     fn step(
         &mut self,
         incoming: &mut Buffer,
@@ -319,8 +371,9 @@ impl SansIo for RustlsEngine {
         incoming: &mut Buffer,
         output: &mut Buffer,
         sink: &mut Sink<'_>,
-    ) -> Result<(), EngineError> {
-        self.advance(incoming, output, Some(sink), Goal::End)
+    ) -> Result<bool, EngineError> {
+        self.advance(incoming, output, Some(sink), Goal::End)?;
+        Ok(true)
     }
 
     fn update_keys(
@@ -345,7 +398,7 @@ impl SansIo for RustlsEngine {
     fn alert(&mut self, output: &mut Buffer) {
         // As long as rustls has something to send it does not look at the input, which it might no longer understand.
         while self.facts().wants_write() {
-            let told = self.advance(&mut Buffer::new(), output, None, Goal::Message);
+            let told = self.advance(&mut Buffer::default(), output, None, Goal::Message);
             if told.is_err() {
                 return;
             }
@@ -354,6 +407,10 @@ impl SansIo for RustlsEngine {
 
     fn is_handshaking(&self) -> bool {
         self.facts().is_handshaking()
+    }
+
+    fn needs_room(&self) -> bool {
+        false
     }
 
     fn output_can_wait(&self) -> bool {
@@ -366,6 +423,10 @@ impl SansIo for RustlsEngine {
 
     fn is_joining(&self) -> bool {
         self.is_joining
+    }
+
+    fn held_data(&self) -> usize {
+        0
     }
 
     fn has_ended(&self) -> bool {

@@ -2,9 +2,13 @@
 //!
 //! Everything here is synchronous. The state is borrowed within a call, never across two.
 
+#[cfg(feature = "rustls")]
 use alloc::boxed::Box;
+#[cfg(feature = "rustls")]
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::fmt;
+use core::pin::Pin;
 
 use tacket::{Error, Fault};
 
@@ -12,44 +16,27 @@ use crate::buffer::{Buffer, Sink};
 use crate::engine::Engine;
 use crate::error::{EngineError, TlsError};
 use crate::lock::Lock;
-use crate::negotiated::Negotiated;
-use crate::rustls_engine::{HEADER as RECORD_HEADER, MAX_RECORD, sealed_len};
-
-/// How many full records are prepared for one write to the transport.
-const RECORDS_AT_ONCE: usize = 4;
-
-/// How much ciphertext a read asks for during the handshake. It doubles when the transport fills it.
-pub(crate) const FIRST_READ: usize = 4 * 1024;
-
-/// How much ciphertext a read asks for after the handshake, at least. It doubles when the transport fills it, and goes back by half
-/// when the transport brings less than a quarter. A connection that is idle waits with a buffer of that size.
-const LEAST_READ: usize = 128;
-
-/// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
-/// that the engine accepts.
-const MOST_READ: usize = 80 * 1024;
+use crate::staged::{Incoming, Outgoing};
 
 /// What the operations of a stream share.
 ///
 /// Who waits for the transport holds the buffer that belongs to that direction, so no state is borrowed across an await.
-#[derive(Debug)]
-pub(crate) struct Session<E> {
+pub(crate) struct Session<E: Engine> {
     state: RefCell<State<E>>,
     /// Held by who performs the handshake.
     pub(crate) turn: Lock<()>,
     /// Ciphertext that has arrived.
-    pub(crate) incoming: Lock<Incoming>,
+    pub(crate) incoming: Lock<Incoming<E::Memory>>,
     /// Ciphertext to be sent.
-    pub(crate) outgoing: Lock<Outgoing>,
+    pub(crate) outgoing: Lock<Outgoing<E::Memory>>,
 }
 
-#[derive(Debug)]
-struct State<E> {
+struct State<E: Engine> {
     engine: E,
     /// Data that came while something else was done, or more of it than the caller had room for.
-    stash: Buffer,
+    stash: Buffer<E::Memory>,
     /// Messages of the engine that have not gone to `outgoing` yet.
-    flight: Buffer,
+    flight: Buffer<E::Memory>,
     https_compatible: bool,
     established: bool,
     sent_end: bool,
@@ -67,8 +54,34 @@ struct State<E> {
 pub(crate) enum Failure {
     Broken,
     Truncated,
-    /// In a box: it is large, and every operation has room for it.
-    Engine(Box<EngineError>),
+    Engine(Cause),
+}
+
+/// In a box where it is large: every operation has room for it.
+#[cfg(feature = "rustls")]
+type Cause = Box<EngineError>;
+#[cfg(not(feature = "rustls"))]
+type Cause = EngineError;
+
+#[cfg(feature = "rustls")]
+#[expect(clippy::boxed_local, reason = "it comes in one")]
+pub(crate) fn into_error(cause: Cause) -> EngineError {
+    *cause
+}
+
+#[cfg(feature = "rustls")]
+fn into_cause(error: EngineError) -> Cause {
+    Box::new(error)
+}
+
+#[cfg(not(feature = "rustls"))]
+const fn into_cause(error: EngineError) -> Cause {
+    error
+}
+
+#[cfg(not(feature = "rustls"))]
+pub(crate) const fn into_error(cause: Cause) -> EngineError {
+    cause
 }
 
 impl<E> From<Failure> for TlsError<E> {
@@ -76,114 +89,18 @@ impl<E> From<Failure> for TlsError<E> {
         match failure {
             Failure::Broken => Self::Broken,
             Failure::Truncated => Self::Truncated,
-            Failure::Engine(error) => Self::Engine(*error),
+            Failure::Engine(error) => Self::Engine(into_error(error)),
         }
     }
 }
 
-/// Ciphertext that has arrived and is not understood yet.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    buffer: Buffer,
-    read: usize,
-}
-
-impl Incoming {
-    /// Where to read to. `None`: what is there should have been enough.
-    pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
-        let free = MOST_READ.checked_sub(self.buffer.len())?;
-        if self.buffer.is_empty() && self.buffer.capacity() > 3 * self.read {
-            self.buffer.shrink(self.read);
-        }
-        let count = self.read.saturating_sub(self.buffer.len());
-        let count = count.max(LEAST_READ).min(free);
-        let room = self.buffer.room(count).get_mut(..count)?;
-        (!room.is_empty()).then_some(room)
-    }
-
-    /// `count` bytes were read into the room.
-    pub(crate) fn commit(&mut self, count: usize) {
-        self.buffer.commit(count);
-        if self.buffer.len() >= self.read {
-            self.read = MOST_READ.min(self.read * 2);
-        } else if self.buffer.len() < self.read / 4 {
-            self.read = LEAST_READ.max(self.read / 2);
-        }
-    }
-
-    pub(crate) fn append(&mut self, data: &[u8]) {
-        self.buffer.append(data);
-    }
-
-    /// The engine puts the data of records at `address`. The next record is to lie so that this copy is not a slow one: its
-    /// data as far into a page as the copy, and those of the records behind it further. See [`Buffer`]'s copy.
-    fn align_with(&mut self, address: usize) {
-        // A page is much where there is no operating system, or little to copy.
-        if cfg!(feature = "std") && self.read >= FIRST_READ {
-            self.buffer.align_with(address.wrapping_sub(RECORD_HEADER));
-        }
-    }
-}
-
-/// Ciphertext to be sent.
-#[derive(Debug, Default)]
-pub(crate) struct Outgoing {
-    buffer: Buffer,
-    /// The transport was given something since its last flush, or will be.
-    dirty: bool,
-    /// The keys were changed since then, and nothing is protected by the new ones yet.
-    has_new_keys: bool,
-    /// How much there was at once since then, or half of what it was before.
-    most: usize,
-}
-
-impl Outgoing {
-    /// What the transport has not taken yet.
-    pub(crate) fn rest(&self) -> &[u8] {
-        self.buffer.filled()
-    }
-
-    pub(crate) fn consume(&mut self, count: usize) {
-        self.buffer.consume(count);
-    }
-
-    pub(crate) const fn is_dirty(&self) -> bool {
-        self.dirty
-    }
-
-    /// The transport has everything. A small buffer goes back whole; half of a large one, if less than a quarter of it was needed
-    /// for some time.
-    pub(crate) fn flushed(&mut self) {
-        self.dirty = false;
-        self.has_new_keys = false;
-        let capacity = self.buffer.capacity();
-        if capacity <= FIRST_READ {
-            self.buffer.shrink(0);
-        } else if self.most < capacity / 4 {
-            self.buffer.shrink(capacity / 2);
-        }
-        self.most /= 2;
-    }
-
-    /// Something was added.
-    fn grown(&mut self) {
-        self.most = self.most.max(self.buffer.len());
-    }
-
-    /// Gives back the room that the handshake needed.
-    pub(crate) fn shrink(&mut self) {
-        self.buffer.shrink(0);
-    }
-
-    /// How many bytes of `wanted` can be protected now, without parting a record for want of room.
-    fn capacity_for(&self, wanted: usize) -> usize {
-        let free = sealed_len(RECORDS_AT_ONCE * MAX_RECORD).saturating_sub(self.buffer.len());
-        if sealed_len(wanted) <= free {
-            wanted
-        } else {
-            free / sealed_len(MAX_RECORD) * MAX_RECORD
-        }
-    }
+/// How far a handshake got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shaken {
+    Done,
+    NeedInput,
+    /// What is staged is to be sent before more can be.
+    NeedRoom,
 }
 
 /// What an attempt to receive came to.
@@ -194,13 +111,22 @@ pub(crate) enum Taken {
     NeedInput,
 }
 
+/// Memory for the buffers of a session.
+#[derive(Debug, Default)]
+pub(crate) struct Memories<M> {
+    pub(crate) incoming: M,
+    pub(crate) outgoing: M,
+    pub(crate) stash: M,
+    pub(crate) flight: M,
+}
+
 impl<E: Engine> Session<E> {
-    pub(crate) const fn new(engine: E) -> Self {
+    pub(crate) fn new(engine: E, memories: Memories<E::Memory>) -> Self {
         Self {
             state: RefCell::new(State {
                 engine,
-                stash: Buffer::new(),
-                flight: Buffer::new(),
+                stash: Buffer::over(memories.stash),
+                flight: Buffer::over(memories.flight),
                 https_compatible: false,
                 established: false,
                 sent_end: false,
@@ -210,20 +136,13 @@ impl<E: Engine> Session<E> {
                 failure: None,
             }),
             turn: Lock::new(()),
-            incoming: Lock::new(Incoming {
-                buffer: Buffer::new(),
-                read: FIRST_READ,
-            }),
-            outgoing: Lock::new(Outgoing {
-                buffer: Buffer::new(),
-                dirty: false,
-                has_new_keys: false,
-                most: 0,
-            }),
+            incoming: Lock::new(Incoming::over(memories.incoming)),
+            outgoing: Lock::new(Outgoing::over(memories.outgoing)),
         }
     }
 
     /// Adds what has arrived by another way.
+    #[cfg(feature = "rustls")]
     pub(crate) fn add_received(&mut self, data: &[u8]) {
         self.incoming.get_mut().append(data);
     }
@@ -236,7 +155,7 @@ impl<E: Engine> Session<E> {
         self.state.borrow().https_compatible
     }
 
-    pub(crate) fn negotiated(&self) -> Option<Negotiated> {
+    pub(crate) fn negotiated(&self) -> Option<E::Negotiated> {
         let state = self.state.borrow();
         state.established.then(|| state.engine.negotiated())?
     }
@@ -271,27 +190,45 @@ impl<E: Engine> Session<E> {
         self.state.borrow().has_received_end()
     }
 
-    /// Takes the handshake as far as the input allows. Returns whether it needs no more of that.
+    /// The first step of the handshake, or of the rest of it.
+    pub(crate) fn begin(&self) -> Result<E::Opening, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        state.check()?;
+        let begun = state.engine.begin();
+        begun.ok_or_else(|| state.failure.insert(Failure::Broken).clone())
+    }
+
+    /// Takes the handshake as far as the input allows.
     pub(crate) fn shake_hands(
         &self,
-        incoming: &mut Incoming,
-        outgoing: &mut Outgoing,
-    ) -> Result<bool, Failure> {
+        opening: Pin<&mut impl Future<Output = E::Opened>>,
+        incoming: &mut Incoming<E::Memory>,
+        outgoing: &mut Outgoing<E::Memory>,
+    ) -> Result<Shaken, Failure> {
         let state = &mut *self.state.borrow_mut();
         state.check()?;
         let State { engine, flight, .. } = state;
-        if let Err(error) = engine.step(&mut incoming.buffer, flight, None) {
+        let staged = outgoing.buffer.len();
+        let output = if E::DEFERS_OUTPUT {
+            &mut *flight
+        } else {
+            &mut outgoing.buffer
+        };
+        if let Err(error) = engine.shake(opening, &mut incoming.buffer, output) {
             return Err(state.fail(error));
         }
-        if !engine.output_can_wait() {
-            outgoing.dirty |= !flight.is_empty();
+        if E::DEFERS_OUTPUT && !engine.output_can_wait() {
             outgoing.buffer.append_all(flight);
         }
-        let done = !engine.is_handshaking();
-        if done {
-            incoming.read = LEAST_READ;
+        outgoing.dirty |= outgoing.buffer.len() > staged;
+        if engine.needs_room() {
+            return Ok(Shaken::NeedRoom);
         }
-        Ok(done)
+        if engine.is_handshaking() {
+            return Ok(Shaken::NeedInput);
+        }
+        incoming.read_less();
+        Ok(Shaken::Done)
     }
 
     pub(crate) fn establish(&self) {
@@ -303,7 +240,11 @@ impl<E: Engine> Session<E> {
     /// Takes data, or finds out why there is none. Data goes before an end, and both before a failure.
     ///
     /// So it goes on with what arrived before the transport failed. Only an engine that failed is not to be used again.
-    pub(crate) fn take(&self, incoming: &mut Incoming, buf: &mut [u8]) -> Result<Taken, Failure> {
+    pub(crate) fn take(
+        &self,
+        incoming: &mut Incoming<E::Memory>,
+        buf: &mut [u8],
+    ) -> Result<Taken, Failure> {
         let state = &mut *self.state.borrow_mut();
         if !state.stash.is_empty() {
             return Ok(Taken::Data(state.stash.take_into(buf)));
@@ -340,7 +281,7 @@ impl<E: Engine> Session<E> {
     }
 
     /// Looks for the peer's authenticated end. Data before it is kept, and found again by each further call.
-    pub(crate) fn take_end(&self, incoming: &mut Incoming) -> Result<Taken, Failure> {
+    pub(crate) fn take_end(&self, incoming: &mut Incoming<E::Memory>) -> Result<Taken, Failure> {
         let state = &mut *self.state.borrow_mut();
         if let Some(found) = state.find_end() {
             return Ok(found);
@@ -368,6 +309,7 @@ impl<E: Engine> Session<E> {
     }
 
     /// Once the peer's end has come: what was read beyond it.
+    #[cfg(feature = "rustls")]
     pub(crate) fn into_trailing(self) -> Vec<u8> {
         self.incoming.into_inner().buffer.filled().to_vec()
     }
@@ -378,10 +320,15 @@ impl<E: Engine> Session<E> {
     }
 
     /// Protects as much of `data` as there is room for. `Ok(0)`: there is none.
-    pub(crate) fn seal(&self, outgoing: &mut Outgoing, data: &[u8]) -> Result<usize, Failure> {
+    pub(crate) fn seal(
+        &self,
+        outgoing: &mut Outgoing<E::Memory>,
+        data: &[u8],
+    ) -> Result<usize, Failure> {
         let state = &mut *self.state.borrow_mut();
         state.check_sending()?;
-        let count = outgoing.capacity_for(data.len());
+        let (staged, limit) = (outgoing.buffer.len(), outgoing.buffer.limit());
+        let count = state.engine.fitting(data.len(), staged, limit);
         let Some(data) = data.get(..count).filter(|data| !data.is_empty()) else {
             return Ok(0);
         };
@@ -396,7 +343,8 @@ impl<E: Engine> Session<E> {
     /// Changes the keys of the sending direction, now or with the next data. `false`: the version has no such thing.
     ///
     /// A change that is under way and has protected nothing is enough: a peer takes only so many in a row.
-    pub(crate) fn update_keys(&self, outgoing: &mut Outgoing) -> Result<bool, Failure> {
+    #[cfg(feature = "rustls")]
+    pub(crate) fn update_keys(&self, outgoing: &mut Outgoing<E::Memory>) -> Result<bool, Failure> {
         let state = &mut *self.state.borrow_mut();
         state.check_sending()?;
         if outgoing.has_new_keys {
@@ -413,7 +361,7 @@ impl<E: Engine> Session<E> {
     fn update_keys_if_due(
         &self,
         state: &mut State<E>,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<E::Memory>,
     ) -> Result<(), Failure> {
         if state.key_update_due {
             let updated = self.produce(state, outgoing, E::update_keys)?;
@@ -423,23 +371,26 @@ impl<E: Engine> Session<E> {
         Ok(())
     }
 
-    /// Ends the sending direction, once.
-    pub(crate) fn end(&self, outgoing: &mut Outgoing) -> Result<(), Failure> {
+    /// Ends the sending direction, once. `Ok(false)`: what is staged is to be sent first.
+    pub(crate) fn end(&self, outgoing: &mut Outgoing<E::Memory>) -> Result<bool, Failure> {
         let state = &mut *self.state.borrow_mut();
         state.check_sending()?;
-        if state.sent_end {
-            return Ok(());
+        if !state.sent_end {
+            state.sent_end = self.produce(state, outgoing, E::end)?;
         }
-        self.produce(state, outgoing, E::end)?;
-        state.sent_end = true;
-        Ok(())
+        Ok(state.sent_end)
     }
 
     fn produce<T>(
         &self,
         state: &mut State<E>,
-        outgoing: &mut Outgoing,
-        produce: impl FnOnce(&mut E, &mut Buffer, &mut Buffer, &mut Sink<'_>) -> Result<T, EngineError>,
+        outgoing: &mut Outgoing<E::Memory>,
+        produce: impl FnOnce(
+            &mut E,
+            &mut Buffer<E::Memory>,
+            &mut Buffer<E::Memory>,
+            &mut Sink<'_, E::Memory>,
+        ) -> Result<T, EngineError>,
     ) -> Result<T, Failure> {
         let State {
             engine,
@@ -461,7 +412,12 @@ impl<E: Engine> Session<E> {
                 &mut outgoing.buffer,
                 &mut sink,
             ),
-            None => produce(engine, &mut Buffer::new(), &mut outgoing.buffer, &mut sink),
+            None => produce(
+                engine,
+                &mut Buffer::over(E::Memory::default()),
+                &mut outgoing.buffer,
+                &mut sink,
+            ),
         };
         outgoing.grown();
         produced.map_err(|error| state.fail(error))
@@ -507,13 +463,12 @@ impl<E: Engine> Session<E> {
     }
 
     /// After a failure: whether there is an alert to send, which is then in `outgoing`.
-    pub(crate) fn last_words(&self, outgoing: &mut Outgoing) -> bool {
+    pub(crate) fn last_words(&self, outgoing: &mut Outgoing<E::Memory>) -> bool {
         let state = &mut *self.state.borrow_mut();
-        let any = matches!(state.failure, Some(Failure::Engine(_))) && !state.flight.is_empty();
-        if any {
-            outgoing.dirty = true;
-            outgoing.buffer.append_all(&mut state.flight);
-        }
+        let any = matches!(state.failure, Some(Failure::Engine(_)))
+            && !state.flight.is_empty()
+            && outgoing.buffer.append_all(&mut state.flight);
+        outgoing.dirty |= any;
         any
     }
 }
@@ -529,8 +484,9 @@ fn is_final<T: Error>(error: &T) -> bool {
 impl<E: Engine> State<E> {
     /// The peer's end, or data before it.
     fn find_end(&self) -> Option<Taken> {
-        if !self.stash.is_empty() {
-            Some(Taken::Data(self.stash.len()))
+        let waiting = self.stash.len() + self.engine.held_data();
+        if waiting > 0 {
+            Some(Taken::Data(waiting))
         } else {
             self.engine.has_ended().then_some(Taken::End)
         }
@@ -556,39 +512,20 @@ impl<E: Engine> State<E> {
 
     fn fail(&mut self, error: EngineError) -> Failure {
         self.engine.alert(&mut self.flight);
-        let failure = Failure::Engine(Box::new(error));
+        let failure = Failure::Engine(into_cause(error));
         self.failure.get_or_insert(failure).clone()
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn send(outgoing: &mut Outgoing, length: usize) {
-        outgoing.buffer.append(&alloc::vec![1; length]);
-        outgoing.grown();
-        outgoing.consume(length);
-        outgoing.flushed();
-    }
-
-    #[test]
-    fn small_sends_after_a_large_one_give_its_room_back_and_large_ones_keep_it() {
-        let mut outgoing = Outgoing::default();
-        for _ in 0..3 {
-            send(&mut outgoing, 65_536);
-            assert_eq!(outgoing.buffer.capacity(), 65_536);
+impl<E: Engine> fmt::Debug for Session<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut session = f.debug_struct("Session");
+        if let Ok(state) = self.state.try_borrow() {
+            session
+                .field("engine", &state.engine)
+                .field("established", &state.established)
+                .field("failure", &state.failure);
         }
-        for length in [100, 16_384, 65_536, 100, 100] {
-            send(&mut outgoing, length);
-            assert_eq!(outgoing.buffer.capacity(), 65_536);
-        }
-        for capacity in [32_768, 16_384, 8192, 4096, 0, 0] {
-            send(&mut outgoing, 100);
-            while outgoing.buffer.capacity() > capacity {
-                send(&mut outgoing, 100);
-            }
-            assert_eq!(outgoing.buffer.capacity(), capacity);
-        }
+        session.finish_non_exhaustive()
     }
 }

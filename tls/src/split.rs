@@ -8,7 +8,6 @@ use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream,
 
 use crate::engine::Engine;
 use crate::error::{NeedHandshake, TlsError};
-use crate::negotiated::Negotiated;
 use crate::pump::{Borrowing, Owning};
 use crate::stream::DefaultEngine;
 
@@ -44,7 +43,7 @@ use crate::stream::DefaultEngine;
 ///     Ok(try_join(talk, listen).await?.1)
 /// }
 /// ```
-pub struct TlsSending<'a, S: Split + 'a, E> {
+pub struct TlsSending<'a, S: Split + 'a, E: Engine> {
     pump: Rc<Borrowing<'a, S, E>>,
 }
 
@@ -52,7 +51,7 @@ pub struct TlsSending<'a, S: Split + 'a, E> {
 ///
 /// After the handshake it waits for no sender. It sends nothing but the alert that tells the peer why the session failed, if
 /// the transport takes that at once. [`TlsSending`] has an example.
-pub struct TlsReceiving<'a, S: Split + 'a, E> {
+pub struct TlsReceiving<'a, S: Split + 'a, E: Engine> {
     pump: Rc<Borrowing<'a, S, E>>,
 }
 
@@ -76,7 +75,7 @@ pub struct TlsReceiving<'a, S: Split + 'a, E> {
 ///     Ok(rx)
 /// }
 /// ```
-pub struct OwnedTlsSending<S: IntoSplit, E = DefaultEngine> {
+pub struct OwnedTlsSending<S: IntoSplit, E: Engine = DefaultEngine> {
     pump: Rc<Owning<S, E>>,
 }
 
@@ -84,11 +83,11 @@ pub struct OwnedTlsSending<S: IntoSplit, E = DefaultEngine> {
 ///
 /// It works like the [borrowed one](TlsReceiving). Closed or dropped, nobody receives any more: what the peer sends stays in the
 /// transport, until that is full. [`OwnedTlsSending`] has an example.
-pub struct OwnedTlsReceiving<S: IntoSplit, E = DefaultEngine> {
+pub struct OwnedTlsReceiving<S: IntoSplit, E: Engine = DefaultEngine> {
     pump: Rc<Owning<S, E>>,
 }
 
-impl<'a, S: Split, E> TlsSending<'a, S, E> {
+impl<'a, S: Split, E: Engine> TlsSending<'a, S, E> {
     /// Both halves.
     pub(crate) fn pair(pump: Borrowing<'a, S, E>) -> (Self, TlsReceiving<'a, S, E>) {
         let pump = Rc::new(pump);
@@ -99,7 +98,7 @@ impl<'a, S: Split, E> TlsSending<'a, S, E> {
     }
 }
 
-impl<S: IntoSplit, E> OwnedTlsSending<S, E> {
+impl<S: IntoSplit, E: Engine> OwnedTlsSending<S, E> {
     /// Both halves.
     pub(crate) fn pair(pump: Owning<S, E>) -> (Self, OwnedTlsReceiving<S, E>) {
         let pump = Rc::new(pump);
@@ -170,7 +169,7 @@ macro_rules! halves {
             /// # Errors
             ///
             /// [`NeedHandshake`]: it is not done.
-            pub fn negotiated(&self) -> Result<Negotiated, NeedHandshake> {
+            pub fn negotiated(&self) -> Result<E::Negotiated, NeedHandshake> {
                 self.pump.session().negotiated().ok_or(NeedHandshake)
             }
 
@@ -194,28 +193,28 @@ macro_rules! halves {
             /// # Errors
             ///
             /// [`NeedHandshake`]: it is not done.
-            pub fn negotiated(&self) -> Result<Negotiated, NeedHandshake> {
+            pub fn negotiated(&self) -> Result<E::Negotiated, NeedHandshake> {
                 self.pump.session().negotiated().ok_or(NeedHandshake)
             }
         }
 
-        impl<$($parameter)* S: $bound, E: fmt::Debug> fmt::Debug for $sending {
+        impl<$($parameter)* S: $bound, E: Engine> fmt::Debug for $sending {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_tuple("TlsSending").field(&self.pump).finish()
             }
         }
 
-        impl<$($parameter)* S: $bound, E: fmt::Debug> fmt::Debug for $receiving {
+        impl<$($parameter)* S: $bound, E: Engine> fmt::Debug for $receiving {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.debug_tuple("TlsReceiving").field(&self.pump).finish()
             }
         }
 
-        impl<$($parameter)* S: $bound, E> ErrorType for $sending {
+        impl<$($parameter)* S: $bound, E: Engine> ErrorType for $sending {
             type Error = TlsError<S::Error>;
         }
 
-        impl<$($parameter)* S: $bound, E> ErrorType for $receiving {
+        impl<$($parameter)* S: $bound, E: Engine> ErrorType for $receiving {
             type Error = TlsError<S::Error>;
         }
 

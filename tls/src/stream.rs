@@ -1,23 +1,40 @@
 //! TLS as a stream.
 
-use alloc::boxed::Box;
+#[cfg(feature = "rustls")]
 use alloc::vec::Vec;
+use core::fmt;
 
 use embedded_io_async::{ErrorType, Read, Write};
+#[cfg(feature = "rustls")]
 use rustls_pki_types::ServerName;
-use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split, Stream};
+#[cfg(feature = "rustls")]
+use tacket::IntoSplit;
+use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split, Stream};
 
+#[cfg(feature = "rustls")]
 use crate::config::{ClientConfig, ServerConfig, check_protocols};
 use crate::engine::Engine;
-use crate::error::{ConfigError, NeedHandshake, TlsError};
-use crate::negotiated::Negotiated;
+#[cfg(feature = "rustls")]
+use crate::engine::SansIo;
+#[cfg(feature = "rustls")]
+use crate::error::ConfigError;
+use crate::error::{NeedHandshake, TlsError};
+#[cfg(not(feature = "rustls"))]
+use crate::guard::GuardedEngine;
 use crate::pump::{Borrowing, Pump};
+#[cfg(feature = "rustls")]
 use crate::rustls_engine::RustlsEngine;
-use crate::session::Session;
+use crate::session::{Memories, Session};
+#[cfg(feature = "rustls")]
 use crate::split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
 
 /// The engine of a [`TlsStream`] that names none.
+#[cfg(feature = "rustls")]
 pub type DefaultEngine = RustlsEngine;
+
+/// The engine of a [`TlsStream`] that names none.
+#[cfg(not(feature = "rustls"))]
+pub type DefaultEngine = GuardedEngine<'static>;
 
 /// A TLS connection over any stream: a socket, stapled pipes, another `TlsStream`.
 ///
@@ -36,7 +53,7 @@ pub type DefaultEngine = RustlsEngine;
 ///
 /// # Cancel safety
 ///
-/// Any operation can be dropped at any point, the handshake too, and the stream stays usable: what arrived is kept, and what
+/// Any operation can be dropped at any point, the handshake (but for an engine without a heap) too, and the stream stays usable: what arrived is kept, and what
 /// was protected is sent by the next operation that sends, so no record is lost, doubled or torn. Of a dropped
 /// [`send_all`](SendStream::send_all) a prefix may have been sent; [`send_rest`](SendStream::send_rest) tells which.
 ///
@@ -76,13 +93,13 @@ pub type DefaultEngine = RustlsEngine;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
-pub struct TlsStream<S, E = DefaultEngine> {
+pub struct TlsStream<S, E: Engine = DefaultEngine> {
     transport: S,
-    /// In a box: streams are moved around, and an `async fn` that is given one keeps room for it twice.
-    session: Box<Session<E>>,
+    /// In a box where that can be had: streams are moved around, and an `async fn` that is given one keeps room for it twice.
+    session: E::Held<Session<E>>,
 }
 
+#[cfg(feature = "rustls")]
 impl<S> TlsStream<S> {
     /// A client over `transport`. Nothing is sent yet.
     ///
@@ -103,7 +120,7 @@ impl<S> TlsStream<S> {
             .map_err(|_| ConfigError::InvalidName)?;
         check_protocols(&config.inner.alpn_protocols)?;
         let engine = RustlsEngine::client(config.inner.clone(), name.to_owned())?;
-        Ok(Self::with_engine(transport, engine))
+        Ok(Self::with_engine(transport, engine, Memories::default()))
     }
 
     /// A server over `transport`. Nothing is awaited yet.
@@ -115,25 +132,7 @@ impl<S> TlsStream<S> {
     pub fn server(transport: S, config: &ServerConfig) -> Result<Self, ConfigError> {
         check_protocols(&config.inner.alpn_protocols)?;
         let engine = RustlsEngine::server(config.inner.clone())?;
-        Ok(Self::with_engine(transport, engine))
-    }
-}
-
-impl<S, E: Engine> TlsStream<S, E> {
-    fn with_engine(transport: S, engine: E) -> Self {
-        Self {
-            transport,
-            session: Box::new(Session::new(engine)),
-        }
-    }
-
-    /// Takes the transport's end for the peer's, and sends none of TLS's own on `close`, as HTTP servers and clients do.
-    ///
-    /// Only for protocols that can tell a whole message from a cut one, as HTTP can by its lengths.
-    #[must_use]
-    pub fn https_compatible(mut self) -> Self {
-        self.session.set_https_compatible();
-        self
+        Ok(Self::with_engine(transport, engine, Memories::default()))
     }
 
     /// Starts with `data`, which was already received from the transport: what a buffered reader took too much of before it
@@ -157,6 +156,24 @@ impl<S, E: Engine> TlsStream<S, E> {
         self.session.add_received(data);
         self
     }
+}
+
+impl<S, E: Engine> TlsStream<S, E> {
+    pub(crate) fn with_engine(transport: S, engine: E, memories: Memories<E::Memory>) -> Self {
+        Self {
+            transport,
+            session: E::hold(Session::new(engine, memories)),
+        }
+    }
+
+    /// Takes the transport's end for the peer's, and sends none of TLS's own on `close`, as HTTP servers and clients do.
+    ///
+    /// Only for protocols that can tell a whole message from a cut one, as HTTP can by its lengths.
+    #[must_use]
+    pub fn https_compatible(mut self) -> Self {
+        self.session.set_https_compatible();
+        self
+    }
 
     /// The stream below. What is sent or received there by other means breaks the session.
     pub const fn transport(&self) -> &S {
@@ -168,7 +185,7 @@ impl<S, E: Engine> TlsStream<S, E> {
     /// # Errors
     ///
     /// [`NeedHandshake`]: it is not done.
-    pub fn negotiated(&self) -> Result<Negotiated, NeedHandshake> {
+    pub fn negotiated(&self) -> Result<E::Negotiated, NeedHandshake> {
         self.session.negotiated().ok_or(NeedHandshake)
     }
 }
@@ -183,45 +200,10 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
     ///
     /// # Cancel safety
     ///
-    /// Safe. After a drop, the next operation continues the handshake where it stood.
+    /// Safe. After a drop, the next operation continues the handshake where it stood; but for an engine without a heap, which cannot,
+    /// and finds the stream broken.
     pub async fn do_handshake(&mut self) -> Result<(), TlsError<S::Error>> {
         self.pump().handshake().await
-    }
-
-    /// Changes the keys that protect what is sent, and asks the peer to do the same.
-    ///
-    /// For sessions that last, so that a key that becomes known opens only a part of them. Once the keys are used up, it happens
-    /// by itself; the peer's requests are always answered, with the next data. While half a message of the peer's is here, it
-    /// waits for the next send. It completes the handshake if that was not done.
-    ///
-    /// A peer may take many changes without data between them for a flood, and end the session: rustls takes 32.
-    ///
-    /// ```
-    /// use tacket::{SendStream, Split};
-    /// use tacket_tls::{TlsError, TlsStream};
-    ///
-    /// /// Sends each part under keys of its own.
-    /// async fn send_parts<S: Split>(
-    ///     stream: &mut TlsStream<S>,
-    ///     parts: &[&[u8]],
-    /// ) -> Result<(), TlsError<S::Error>> {
-    ///     for part in parts {
-    ///         stream.send_all(part).await?;
-    ///         stream.update_keys().await?;
-    ///     }
-    ///     Ok(())
-    /// }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`TlsError::Unsupported`]: TLS 1.2 was agreed on. Otherwise those of a send.
-    ///
-    /// # Cancel safety
-    ///
-    /// Safe. After a drop the keys may have been changed or not; the peer will know with what is sent next.
-    pub async fn update_keys(&mut self) -> Result<(), TlsError<S::Error>> {
-        self.pump().update_keys().await
     }
 
     /// Sends the end and waits for the peer's, so that both know that all was received. Receives no data.
@@ -260,6 +242,54 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
         self.pump().shutdown().await
     }
 
+    fn pump(&mut self) -> Borrowing<'_, S, E> {
+        let (session, halves) = self.parts();
+        Pump::new(session, halves)
+    }
+
+    pub(crate) fn parts(&mut self) -> (&Session<E>, (S::Sending<'_>, S::Receiving<'_>)) {
+        (&*self.session, self.transport.split())
+    }
+}
+
+#[cfg(feature = "rustls")]
+impl<S: Split> TlsStream<S, RustlsEngine> {
+    /// Changes the keys that protect what is sent, and asks the peer to do the same.
+    ///
+    /// For sessions that last, so that a key that becomes known opens only a part of them. Once the keys are used up, it happens
+    /// by itself; the peer's requests are always answered, with the next data. While half a message of the peer's is here, it
+    /// waits for the next send. It completes the handshake if that was not done.
+    ///
+    /// A peer may take many changes without data between them for a flood, and end the session: rustls takes 32.
+    ///
+    /// ```
+    /// use tacket::{SendStream, Split};
+    /// use tacket_tls::{TlsError, TlsStream};
+    ///
+    /// /// Sends each part under keys of its own.
+    /// async fn send_parts<S: Split>(
+    ///     stream: &mut TlsStream<S>,
+    ///     parts: &[&[u8]],
+    /// ) -> Result<(), TlsError<S::Error>> {
+    ///     for part in parts {
+    ///         stream.send_all(part).await?;
+    ///         stream.update_keys().await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Unsupported`]: TLS 1.2 was agreed on. Otherwise those of a send.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. After a drop the keys may have been changed or not; the peer will know with what is sent next.
+    pub async fn update_keys(&mut self) -> Result<(), TlsError<S::Error>> {
+        self.pump().update_keys().await
+    }
+
     /// Ends the session on both sides, as [`shutdown`](Self::shutdown) does, and gives the transport back.
     ///
     /// ```
@@ -287,12 +317,8 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
         self.shutdown().await?;
         Ok(Unwrapped {
             transport: self.transport,
-            trailing: self.session.into_trailing(),
+            trailing: RustlsEngine::release(self.session).into_trailing(),
         })
-    }
-
-    fn pump(&mut self) -> Borrowing<'_, S, E> {
-        Pump::borrowing(&self.session, self.transport.split())
     }
 }
 
@@ -302,6 +328,7 @@ impl<S: Split, E: Engine> TlsStream<S, E> {
     clippy::exhaustive_structs,
     reason = "a transport and what came from it are all there is"
 )]
+#[cfg(feature = "rustls")]
 pub struct Unwrapped<S> {
     /// The stream below, for plain data.
     pub transport: S,
@@ -309,7 +336,7 @@ pub struct Unwrapped<S> {
     pub trailing: Vec<u8>,
 }
 
-impl<S: ErrorType<Error: tacket::Error>, E> ErrorType for TlsStream<S, E> {
+impl<S: ErrorType<Error: tacket::Error>, E: Engine> ErrorType for TlsStream<S, E> {
     type Error = TlsError<S::Error>;
 }
 
@@ -359,13 +386,14 @@ impl<S: Split, E: Engine> HalfCloseable for TlsStream<S, E> {
     }
 }
 
-impl<S: Split, E: Engine> Split for TlsStream<S, E> {
+#[cfg(feature = "rustls")]
+impl<S: Split> Split for TlsStream<S, RustlsEngine> {
     type Sending<'a>
-        = TlsSending<'a, S, E>
+        = TlsSending<'a, S, RustlsEngine>
     where
         Self: 'a;
     type Receiving<'a>
-        = TlsReceiving<'a, S, E>
+        = TlsReceiving<'a, S, RustlsEngine>
     where
         Self: 'a;
 
@@ -374,12 +402,13 @@ impl<S: Split, E: Engine> Split for TlsStream<S, E> {
     }
 }
 
-impl<S: IntoSplit, E: Engine> IntoSplit for TlsStream<S, E> {
-    type OwnedSending = OwnedTlsSending<S, E>;
-    type OwnedReceiving = OwnedTlsReceiving<S, E>;
+#[cfg(feature = "rustls")]
+impl<S: IntoSplit> IntoSplit for TlsStream<S, RustlsEngine> {
+    type OwnedSending = OwnedTlsSending<S, RustlsEngine>;
+    type OwnedReceiving = OwnedTlsReceiving<S, RustlsEngine>;
 
     fn into_split(self) -> (Self::OwnedSending, Self::OwnedReceiving) {
-        let pump = Pump::owning(self.session, self.transport.into_split());
+        let pump = Pump::new(self.session, self.transport.into_split());
         OwnedTlsSending::pair(pump)
     }
 
@@ -390,7 +419,7 @@ impl<S: IntoSplit, E: Engine> IntoSplit for TlsStream<S, E> {
         let (session, (tx, rx)) = sending.into_pump(receiving)?.into_parts();
         match S::reunite(tx, rx) {
             Ok(transport) => Ok(Self { transport, session }),
-            Err(halves) => Err(OwnedTlsSending::pair(Pump::owning(session, halves))),
+            Err(halves) => Err(OwnedTlsSending::pair(Pump::new(session, halves))),
         }
     }
 }
@@ -421,5 +450,14 @@ impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
             let closed = self.transport.close().await.map_err(TlsError::Transport);
             farewell.and(closed)
         }
+    }
+}
+
+impl<S: fmt::Debug, E: Engine> fmt::Debug for TlsStream<S, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream")
+            .field("transport", &self.transport)
+            .field("session", &*self.session)
+            .finish()
     }
 }

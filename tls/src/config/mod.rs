@@ -2,14 +2,16 @@
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod choice;
+#[cfg(feature = "rustls")]
 mod client;
+#[cfg(feature = "rustls")]
 mod server;
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-pub use choice::{
-    ClientConfigBuilder, Fingerprint, Identity, Provider, ServerConfigBuilder, Trust,
-};
+pub use choice::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
+#[cfg(feature = "rustls")]
 pub use client::ClientConfig;
+#[cfg(feature = "rustls")]
 pub use server::ServerConfig;
 
 use crate::error::ConfigError;

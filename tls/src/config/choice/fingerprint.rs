@@ -1,6 +1,5 @@
-//! Certificates and keys by their hash.
+//! Fingerprints of certificates and keys that are here.
 
-use core::fmt;
 use core::str::FromStr;
 
 use rustls::SupportedCipherSuite;
@@ -11,34 +10,23 @@ use rustls_pki_types::CertificateDer;
 
 use super::provider::Provider;
 use crate::error::ConfigError;
-
-/// The SHA-256 of a certificate, or of the key in it.
-///
-/// It is written and read as `openssl x509 -fingerprint -sha256` shows it: 32 bytes as hexadecimal digits, with or without colons.
-///
-/// ```
-/// # fn main() -> Result<(), tacket_tls::ConfigError> {
-/// use tacket_tls::Fingerprint;
-///
-/// # let made = rcgen::generate_simple_self_signed(["example.org".to_owned()]).unwrap();
-/// # let certificate = made.cert.der();
-/// let fingerprint = Fingerprint::of_certificate(certificate)?;
-/// let shown = fingerprint.to_string(); // such as "5A:0B:…"
-/// assert_eq!(shown.parse(), Ok(fingerprint));
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
+use crate::fingerprint::Fingerprint;
 
 impl Fingerprint {
-    /// These 32 bytes.
-    #[must_use]
-    pub const fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
     /// That of the whole certificate: it changes with each renewal.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), tacket_tls::ConfigError> {
+    /// use tacket_tls::Fingerprint;
+    ///
+    /// # let made = rcgen::generate_simple_self_signed(["example.org".to_owned()]).unwrap();
+    /// # let certificate = made.cert.der();
+    /// let fingerprint = Fingerprint::of_certificate(certificate)?;
+    /// let shown = fingerprint.to_string(); // such as "5A:0B:…"
+    /// assert_eq!(shown.parse(), Ok(fingerprint));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -74,7 +62,7 @@ impl Fingerprint {
         let sha256 = hashes.find(|hash| hash.algorithm() == HashAlgorithm::SHA256);
         let hash = sha256.map(|sha256| sha256.hash(data));
         match hash.and_then(|hash| hash.as_ref().try_into().ok()) {
-            Some(hash) => Ok(Self(hash)),
+            Some(hash) => Ok(Self::new(hash)),
             None => Err(rustls::Error::General("the provider has no SHA-256".into())),
         }
     }
@@ -84,32 +72,6 @@ impl FromStr for Fingerprint {
     type Err = ConfigError;
 
     fn from_str(text: &str) -> Result<Self, ConfigError> {
-        let parse = || {
-            let mut digits = text.chars().filter(|&c| c != ':');
-            let mut bytes = [0; 32];
-            for byte in &mut bytes {
-                let mut digit = || digits.next()?.to_digit(16)?.try_into().ok();
-                let (high, low): (u8, u8) = (digit()?, digit()?);
-                *byte = high << 4 | low;
-            }
-            digits.next().is_none().then_some(Self(bytes))
-        };
-        parse().ok_or(ConfigError::InvalidFingerprint)
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, byte) in self.0.iter().enumerate() {
-            let colon = if place == 0 { "" } else { ":" };
-            write!(f, "{colon}{byte:02X}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        Self::from_hex(text).ok_or(ConfigError::InvalidFingerprint)
     }
 }

@@ -9,7 +9,6 @@ mod server;
 mod trust;
 
 pub use client::ClientConfigBuilder;
-pub use fingerprint::Fingerprint;
 pub use identity::Identity;
 pub use provider::Provider;
 pub use server::ServerConfigBuilder;

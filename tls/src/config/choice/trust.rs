@@ -11,11 +11,11 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls_pki_types::CertificateDer;
 
-use super::fingerprint::Fingerprint;
 use super::identity::{certificates_in, read};
 use super::pinning::{Pinned, PinningVerifier};
 use super::provider::Provider;
 use crate::error::ConfigError;
+use crate::fingerprint::Fingerprint;
 
 /// Whom a client, or a server that asks clients for certificates, trusts.
 ///

@@ -1,0 +1,594 @@
+//! The engine over `embedded-tls`, behind the guard.
+
+use core::fmt;
+use core::ops::{Deref, DerefMut};
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
+
+use embedded_tls::{CryptoRngCore, TlsConnection, TlsError};
+
+use super::flight::{Stage, check_later};
+use super::gate::{ALERT, Admitted, DATA, Gate, HANDSHAKE, HEADER};
+use super::hello::Offer;
+use super::negotiated::GuardNegotiated;
+use super::opening::{Connection, Opened, Opening};
+use super::provider::Seed;
+use super::reason::GuardError;
+use super::settings::GuardedClientConfig;
+use super::storage::TlsStorage;
+use super::suite::{GuardAes128, GuardSuite, Purpose};
+use super::verify::PeerIdentity;
+use super::wire::{Mailbox, Wire};
+use crate::engine::SansIo;
+use crate::error::EngineError;
+use crate::negotiated::CipherSuite;
+use crate::session::Memories;
+
+type Buffer<'b> = crate::buffer::Buffer<&'b mut [u8]>;
+type Sink<'s, 'b> = crate::buffer::Sink<'s, &'b mut [u8]>;
+
+/// What a record adds to its data: header, content type and tag.
+const OVERHEAD: usize = HEADER + 1 + 16;
+
+/// What `embedded-tls` keeps of the memory in which it makes a record.
+const RESERVED: usize = embedded_tls::TLS_RECORD_OVERHEAD + HEADER;
+
+/// How long the record of an alert is.
+const ALERT_RECORD: usize = HEADER + 2 + 1 + 16;
+
+/// How many records without data may come one after the other.
+const MAX_IDLE: u8 = 32;
+
+/// How many records are sealed with one key (RFC 8446, 5.5).
+const MAX_SEALED: u32 = 1 << 24;
+
+const USER_CANCELED: u8 = 90;
+
+/// TLS 1.3 by `embedded-tls`, client only, without a heap: whole records only, none in plain sight after the hello, no message out of
+/// its place, and no server that has not proved who it is.
+///
+/// What it has not: servers, TLS 1.2, other key exchanges than P-256, messages in more than one record, resumption, key updates, and
+/// the answer to ALPN.
+pub struct GuardedEngine<'b, C: GuardSuite = GuardAes128> {
+    wire: &'b Wire,
+    gate: Gate,
+    stage: Progress<'b, C>,
+    /// The rest of an admitted record, which is still in the input.
+    feeding: usize,
+
+    /// The rest of an opened record, with its type.
+    held: usize,
+    idle: u8,
+    sealed: u32,
+    most_data: usize,
+    has_psk: bool,
+    needs_room: bool,
+    has_ended: bool,
+    failure: Option<GuardError>,
+}
+
+enum Progress<'b, C: GuardSuite> {
+    /// Nobody has said anything.
+    New(Opening<'b, C>),
+    /// The connection was given away for the handshake.
+    Away,
+    /// It is back, and the last message is still on the wire.
+    Back(Connection<'b, C>, PeerIdentity),
+    Open(Connection<'b, C>, PeerIdentity),
+    Closed,
+}
+
+/// Kept where it is.
+#[derive(Debug)]
+#[expect(unnameable_types, reason = "engines are sealed")]
+pub struct Inline<T>(T);
+
+impl<T> Deref for Inline<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Inline<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
+    /// `None`: there are no random bytes.
+    pub(super) fn new<const RX: usize, const TX: usize>(
+        config: &'b GuardedClientConfig<'b, C>,
+        rng: &mut dyn CryptoRngCore,
+        storage: &'b mut TlsStorage<RX, TX>,
+    ) -> Option<(Self, Memories<&'b mut [u8]>)> {
+        storage.wire = Wire::new();
+        let TlsStorage {
+            wire,
+            incoming,
+            outgoing,
+            opened,
+            made,
+            alert,
+        } = storage;
+        let wire = &*wire;
+        let has_psk = config.trust.pre_shared_key().is_some();
+        let offer = Offer {
+            suite: C::CODE_POINT,
+            has_psk,
+        };
+        let opening = Opening {
+            connection: TlsConnection::new(Mailbox(wire), opened, made),
+            config,
+            seed: Seed::draw(rng)?,
+            wire,
+        };
+        let engine = Self {
+            wire,
+            gate: Gate::new(RX, offer),
+            stage: Progress::New(opening),
+            feeding: 0,
+            held: 0,
+            idle: 0,
+            sealed: 0,
+            most_data: config.most_data().min(TX - RESERVED),
+            has_psk,
+            needs_room: false,
+            has_ended: false,
+            failure: None,
+        };
+        let memories = Memories {
+            incoming: &mut incoming[..],
+            outgoing: &mut outgoing[..],
+            stash: &mut [],
+            flight: &mut alert[..],
+        };
+        Some((engine, memories))
+    }
+
+    /// Moves what is in the window towards the peer to `output`. `false`: there is not enough room.
+    fn drain(&self, output: &mut Buffer<'b>) -> bool {
+        let mut window = self.wire.outbound.borrow_mut();
+        while !window.is_empty() {
+            let count = window.give(output.room(1));
+            if count == 0 {
+                return false;
+            }
+            output.commit(count);
+        }
+        true
+    }
+
+    /// Shows more of the peer's records. `false`: there is nothing to show.
+    fn feed(&mut self, incoming: &mut Buffer<'b>) -> Result<bool, GuardError> {
+        let mut window = self.wire.inbound.borrow_mut();
+        if !window.is_empty() {
+            return Ok(true);
+        }
+        while self.feeding == 0 {
+            match self.gate.admit(incoming.filled())? {
+                Admitted::Part => return Ok(false),
+                Admitted::Noise(length) => incoming.consume(length),
+                Admitted::Record(length) => {
+                    self.feeding = length;
+                    self.label(incoming);
+                }
+            }
+        }
+        let filled = incoming.filled();
+        let count = window.put(filled.get(..self.feeding).unwrap_or(filled));
+        incoming.consume(count);
+        self.feeding -= count;
+        Ok(true)
+    }
+
+    /// Writes on the record at the front what it is, for the cipher.
+    fn label(&self, incoming: &mut Buffer<'b>) {
+        let purpose = match self.stage {
+            Progress::Open(..) => Purpose::Traffic,
+            _ => Purpose::Handshake {
+                stage: self.wire.stage.get(),
+                has_psk: self.has_psk,
+            },
+        };
+        if let [DATA, version @ ..] = incoming.filled_mut()
+            && let Some(version) = version.first_chunk_mut()
+        {
+            *version = purpose.mark();
+            if self.wire.stage.get() == Stage::Extensions {
+                let next = if self.has_psk {
+                    Stage::Finished
+                } else {
+                    Stage::Request
+                };
+                self.wire.stage.set(next);
+            }
+        }
+    }
+
+    fn progress(
+        &mut self,
+        mut opening: Pin<&mut impl Future<Output = Opened<'b, C>>>,
+        incoming: &mut Buffer<'b>,
+        output: &mut Buffer<'b>,
+    ) -> Result<(), GuardError> {
+        let mut cx = Context::from_waker(Waker::noop());
+        loop {
+            self.needs_room = !self.drain(output);
+            if self.needs_room {
+                return Ok(());
+            }
+            match core::mem::replace(&mut self.stage, Progress::Away) {
+                Progress::Away => {}
+                Progress::Back(connection, identity) => {
+                    self.gate.open();
+                    self.stage = Progress::Open(connection, identity);
+                    return Ok(());
+                }
+                other => {
+                    self.stage = other;
+                    return Ok(());
+                }
+            }
+            match opening.as_mut().poll(&mut cx) {
+                Poll::Ready(Opened {
+                    connection,
+                    outcome: Ok(identity),
+                }) => self.stage = Progress::Back(connection, identity),
+                Poll::Ready(Opened { outcome, .. }) => {
+                    // What it would have told the peer: the engine does that itself.
+                    self.wire.outbound.borrow_mut().clear();
+                    self.stage = Progress::Closed;
+                    outcome?;
+                }
+                Poll::Pending => {
+                    let waits_for_input = self.wire.outbound.borrow().is_empty();
+                    if waits_for_input && !self.feed(incoming)? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Opens the record that is at the front of `incoming`, and finds out what it is.
+    fn open_record(&mut self, incoming: &mut Buffer<'b>) -> Result<(), GuardError> {
+        let mut stage = core::mem::replace(&mut self.stage, Progress::Closed);
+        let Progress::Open(connection, _) = &mut stage else {
+            return Err(GuardError::Internal);
+        };
+        let found = self.look_inside(connection, incoming);
+        self.stage = stage;
+        match found? {
+            Found::Data => self.idle = 0,
+            Found::Nothing => {
+                self.idle += 1;
+                if self.idle > MAX_IDLE {
+                    return Err(GuardError::TooManyRecords);
+                }
+            }
+            Found::End => self.has_ended = true,
+        }
+        Ok(())
+    }
+
+    fn look_inside(
+        &mut self,
+        connection: &mut Connection<'b, C>,
+        incoming: &mut Buffer<'b>,
+    ) -> Result<Found, GuardError> {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut opening = pin!(connection.read_buffered());
+        let opened = loop {
+            if let Poll::Ready(opened) = opening.as_mut().poll(&mut cx) {
+                break opened;
+            }
+            // All of the record was there.
+            if self.feeding == 0 {
+                return Err(GuardError::Internal);
+            }
+            self.feed(incoming)?;
+        };
+        let mut inside = opened.map_err(|_| GuardError::BadRecord)?;
+        let all = inside.peek_all();
+        let (typ, content) = all.split_last().ok_or(GuardError::Internal)?;
+        let found = inspect(*typ, content)?;
+        if found == Found::Data {
+            self.held = all.len();
+        } else {
+            inside.pop_all();
+        }
+        Ok(found)
+    }
+
+    /// Hands on what it holds.
+    fn deliver(&mut self, sink: &mut Sink<'_, 'b>) -> Result<(), GuardError> {
+        let Progress::Open(connection, _) = &mut self.stage else {
+            return Err(GuardError::Internal);
+        };
+        let mut cx = Context::from_waker(Waker::noop());
+        // There is some, so it reads nothing.
+        let Poll::Ready(Ok(mut inside)) = pin!(connection.read_buffered()).poll(&mut cx) else {
+            return Err(GuardError::Internal);
+        };
+        let count = sink.room().min(self.held - 1);
+        sink.put(inside.pop(count));
+        self.held -= count;
+        if self.held == 1 {
+            inside.pop_all();
+            self.held = 0;
+        }
+        Ok(())
+    }
+
+    fn receive(
+        &mut self,
+        incoming: &mut Buffer<'b>,
+        sink: &mut Sink<'_, 'b>,
+    ) -> Result<(), GuardError> {
+        loop {
+            if sink.room() == 0 && (sink.taken() > 0 || self.held > 0) || self.has_ended {
+                return Ok(());
+            }
+            if self.held > 0 {
+                self.deliver(sink)?;
+            } else if self.feed(incoming)? {
+                self.open_record(incoming)?;
+            } else {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Adds a record with `data` to `output`, which has room for it. Without data it is the end.
+    fn seal_record(&mut self, output: &mut Buffer<'b>, data: &[u8]) -> Result<(), GuardError> {
+        if self.sealed == MAX_SEALED {
+            return Err(GuardError::KeysUsedUp);
+        }
+        self.sealed += 1;
+        let Progress::Open(mut connection, identity) =
+            core::mem::replace(&mut self.stage, Progress::Closed)
+        else {
+            return Err(GuardError::Internal);
+        };
+        let made = {
+            let mut making = pin!(async {
+                let written = connection.write(data).await?;
+                connection.flush().await?;
+                Ok::<_, TlsError>(written)
+            });
+            self.complete(making.as_mut(), output)?
+        };
+        if !matches!(made, Ok(written) if written == data.len()) {
+            return Err(GuardError::Internal);
+        }
+        self.stage = Progress::Open(connection, identity);
+        Ok(())
+    }
+
+    /// Runs what waits for nothing but room in the window.
+    fn complete<F: Future>(
+        &self,
+        mut future: Pin<&mut F>,
+        output: &mut Buffer<'b>,
+    ) -> Result<F::Output, GuardError> {
+        let mut cx = Context::from_waker(Waker::noop());
+        loop {
+            let polled = future.as_mut().poll(&mut cx);
+            let waits = !self.wire.outbound.borrow().is_empty();
+            if !self.drain(output) {
+                return Err(GuardError::Internal);
+            }
+            match polled {
+                Poll::Ready(done) => return Ok(done),
+                Poll::Pending if waits => {}
+                Poll::Pending => return Err(GuardError::Internal),
+            }
+        }
+    }
+
+    fn note(&mut self, outcome: Result<(), GuardError>) -> Result<(), EngineError> {
+        outcome.map_err(|error| {
+            self.failure = Some(error);
+            EngineError::Guard(error)
+        })
+    }
+}
+
+/// What a record holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Data,
+    Nothing,
+    End,
+}
+
+fn inspect(typ: u8, content: &[u8]) -> Result<Found, GuardError> {
+    match (typ, content) {
+        (DATA, []) => Ok(Found::Nothing),
+        (DATA, _) => Ok(Found::Data),
+        (ALERT, [_, 0]) => Ok(Found::End),
+        (ALERT, &[_, USER_CANCELED]) => Ok(Found::Nothing),
+        (ALERT, &[_, alert]) => Err(GuardError::Refused(alert)),
+        (HANDSHAKE, messages) => check_later(messages).map(|()| Found::Nothing),
+        (0 | ALERT, _) => Err(GuardError::Malformed),
+        _ => Err(GuardError::UnexpectedRecord),
+    }
+}
+
+impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
+    type Memory = &'b mut [u8];
+    type Held<T> = Inline<T>;
+    type Negotiated = GuardNegotiated;
+    type Opening = Opening<'b, C>;
+    type Opened = Opened<'b, C>;
+
+    const DEFERS_OUTPUT: bool = false;
+
+    fn hold<T>(value: T) -> Inline<T> {
+        Inline(value)
+    }
+
+    fn release<T>(held: Inline<T>) -> T {
+        held.0
+    }
+
+    fn aside<F: Future>(future: F) -> impl Future<Output = F::Output> {
+        future
+    }
+
+    fn begin(&mut self) -> Option<Opening<'b, C>> {
+        match core::mem::replace(&mut self.stage, Progress::Away) {
+            Progress::New(opening) => Some(opening),
+            other => {
+                self.stage = other;
+                None
+            }
+        }
+    }
+
+    fn open(opening: Opening<'b, C>) -> impl Future<Output = Opened<'b, C>> {
+        opening.perform()
+    }
+
+    fn shake(
+        &mut self,
+        opening: Pin<&mut impl Future<Output = Opened<'b, C>>>,
+        incoming: &mut Buffer<'b>,
+        output: &mut Buffer<'b>,
+    ) -> Result<(), EngineError> {
+        let outcome = self.progress(opening, incoming, output);
+        self.note(outcome)
+    }
+
+    fn step(
+        &mut self,
+        incoming: &mut Buffer<'b>,
+        _output: &mut Buffer<'b>,
+        sink: Option<&mut Sink<'_, 'b>>,
+    ) -> Result<(), EngineError> {
+        let outcome = sink.map_or(Ok(()), |sink| self.receive(incoming, sink));
+        self.note(outcome)
+    }
+
+    fn fitting(&self, wanted: usize, staged: usize, limit: usize) -> usize {
+        let free = limit.saturating_sub(staged);
+        let record = self.most_data + OVERHEAD;
+        let whole = free / record * self.most_data;
+        let part = (free % record).saturating_sub(OVERHEAD);
+        if wanted <= whole + part {
+            wanted
+        } else {
+            whole
+        }
+    }
+
+    fn seal(
+        &mut self,
+        _incoming: &mut Buffer<'b>,
+        output: &mut Buffer<'b>,
+        _sink: &mut Sink<'_, 'b>,
+        data: &[u8],
+    ) -> Result<(), EngineError> {
+        let mut pieces = data.chunks(self.most_data);
+        let outcome = pieces.try_for_each(|piece| self.seal_record(output, piece));
+        self.note(outcome)
+    }
+
+    fn end(
+        &mut self,
+        _incoming: &mut Buffer<'b>,
+        output: &mut Buffer<'b>,
+        _sink: &mut Sink<'_, 'b>,
+    ) -> Result<bool, EngineError> {
+        if output.limit() - output.len() < ALERT_RECORD {
+            return Ok(false);
+        }
+        let outcome = self.seal_record(output, &[]);
+        self.note(outcome)?;
+        Ok(true)
+    }
+
+    fn update_keys(
+        &mut self,
+        _incoming: &mut Buffer<'b>,
+        _output: &mut Buffer<'b>,
+        _sink: &mut Sink<'_, 'b>,
+    ) -> Result<bool, EngineError> {
+        Ok(true)
+    }
+
+    fn has_key_updates(&self) -> bool {
+        false
+    }
+
+    fn alert(&mut self, output: &mut Buffer<'b>) {
+        let Some(alert) = self.failure.and_then(GuardError::alert) else {
+            return;
+        };
+        match core::mem::replace(&mut self.stage, Progress::Closed) {
+            Progress::Open(connection, _) => {
+                let closing = pin!(connection.close());
+                let _ = self.complete(closing, output);
+            }
+            _ if self.gate.is_open() => {}
+            // Before the client's first protected message, a server takes alerts in plain sight.
+            _ => {
+                output.append(&[ALERT, 3, 3, 0, 2, 2, alert]);
+            }
+        }
+    }
+
+    fn is_handshaking(&self) -> bool {
+        !matches!(self.stage, Progress::Open(..))
+    }
+
+    fn needs_room(&self) -> bool {
+        self.needs_room
+    }
+
+    fn output_can_wait(&self) -> bool {
+        false
+    }
+
+    fn is_joining(&self) -> bool {
+        false
+    }
+
+    fn held_data(&self) -> usize {
+        self.held.saturating_sub(1)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    fn negotiated(&self) -> Option<GuardNegotiated> {
+        let Progress::Open(_, identity) = self.stage else {
+            return None;
+        };
+        Some(GuardNegotiated {
+            cipher_suite: CipherSuite {
+                id: C::CODE_POINT,
+                name: Some(C::NAME),
+            },
+            identity,
+        })
+    }
+
+    fn too_long(&self) -> EngineError {
+        EngineError::Guard(GuardError::Internal)
+    }
+}
+
+impl<C: GuardSuite> fmt::Debug for GuardedEngine<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardedEngine")
+            .field("is_handshaking", &self.is_handshaking())
+            .field("has_ended", &self.has_ended)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
