@@ -109,11 +109,13 @@ impl<E: Error> Error for TlsError<E> {
 /// What the TLS implementation objected to.
 ///
 /// ```
+/// # #[cfg(feature = "rustls")] {
 /// use tacket_tls::{EngineError, rustls};
 ///
 /// fn is_about_a_certificate(error: &EngineError) -> bool {
 ///     matches!(error, EngineError::Rustls(rustls::Error::InvalidCertificate(_)))
 /// }
+/// # }
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

@@ -94,7 +94,7 @@ const CLAIMS: &[Claim] = &[
     ("SNI: a server knows the name that it was asked for", yes(claims::asked_name), None),
     ("the peer's certificates", yes(claims::peer_certificates), None),
     ("client certificates", yes(claims::client_certificates), None),
-    ("builders: PEM, several names, pins", provided!(builders), Some(Gated(LIB, "ClientConfigBuilder, Fingerprint, Identity, Provider"))),
+    ("builders: PEM, several names, pins", provided!(builders), Some(Gated(LIB, "ClientConfigBuilder, Identity, Provider"))),
     ("trust in whom the operating system trusts", only!(all(feature = "platform-roots", any(feature = "ring", feature = "aws-lc-rs")), platform_roots), Some(Gated(TRUST, "pub const fn in_platform"))),
     ("a log of the keys", provided!(key_log), Some(Gated(CONFIG, "mod choice"))),
     ("keying material (exporter)", None, Some(NotCompiled("export_keying_material"))),
