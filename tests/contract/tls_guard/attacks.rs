@@ -191,6 +191,44 @@ fn messages_come_once_and_in_order() {
     assert_eq!(error, GuardError::UnexpectedMessage);
 }
 
+/// It is empty, and says which signatures are wanted.
+fn certificate_request() -> Vec<u8> {
+    message(13, &[0, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3])
+}
+
+#[test]
+fn a_server_asks_for_a_certificate_a_few_times_at_most() {
+    let world = World::new();
+    let error = world.refusal(async |mut scripted, owner| {
+        scripted.say(&[&extensions()]).await;
+        for _ in 0..3 {
+            scripted.say(&[&certificate_request()]).await;
+        }
+        scripted.say(&[&certificate(owner)]).await;
+    });
+    assert_eq!(error, GuardError::UnexpectedMessage);
+    let once = world.outcome(
+        |_| {},
+        async |mut scripted, owner| {
+            scripted.say(&[&extensions()]).await;
+            scripted.say(&[&certificate_request()]).await;
+            scripted.say(&[&certificate(owner)]).await;
+            let verify = scripted.verify(owner, &[]);
+            scripted.say(&[&verify]).await;
+            let finished = scripted.finished(&[]);
+            scripted.say(&[&finished]).await;
+            let none = scripted.hear().await;
+            let empty = message(11, &[0, 0, 0, 0]);
+            assert_eq!(
+                none,
+                Some([&empty[..], &[HANDSHAKE]].concat()),
+                "it has none"
+            );
+        },
+    );
+    once.expect("accepted");
+}
+
 #[test]
 fn a_proof_must_be_of_the_certificates_key_and_of_this_handshake() {
     let world = World::new();

@@ -175,8 +175,9 @@ fn a_half_does_not_shake_hands() {
     });
 }
 
-/// A source of the same byte, or of none.
-struct Broken(Option<u8>);
+/// A source that brings these bytes again and again, or none.
+#[derive(Debug)]
+struct Broken(Vec<u8>);
 
 impl RngCore for Broken {
     fn next_u32(&mut self) -> u32 {
@@ -188,14 +189,19 @@ impl RngCore for Broken {
     }
 
     fn fill_bytes(&mut self, buf: &mut [u8]) {
-        buf.fill(self.0.expect("whoever can be told asks otherwise"));
+        self.try_fill_bytes(buf)
+            .expect("whoever can be told asks otherwise");
     }
 
     fn try_fill_bytes(&mut self, buf: &mut [u8]) -> Result<(), Error> {
-        let byte = self
-            .0
-            .ok_or(core::num::NonZero::new(Error::CUSTOM_START).expect("not 0"))?;
-        buf.fill(byte);
+        if self.0.is_empty() {
+            return Err(core::num::NonZero::new(Error::CUSTOM_START)
+                .expect("not 0")
+                .into());
+        }
+        for (to, from) in buf.iter_mut().zip(self.0.iter().cycle()) {
+            *to = *from;
+        }
         Ok(())
     }
 }
@@ -205,9 +211,14 @@ impl CryptoRng for Broken {}
 #[test]
 fn without_random_bytes_there_is_no_stream() {
     let config = trusting(&Authority::new());
-    for broken in [None, Some(0), Some(1), Some(0xff)] {
-        let mut storage = TlsStorage::<512, 512>::new();
-        let made = TlsStream::guarded_client((), &config, &mut Broken(broken), &mut storage);
+    let (one, other) = ((0..32).collect::<Vec<u8>>(), (32..64).collect::<Vec<u8>>());
+    // A source that is read too fast brings the same bytes twice. Then a key might be what is said to everybody.
+    let too_fast = [[&one, &one, &other, &other], [&one, &other, &one, &other]];
+    let constant = [&[][..], &[0], &[1], &[0xff], &[1, 2, 3, 4]].map(<[u8]>::to_vec);
+    let too_fast = too_fast.map(|parts| parts.map(|part| &part[..]).concat());
+    for bytes in constant.into_iter().chain(too_fast) {
+        let (mut broken, mut storage) = (Broken(bytes), TlsStorage::<512, 512>::new());
+        let made = TlsStream::guarded_client((), &config, &mut broken, &mut storage);
         assert_eq!(made.err(), Some(ConfigError::NoEntropy), "{broken:?}");
     }
 }

@@ -197,13 +197,12 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
             && let Some(version) = version.first_chunk_mut()
         {
             *version = purpose.mark();
-            if self.wire.stage.get() == Stage::Extensions {
-                let next = if self.has_psk {
-                    Stage::Finished
-                } else {
-                    Stage::Request
-                };
-                self.wire.stage.set(next);
+            // A certificate and its proof are noted by who looks at them.
+            match self.wire.stage.get() {
+                Stage::Extensions if self.has_psk => self.wire.stage.set(Stage::Finished),
+                Stage::Extensions => self.wire.stage.set(Stage::Request),
+                Stage::Request => self.wire.stage.set(Stage::Certificate),
+                _ => {}
             }
         }
     }

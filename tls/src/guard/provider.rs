@@ -67,10 +67,7 @@ impl Seed {
     pub(super) fn draw(rng: &mut dyn CryptoRngCore) -> Option<Self> {
         let mut bytes = [0; RANDOM];
         rng.try_fill_bytes(&mut bytes).ok()?;
-        let (hello, keys) = bytes.split_at(UNIT);
-        let mut keys = keys.chunks(UNIT);
-        let is_usable = |key: &[u8]| key != hello && SecretKey::from_slice(key).is_ok();
-        keys.any(is_usable).then_some(Self {
+        has_variety(&bytes).then_some(Self {
             bytes,
             used: 0,
             is_empty: false,
@@ -81,6 +78,20 @@ impl Seed {
     pub(super) const fn is_empty(&self) -> bool {
         self.is_empty
     }
+}
+
+/// Whether nothing in `bytes` repeats, as it does where a source is read faster than it brings new ones, and there is a key among them.
+///
+/// The first part is sent to everybody. A key that is equal to it would be known to everybody.
+fn has_variety(bytes: &[u8; RANDOM]) -> bool {
+    let (units, _) = bytes.as_chunks::<UNIT>();
+    let differs = |(index, unit): (usize, &[u8; UNIT])| {
+        let (words, _) = unit.as_chunks::<4>();
+        let is_constant = words.iter().all(|word| Some(word) == words.first());
+        !is_constant && !units.iter().skip(index + 1).any(|other| other == unit)
+    };
+    let is_key = |unit: &[u8; UNIT]| SecretKey::from_slice(unit).is_ok();
+    units.iter().enumerate().all(differs) && units.iter().skip(1).any(is_key)
 }
 
 impl RngCore for Seed {
