@@ -22,7 +22,7 @@ impl<'b, S, C: GuardSuite> TlsStream<S, GuardedEngine<'b, C>> {
     ///
     /// `rng` is asked once, now, so that it is known before the handshake whether it has failed.
     ///
-    /// The handshake of this engine cannot be resumed: dropped before it completes, it has broken the stream. A stream that
+    /// The handshake of this engine cannot be resumed: dropped before it completes, or failed with the transport, even for a while, it has broken the stream. A stream that
     /// is split before it answers [`TlsError::NeedHandshake`]: there is no place for it in a half.
     ///
     /// # Errors
