@@ -54,43 +54,26 @@ pub(crate) trait Handle: Deref<Target = Session<Self::Engine>> + Sized {
     type Engine: Engine;
 
     /// Whether the peer can be told of a failure.
-    const CAN_TELL: bool;
-
-    /// Completes the handshake.
-    fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
-    where
-        T: HalfCloseable,
-        R: ReceiveStream + ErrorType<Error = T::Error>;
-}
-
-impl<E: Engine> Handle for &Session<E> {
-    type Engine = E;
-
     const CAN_TELL: bool = true;
 
+    /// Completes the handshake.
     fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
     where
         T: HalfCloseable,
         R: ReceiveStream + ErrorType<Error = T::Error>,
     {
         // Each send and receive and close would have room for it otherwise, for as long as the connection lasts.
-        E::aside(pump.handshake_in_turn())
+        Self::Engine::aside(pump.handshake_in_turn())
     }
+}
+
+impl<E: Engine> Handle for &Session<E> {
+    type Engine = E;
 }
 
 #[cfg(feature = "rustls")]
 impl<E: Engine> Handle for Box<Session<E>> {
     type Engine = E;
-
-    const CAN_TELL: bool = true;
-
-    fn handshake<T, R>(pump: &Pump<Self, T, R>) -> impl Future<Output = Result<(), Error<T>>>
-    where
-        T: HalfCloseable,
-        R: ReceiveStream + ErrorType<Error = T::Error>,
-    {
-        E::aside(pump.handshake_in_turn())
-    }
 }
 
 /// For a half of a stream that cannot perform the handshake alone, and sends or does not.
