@@ -38,7 +38,7 @@ pub trait SansIo: Debug + Sized {
     /// Gives the value back.
     fn release<T>(held: Self::Held<T>) -> T;
 
-    /// `future`, where it is large and there is another place for it.
+    /// `future`, where it is large or seldom needed, and there is another place for it than the operation that waits for it.
     ///
     /// # Cancel safety
     ///

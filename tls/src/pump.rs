@@ -133,10 +133,11 @@ where
 
     /// Completes the handshake, unless that was done.
     pub(crate) async fn handshake(&self) -> Result<(), Error<T>> {
-        if self.is_established().await? {
-            return Ok(());
+        match self.session.is_established() {
+            Ok(true) => Ok(()),
+            Ok(false) => H::handshake(self).await,
+            Err(failure) => H::Engine::aside(self.told(Err(failure))).await,
         }
-        H::handshake(self).await
     }
 
     async fn handshake_in_turn(&self) -> Result<(), Error<T>> {
@@ -309,7 +310,8 @@ where
                 Ok(count) => return Ok(count),
                 failed => {
                     drop((tx, outgoing));
-                    return self.told(failed).await.map_err(failure_to_send);
+                    let told = H::Engine::aside(self.told(failed)).await;
+                    return told.map_err(failure_to_send);
                 }
             }
         }
@@ -489,8 +491,11 @@ where
         if self.session.has_sent_end() {
             return Err(TlsError::Closed);
         }
-        let checked = self.told(self.session.check_sending()).await;
-        checked.map_err(failure_to_send)
+        let Err(failure) = self.session.check_sending() else {
+            return Ok(());
+        };
+        let told = H::Engine::aside(self.told(Err(failure))).await;
+        told.map_err(failure_to_send)
     }
 
     async fn handshake_to_send(&self) -> Result<(), Error<T>> {

@@ -446,7 +446,10 @@ impl<S: Stream, E: Engine> AsyncResource for TlsStream<S, E> {
     )]
     fn close(mut self) -> impl Future<Output = Result<(), Self::Error>> {
         async move {
-            let farewell = self.pump().say_farewell().await;
+            let farewell = {
+                let pump = self.pump();
+                E::aside(pump.say_farewell()).await
+            };
             let closed = self.transport.close().await.map_err(TlsError::Transport);
             farewell.and(closed)
         }
