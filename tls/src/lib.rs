@@ -49,6 +49,7 @@ mod buffer;
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
 mod config;
+mod default_engine;
 mod engine;
 mod error;
 #[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
@@ -77,6 +78,7 @@ mod stream;
 pub use config::{ClientConfig, ServerConfig};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use config::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
+pub use default_engine::DefaultEngine;
 #[cfg(feature = "embedded-tls")]
 pub use embedded_tls::CryptoRngCore;
 pub use engine::Engine;
@@ -106,6 +108,6 @@ pub use rustls_pki_types as pki_types;
 pub use serve::{WithHandshake, WithHandshakeError, serve_tls_over_tcp};
 #[cfg(feature = "rustls")]
 pub use split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
+pub use stream::TlsStream;
 #[cfg(feature = "rustls")]
 pub use stream::Unwrapped;
-pub use stream::{DefaultEngine, TlsStream};

@@ -6,10 +6,10 @@ use core::fmt;
 use embedded_io_async::{ErrorType, Read, Write};
 use tacket::{AsyncResource, HalfCloseable, IntoSplit, ReceiveStream, SendStream, Split};
 
+use crate::default_engine::DefaultEngine;
 use crate::engine::Engine;
 use crate::error::{NeedHandshake, TlsError};
 use crate::pump::{Borrowing, Owning};
-use crate::stream::DefaultEngine;
 
 /// The sending half of a [`TlsStream`](crate::TlsStream), borrowed by [`split`](Split::split).
 ///

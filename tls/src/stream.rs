@@ -13,28 +13,19 @@ use tacket::{AsyncResource, HalfCloseable, ReceiveStream, SendStream, Split, Str
 
 #[cfg(feature = "rustls")]
 use crate::config::{ClientConfig, ServerConfig, check_protocols};
+use crate::default_engine::DefaultEngine;
 use crate::engine::Engine;
 #[cfg(feature = "rustls")]
 use crate::engine::SansIo;
 #[cfg(feature = "rustls")]
 use crate::error::ConfigError;
 use crate::error::{NeedHandshake, TlsError};
-#[cfg(not(feature = "rustls"))]
-use crate::guard::GuardedEngine;
 use crate::pump::{Borrowing, Pump};
 #[cfg(feature = "rustls")]
 use crate::rustls_engine::RustlsEngine;
 use crate::session::{Memories, Session};
 #[cfg(feature = "rustls")]
 use crate::split::{OwnedTlsReceiving, OwnedTlsSending, TlsReceiving, TlsSending};
-
-/// The engine of a [`TlsStream`] that names none.
-#[cfg(feature = "rustls")]
-pub type DefaultEngine = RustlsEngine;
-
-/// The engine of a [`TlsStream`] that names none.
-#[cfg(not(feature = "rustls"))]
-pub type DefaultEngine = GuardedEngine<'static>;
 
 /// A TLS connection over any stream: a socket, stapled pipes, another `TlsStream`.
 ///
