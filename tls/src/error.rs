@@ -209,7 +209,7 @@ pub enum ConfigError {
     PlatformRoots(String),
     /// Early data can be replayed by anyone; a configuration that accepts it is not taken.
     EarlyData,
-    /// The source of random bytes has none, or always the same.
+    /// The source of random bytes has none, or repeats itself.
     NoEntropy,
     /// The engine does not take these certificates, this key or this combination of settings.
     Engine(EngineError),

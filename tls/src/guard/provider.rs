@@ -63,7 +63,7 @@ pub(super) struct Seed {
 }
 
 impl Seed {
-    /// `None`: there are none, or always the same.
+    /// `None`: there are none, or they repeat.
     pub(super) fn draw(rng: &mut dyn CryptoRngCore) -> Option<Self> {
         let mut bytes = [0; RANDOM];
         rng.try_fill_bytes(&mut bytes).ok()?;

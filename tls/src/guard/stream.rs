@@ -27,7 +27,7 @@ impl<'b, S, C: GuardSuite> TlsStream<S, GuardedEngine<'b, C>> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoEntropy`]: there are no random bytes, or always the same.
+    /// [`ConfigError::NoEntropy`]: there are no random bytes, or they repeat.
     ///
     /// # Examples
     ///
