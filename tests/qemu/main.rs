@@ -19,4 +19,5 @@ mod parts;
 mod peers;
 mod serving;
 mod symbols;
+mod tls;
 mod wires;
