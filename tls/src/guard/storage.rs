@@ -29,7 +29,8 @@ use super::wire::Wire;
 /// let storage = TlsStorage::<16_645, 100>::new();
 /// ```
 pub struct TlsStorage<const RX: usize, const TX: usize> {
-    pub(super) wire: Wire,
+    /// Not there before the first session: this way all of the storage is zeros at first, and takes no flash.
+    pub(super) wire: Option<Wire>,
     pub(super) incoming: [u8; RX],
     pub(super) outgoing: [u8; TX],
     /// Where `embedded-tls` opens a record.
@@ -57,7 +58,7 @@ impl<const RX: usize, const TX: usize> TlsStorage<RX, TX> {
             assert!(TX >= LEAST, "TX is at least 512");
         }
         Self {
-            wire: Wire::new(),
+            wire: None,
             incoming: [0; RX],
             outgoing: [0; TX],
             opened: [0; RX],
