@@ -104,6 +104,7 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
         rng: &mut dyn CryptoRngCore,
         storage: &'b mut TlsStorage<RX, TX>,
     ) -> Option<(Self, Memories<&'b mut [u8]>)> {
+        storage.wire = Wire::new();
         let TlsStorage {
             wire,
             incoming,
@@ -112,7 +113,7 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
             made,
             alert,
         } = storage;
-        let wire = &*wire.insert(Wire::new());
+        let wire = &*wire;
         let has_psk = config.trust.pre_shared_key().is_some();
         let offer = Offer {
             suite: C::CODE_POINT,

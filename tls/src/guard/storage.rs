@@ -29,8 +29,7 @@ use super::wire::Wire;
 /// let storage = TlsStorage::<16_645, 100>::new();
 /// ```
 pub struct TlsStorage<const RX: usize, const TX: usize> {
-    /// Not there before the first session: this way all of the storage is zeros at first, and takes no flash.
-    pub(super) wire: Option<Wire>,
+    pub(super) wire: Wire,
     pub(super) incoming: [u8; RX],
     pub(super) outgoing: [u8; TX],
     /// Where `embedded-tls` opens a record.
@@ -58,7 +57,7 @@ impl<const RX: usize, const TX: usize> TlsStorage<RX, TX> {
             assert!(TX >= LEAST, "TX is at least 512");
         }
         Self {
-            wire: None,
+            wire: Wire::new(),
             incoming: [0; RX],
             outgoing: [0; TX],
             opened: [0; RX],
