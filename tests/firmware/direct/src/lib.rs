@@ -11,9 +11,9 @@ use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use tacket::{AsyncResource, Fault, HalfCloseable, ReceiveStream, SendStream, Split};
 
 /// A socket with these buffers, of the settings that those of tacket have.
-pub fn socket(
+pub fn socket<const LENGTH: usize>(
     stack: Stack<'static>,
-    [receive, send]: &'static mut [[u8; 1024]; 2],
+    [receive, send]: &'static mut [[u8; LENGTH]; 2],
 ) -> TcpSocket<'static> {
     let mut socket = TcpSocket::new(stack, receive, send);
     socket.set_nagle_enabled(false);

@@ -18,7 +18,8 @@ use tacket_firmware::{Provision, generator};
 pub const PIECE: usize = 1024;
 
 static RESOURCES: StaticCell<StackResources<2>> = StaticCell::new();
-static BUFFERS: ConstStaticCell<[[u8; 1024]; 2]> = ConstStaticCell::new([[0; 1024]; 2]);
+/// A record fits into either.
+static BUFFERS: ConstStaticCell<[[u8; 2048]; 2]> = ConstStaticCell::new([[0; 2048]; 2]);
 static SENT: ConstStaticCell<[u8; PIECE]> = ConstStaticCell::new([0; PIECE]);
 static BACK: ConstStaticCell<[u8; PIECE]> = ConstStaticCell::new([0; PIECE]);
 

@@ -54,6 +54,13 @@ impl Session for Guarded {
             report!("the handshake failed: {error}");
             return false;
         }
-        echo.exchange(&mut stream).await && stream.close().await.is_ok()
+        let echoed = echo.exchange(&mut stream).await;
+        match stream.close().await {
+            Ok(()) => echoed,
+            Err(error) => {
+                report!("the end failed: {error}");
+                false
+            }
+        }
     }
 }
