@@ -57,7 +57,11 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             assert!(example(target, name).path().exists(), "{name}");
         }
     }
-    for name in ["telemetry_tls_client", "telemetry_tls_client_2k"] {
+    for name in [
+        "echo_tls_client",
+        "telemetry_tls_client",
+        "telemetry_tls_client_2k",
+    ] {
         assert!(example(v7m, name).path().exists(), "{name}");
     }
     for name in ["contract", "loopback", "failing"] {

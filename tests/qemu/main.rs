@@ -15,6 +15,7 @@ mod budgets;
 mod contract;
 mod harness;
 mod images;
+mod ledger;
 mod parts;
 mod peers;
 mod serving;
