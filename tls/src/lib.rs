@@ -91,7 +91,7 @@ pub use guard::{
     Anchors, CertificateClock, ClientCertificate, GuardAes128, GuardAes256, GuardError,
     GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedEngine,
     GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey, TlsStorage,
-    TrustError, Validity, VerifyError,
+    TrustError, Validity, VerifyError, open_guarded_tls_over_tcp_stream,
 };
 #[cfg(feature = "rustls")]
 pub use listener::TlsListener;
