@@ -13,8 +13,8 @@ use rand_core_0_6::SeedableRng as _;
 use tacket::Clock as _;
 use tacket_board::{argument, report};
 use tacket_embassy::EmbassyClock;
-use tacket_tls::CertificateClock;
 use tacket_tls::pki_types::{CertificateDer, UnixTime};
+use tacket_tls::{Anchors, CertificateClock, GuardTrust, GuardedClientConfig, Validity};
 
 /// The longest name that a certificate can be for.
 const NAME: usize = 253;
@@ -24,16 +24,14 @@ const ROOT: usize = 768;
 
 /// Whom a client trusts.
 pub struct Provision {
-    /// The name that the server must prove to have: the argument `name`.
+    /// The name that the server must prove to have.
     pub name: String<NAME>,
-    /// The certificate of the authority: the argument `root`, in hexadecimal.
     root: Hex<ROOT>,
-    /// The date.
-    pub date: Date,
+    date: Date,
 }
 
 impl Provision {
-    /// As the arguments have it.
+    /// As the arguments `name`, `root`, a certificate in hexadecimal, and `now` have it.
     ///
     /// # Panics
     ///
@@ -47,10 +45,25 @@ impl Provision {
         }
     }
 
-    /// The authority's certificate.
+    /// The certificate of the authority, for [`Anchors::from_certificates`].
     #[must_use]
-    pub fn root(&self) -> CertificateDer<'_> {
-        CertificateDer::from_slice(&self.root)
+    pub fn roots(&self) -> [CertificateDer<'_>; 1] {
+        [CertificateDer::from_slice(&self.root)]
+    }
+
+    /// A client that trusts these authorities to say who has the name.
+    ///
+    /// # Panics
+    ///
+    /// When the name is none.
+    #[must_use]
+    pub fn client<'c, const N: usize>(
+        &'c self,
+        anchors: &'c Anchors<'c, N>,
+    ) -> GuardedClientConfig<'c> {
+        let trust = GuardTrust::in_roots(anchors.as_slice()).expect("an authority");
+        let validity = Validity::Now(&self.date);
+        GuardedClientConfig::new(trust, self.name.as_str(), validity).expect("name= is a name")
     }
 }
 

@@ -1,17 +1,11 @@
-//! The telemetry client over TLS, without a heap, with records of any size.
+//! The telemetry client over TLS, with records of any size.
 
-use core::net::SocketAddr;
-
-use tacket::Connect as _;
 use tacket_board::argument;
 use tacket_embassy::{Net, NetError};
 use tacket_examples::telemetry::{self, ClientError, SessionError, Summary};
-use tacket_tls::{
-    Anchors, ConfigError, CryptoRngCore, GuardTrust, GuardedClientConfig, MaxFragment, TlsError,
-    TlsStorage, TlsStream, Validity,
-};
+use tacket_tls::{Anchors, CryptoRngCore, MaxFragment, TlsError, TlsStorage};
 
-use crate::Provision;
+use crate::{Provision, connect_tls};
 
 /// How a session over TLS fails.
 pub type TlsSessionError = SessionError<TlsError<NetError>>;
@@ -32,34 +26,15 @@ pub async fn telemetry_over_tls<const RX: usize, const TX: usize>(
     rng: &mut dyn CryptoRngCore,
     storage: &mut TlsStorage<RX, TX>,
 ) -> Result<Summary, TlsSessionError> {
-    let server: SocketAddr = argument("server").expect("the argument server=");
-    let roots = [provision.root()];
+    let server = argument("server").expect("the argument server=");
+    let roots = provision.roots();
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
-    let config = configure(provision, &anchors, max_fragment).expect("name= is a name");
-
-    let stream = net.connect(server).await;
-    let stream = stream.map_err(|error| failed(TlsError::Transport(error)))?;
-    let stream = TlsStream::guarded_client(stream, &config, rng, storage);
-    let mut stream = stream.expect("random bytes");
-    // The session splits the stream, and this engine has its handshake before that.
-    stream.do_handshake().await.map_err(failed)?;
-    telemetry::session(stream, net).await
-}
-
-fn configure<'c>(
-    provision: &'c Provision,
-    anchors: &'c Anchors<'c, 1>,
-    max_fragment: Option<MaxFragment>,
-) -> Result<GuardedClientConfig<'c>, ConfigError> {
-    let trust = GuardTrust::in_roots(anchors.as_slice()).expect("there is one");
-    let validity = Validity::Now(&provision.date);
-    let config = GuardedClientConfig::new(trust, provision.name.as_str(), validity)?;
-    Ok(match max_fragment {
-        Some(max_fragment) => config.with_max_fragment(max_fragment),
-        None => config,
-    })
-}
-
-fn failed(error: TlsError<NetError>) -> TlsSessionError {
-    SessionError::Client(ClientError::Stream(error))
+    let mut config = provision.client(&anchors);
+    if let Some(max_fragment) = max_fragment {
+        config = config.with_max_fragment(max_fragment);
+    }
+    match connect_tls(net, server, &config, rng, storage).await {
+        Ok(stream) => telemetry::session(stream, net).await,
+        Err(error) => Err(SessionError::Client(ClientError::Stream(error))),
+    }
 }
