@@ -34,7 +34,7 @@ pub use median::median;
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;
 pub use sizes::Sizes;
-pub use tls_guests::{TlsBudget, TlsCosts, provision, tls_budget, tls_costs};
+pub use tls_guests::{TlsBudget, TlsCosts, provision, tls_budget, tls_costs, to_hex, trusting};
 
 /// Keeps the outcome of every clause.
 #[derive(Debug, Default)]

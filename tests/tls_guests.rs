@@ -47,23 +47,34 @@ pub struct TlsCosts {
     pub byte: f64,
 }
 
-/// Gives a guest what its clients of TLS are to know: whom to trust to be `name`, the date, and random bytes of this machine.
+/// Gives a guest what its clients of TLS are to know: that `authority` says who `name` is, the date, and random bytes of this machine.
 ///
 /// # Panics
 ///
 /// Without a source of randomness, and before 1970.
-#[expect(clippy::expect_used, reason = "documented")]
 pub fn provision(boot: Boot, authority: &Authority, name: &str) -> Boot {
+    trusting(boot, &authority.root(), name)
+}
+
+/// The same with an authority of which there is only the certificate.
+///
+/// # Panics
+///
+/// As [`provision`].
+#[expect(clippy::expect_used, reason = "documented")]
+pub fn trusting(boot: Boot, root: &[u8], name: &str) -> Boot {
     let now = SystemTime::UNIX_EPOCH.elapsed().expect("the date");
     let mut entropy = [0; 32];
     OsRng.fill_bytes(&mut entropy);
     boot.argument(format!("name={name}"))
-        .argument(format!("root={}", hex(&authority.root())))
+        .argument(format!("root={}", to_hex(root)))
         .argument(format!("now={}", now.as_secs()))
-        .argument(format!("entropy={}", hex(&entropy)))
+        .argument(format!("entropy={}", to_hex(&entropy)))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as arguments of firmware have them.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -83,7 +83,11 @@ pub async fn run(stack: Stack<'static>, mut session: impl Session) {
     let mut socket = tacket_firmware_direct::socket(stack, BUFFERS.take());
     for held in 0..sessions {
         let connected = socket.connect(server).await.is_ok();
-        if !connected || !session.hold(&mut socket, &provision, &mut rng, &mut echo).await {
+        if !connected
+            || !session
+                .hold(&mut socket, &provision, &mut rng, &mut echo)
+                .await
+        {
             report!("session {held} failed");
             return exit(false);
         }
