@@ -33,6 +33,9 @@ fn no_allocator_is_linked_into_the_firmware() {
         "telemetry_client",
         "telemetry_server",
         "telemetry_hub",
+        "echo_tls_client",
+        "telemetry_tls_client",
+        "telemetry_tls_client_2k",
     ]
     .map(|name| example(Target::THUMBV7M, name));
     let others = [
@@ -40,6 +43,7 @@ fn no_allocator_is_linked_into_the_firmware() {
         example(Target::THUMBV6M, "echo_server"),
         example(Target::THUMBV7EM, "echo_server"),
         example(Target::RISCV32IMAC, "echo_server"),
+        example(Target::RISCV32IMAC, "telemetry_tls_client"),
     ];
     for image in examples.iter().chain(&others) {
         let found = allocator_symbols(image.path());
