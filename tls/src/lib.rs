@@ -41,6 +41,8 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
+#[cfg(feature = "embedded-tls")]
+mod algorithms;
 #[cfg(feature = "rustls")]
 mod asked_name;
 mod buffer;
