@@ -8,6 +8,11 @@ pub(crate) fn example(target: Target, name: &str) -> Image {
     built(tacket_tests::example(target, name))
 }
 
+/// An image of the examples that has a heap.
+pub(crate) fn heap_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::heap_image(target, name))
+}
+
 /// An image that is a test.
 pub(crate) fn test_image(target: Target, name: &str) -> Image {
     built(tacket_tests::test_image(target, name))
@@ -73,6 +78,9 @@ fn every_image_is_built_for_every_board_that_boots_it() {
         for name in names {
             assert!(example(target, name).path().exists(), "{name}");
         }
+    }
+    for target in [v7m, riscv] {
+        heap_image(target, "telemetry_tls_server");
     }
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");

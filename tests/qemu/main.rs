@@ -26,4 +26,5 @@ mod serving;
 mod symbols;
 mod tls;
 mod tls_peers;
+mod tls_server;
 mod wires;
