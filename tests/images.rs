@@ -49,6 +49,15 @@ pub fn part_image(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware-parts", target, name)
 }
 
+/// Builds a client of TLS that is there to measure what it costs, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn tls_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-tls", target, name)
+}
+
 fn build(package: &str, target: Target, name: &str) -> Result<Image, HilError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/firmware");
     Firmware::in_folder(folder)

@@ -75,6 +75,16 @@ const ARROWS: &[(&str, &[&str])] = &[
         "tacket-firmware-direct",
         &[CORE, "tacket-board", "tacket-examples"],
     ),
+    (
+        "tacket-firmware-tls",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-firmware",
+            "tacket-firmware-direct",
+            "tacket-tls",
+        ],
+    ),
 ];
 
 /// These depend on themselves for their tests, to switch their testing kits on.

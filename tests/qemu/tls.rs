@@ -1,37 +1,14 @@
 //! The firmware's TLS, without a heap, with the desktop's servers.
 
-use std::time::SystemTime;
-
-use rand_core_0_6::{OsRng, RngCore as _};
 use tacket_examples::telemetry::{self, Thermostat};
 use tacket_hil::Boot;
 use tacket_std::MonotonicClock;
-use tacket_tests::{Authority, NAME};
+use tacket_tests::{Authority, NAME, provision, to_hex};
 use tacket_tls::rustls::crypto::ring::default_provider;
 use tacket_tls::{ServerConfig, TlsStream, rustls};
 
 use crate::images::boot;
 use crate::peers::serve_one;
-
-/// What images with TLS have in common: whom to trust to be `name`, the date, and random bytes of this machine.
-pub(crate) fn provision(boot: Boot, authority: &Authority, name: &str) -> Boot {
-    trusting(boot, &authority.root(), name)
-}
-
-/// The same with an authority of which there is only the certificate.
-pub(crate) fn trusting(boot: Boot, root: &[u8], name: &str) -> Boot {
-    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let mut entropy = [0; 32];
-    OsRng.fill_bytes(&mut entropy);
-    boot.argument(format!("name={name}"))
-        .argument(format!("root={}", hex(root)))
-        .argument(format!("now={now}"))
-        .argument(format!("entropy={}", hex(&entropy)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Boots a client, and demands that it is content with the thermostat behind TLS here.
 fn assert_content(boot: Boot, server: &ServerConfig) {
@@ -98,7 +75,7 @@ fn without_entropy_no_session_begins() {
     let mut guest = boot("telemetry_tls_client")
         .argument("server=10.0.2.2:1")
         .argument(format!("name={NAME}"))
-        .argument(format!("root={}", hex(&Authority::new().root())))
+        .argument(format!("root={}", to_hex(&Authority::new().root())))
         .start()
         .unwrap();
     guest.wait_for("this board has no entropy").unwrap();

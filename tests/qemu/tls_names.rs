@@ -5,13 +5,12 @@ use core::net::Ipv4Addr;
 use tacket_examples::telemetry::{self, Served, Thermostat};
 use tacket_hil::{Board, Boot, Guest, Target};
 use tacket_std::MonotonicClock;
-use tacket_tests::{Authority, NAME};
+use tacket_tests::{Authority, NAME, provision};
 use tacket_tls::{ServerConfig, TlsStream};
 
 use crate::images::names_image;
 use crate::name_server::NameServer;
 use crate::peers::{HERE, serve_one};
-use crate::tls::provision;
 
 /// Who refuses connections: an address of this machine where nobody listens.
 const REFUSING: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);

@@ -11,14 +11,13 @@ use tacket_examples::relay;
 use tacket_examples::telemetry::{self, Thermostat};
 use tacket_hil::{Board, Boot, Guest, Target};
 use tacket_std::{Child, MonotonicClock, UnixStream};
-use tacket_tests::{Authority, NAME};
+use tacket_tests::{Authority, NAME, provision, trusting};
 use tacket_tls::pki_types::CertificateDer;
 use tacket_tls::pki_types::pem::PemObject as _;
 
 use crate::foreign::{Peer, connection, field};
 use crate::images::example;
 use crate::peers::{HERE, serve_one};
-use crate::tls::{provision, trusting};
 
 const CORTEX_M3: (Target, Board) = (Target::THUMBV7M, Board::MPS2_AN385);
 const RISC_V: (Target, Board) = (Target::RISCV32IMAC, Board::RISCV32_VIRT);

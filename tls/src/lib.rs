@@ -16,6 +16,7 @@
 //!   used unless [`Provider::aws_lc_rs`] is asked for.
 //! * `platform-roots`: [`Trust::in_platform`], which trusts whom the operating system trusts.
 //! * `rustls`: the engine without a provider; yours comes in a configuration of rustls.
+//! * `rustcrypto`: a provider for boards that have an allocator, [`RustCrypto`]: TLS 1.3, without the standard library.
 //! * `std`: the system's clock, which says whether a certificate has expired.
 //! * `embedded-tls`: the engine for microcontrollers without a heap, behind a guard: clients of TLS 1.3 that
 //!   [`TlsStream::guarded_client`] makes. It knows P-256 with SHA-256.
@@ -30,7 +31,8 @@
         feature = "aws-lc-rs",
         feature = "embedded-tls",
         feature = "platform-roots",
-        feature = "ring"
+        feature = "ring",
+        feature = "rustcrypto"
     )),
     allow(rustdoc::broken_intra_doc_links, reason = "links into features")
 )]
@@ -41,6 +43,8 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
+#[cfg(any(feature = "embedded-tls", feature = "rustcrypto"))]
+mod algorithms;
 #[cfg(feature = "rustls")]
 mod asked_name;
 mod buffer;
@@ -65,6 +69,8 @@ mod negotiated;
 mod open;
 mod open_error;
 mod pump;
+#[cfg(feature = "rustcrypto")]
+mod rustcrypto;
 #[cfg(feature = "rustls")]
 mod rustls_engine;
 #[cfg(feature = "rustls")]
@@ -101,6 +107,8 @@ pub use negotiated::{Negotiated, TlsVersion};
 #[cfg(feature = "rustls")]
 pub use open::{open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
 pub use open_error::OpenTlsError;
+#[cfg(feature = "rustcrypto")]
+pub use rustcrypto::RustCrypto;
 #[cfg(feature = "rustls")]
 pub use rustls;
 #[cfg(feature = "rustls")]

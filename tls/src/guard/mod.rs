@@ -1,6 +1,5 @@
 //! What stands between a peer and `embedded-tls`.
 
-mod algorithms;
 mod engine;
 mod error;
 mod extension;

@@ -6,10 +6,10 @@ use core::time::Duration;
 use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage, VerifiedPath};
 
-use super::algorithms;
 use super::error::VerifyError;
 use super::extension::{Usage, allows};
 use super::validity::Validity;
+use crate::algorithms;
 
 /// How many certificates a server may send: its own, and those of authorities between it and one that is trusted, in any order.
 pub(super) const MAX_CERTIFICATES: usize = 4;

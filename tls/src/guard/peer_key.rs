@@ -3,8 +3,8 @@
 use embedded_tls::SignatureScheme;
 use rustls_pki_types::SignatureVerificationAlgorithm;
 
-use super::algorithms;
 use super::error::VerifyError;
+use crate::algorithms;
 use crate::fingerprint::Fingerprint;
 
 /// What comes before the key itself in a `SubjectPublicKeyInfo`, without its own tag and length (RFC 5480, RFC 8410).

@@ -10,12 +10,12 @@ use embedded_tls::{
 };
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use super::algorithms;
 use super::error::VerifyError;
 use super::path::{self, MAX_CERTIFICATES};
 use super::peer_key::{self, PeerKey};
 use super::trust::{GuardTrust, Kind, PreSharedKey};
 use super::validity::Validity;
+use crate::algorithms;
 use crate::fingerprint::Fingerprint;
 
 /// What a server signs (RFC 8446, 4.4.3), without the hash at its end.

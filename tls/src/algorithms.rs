@@ -1,13 +1,13 @@
-//! Checking signatures, by the algorithms that `embedded-tls` has in the image anyway.
+//! Checking signatures, by the algorithms that an engine or a provider has in the image anyway.
 
 use digest::Digest as _;
-use embedded_tls::Sha256;
-#[cfg(feature = "p384")]
-use embedded_tls::Sha384;
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use rustls_pki_types::{
     AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id,
 };
+use sha2_0_10::Sha256;
+#[cfg(feature = "p384")]
+use sha2_0_10::Sha384;
 
 /// Those that certificates may be signed by.
 pub(super) static ALL: &[&dyn SignatureVerificationAlgorithm] = &[
@@ -130,6 +130,7 @@ impl SignatureVerificationAlgorithm for Ed25519 {
 }
 
 /// The SHA-256 of these bytes, one after the other.
+#[cfg(feature = "embedded-tls")]
 pub(super) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
