@@ -68,8 +68,10 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             v7m,
             &[
                 "echo_tls_client",
+                "echo_tls_client_2k",
                 "telemetry_tls_client",
                 "telemetry_tls_client_2k",
+                "telemetry_tls_proxied",
             ],
         ),
         (v7em, &["telemetry_tls_client"]),

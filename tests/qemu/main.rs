@@ -28,4 +28,5 @@ mod symbols;
 mod tls;
 mod tls_names;
 mod tls_peers;
+mod tls_proxies;
 mod wires;

@@ -34,8 +34,10 @@ fn no_allocator_is_linked_into_the_firmware() {
         "telemetry_server",
         "telemetry_hub",
         "echo_tls_client",
+        "echo_tls_client_2k",
         "telemetry_tls_client",
         "telemetry_tls_client_2k",
+        "telemetry_tls_proxied",
     ]
     .map(|name| example(Target::THUMBV7M, name));
     let others = [

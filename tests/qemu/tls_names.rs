@@ -51,21 +51,25 @@ fn assert_reached(addresses: &[Ipv4Addr]) {
     guest.finish().unwrap();
 }
 
+/// Covers FRM-13.
 #[test]
 fn firmware_goes_to_the_next_address_where_the_first_refuses() {
     assert_reached(&[REFUSING, HERE]);
 }
 
+/// Covers FRM-13.
 #[test]
 fn firmware_goes_to_the_next_address_where_the_first_does_not_answer() {
     assert_reached(&[SILENT, HERE]);
 }
 
+/// Covers FRM-13.
 #[test]
 fn firmware_reaches_the_one_of_four_addresses_that_answers() {
     assert_reached(&[SILENT, REFUSING, SILENT, HERE]);
 }
 
+/// Covers FRM-13.
 #[test]
 fn whoever_wins_the_race_must_have_the_name() {
     let authority = Authority::new();

@@ -51,7 +51,7 @@ async fn session(net: &Net, provision: &Provision, rng: &mut dyn CryptoRngCore) 
     let port = argument("port").expect("the argument port=");
     let roots = provision.roots();
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
-    let config = provision.client(&anchors);
+    let config = provision.client(&anchors, None);
     let options = ConnectOptions::new().addresses::<ADDRESSES>();
     let storage = MEMORY.take();
     let opening = open_guarded_tls_over_tcp_stream(net, port, options, &config, rng, storage);
