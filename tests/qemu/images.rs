@@ -8,6 +8,11 @@ pub(crate) fn example(target: Target, name: &str) -> Image {
     built(tacket_tests::example(target, name))
 }
 
+/// An image of the examples that looks names up.
+pub(crate) fn names_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::names_image(target, name))
+}
+
 /// An image that is a test.
 pub(crate) fn test_image(target: Target, name: &str) -> Image {
     built(tacket_tests::test_image(target, name))
@@ -63,8 +68,10 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             v7m,
             &[
                 "echo_tls_client",
+                "echo_tls_client_2k",
                 "telemetry_tls_client",
                 "telemetry_tls_client_2k",
+                "telemetry_tls_proxied",
             ],
         ),
         (v7em, &["telemetry_tls_client"]),
@@ -74,6 +81,8 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             assert!(example(target, name).path().exists(), "{name}");
         }
     }
+    let by_name = names_image(v7m, "telemetry_tls_by_name");
+    assert!(by_name.path().exists());
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");
     }

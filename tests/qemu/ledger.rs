@@ -66,6 +66,7 @@ fn assert_true(target: Target, board: Board, (name, declared): (&str, &[&str])) 
     assert_eq!(bytes("static"), section(".data") + section(".bss"));
 }
 
+/// Covers FRM-12.
 #[test]
 fn the_firmware_tells_exactly_what_its_static_memory_is_for() {
     for image in IMAGES {
@@ -75,6 +76,7 @@ fn the_firmware_tells_exactly_what_its_static_memory_is_for() {
     assert_true(Target::RISCV32IMAC, Board::RISCV32_VIRT, client);
 }
 
+/// Covers FRM-12.
 #[test]
 fn the_memory_of_a_session_of_tls_takes_no_flash() {
     let [long, short] = ["telemetry_tls_client", "telemetry_tls_client_2k"]
@@ -83,6 +85,7 @@ fn the_memory_of_a_session_of_tls_takes_no_flash() {
     assert!(long.flash < short.flash + 256, "{long:?}, {short:?}");
 }
 
+/// Covers FRM-12.
 #[test]
 fn handlers_of_a_server_are_a_part_of_its_task() {
     let image = example(Target::THUMBV7M, "telemetry_hub");
