@@ -6,7 +6,6 @@ mod clients;
 mod cuts;
 mod drops;
 mod guarded;
-mod scripted;
 mod session;
 mod verifier;
 mod verifier_damage;

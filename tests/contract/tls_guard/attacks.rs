@@ -3,7 +3,9 @@
 use futures_util::future::join;
 use tacket::testing::MemoryError;
 use tacket::{AsyncResource, ReceiveStream as _, SendStream as _, Split as _};
-use tacket_tests::NAME;
+use tacket_tests::{
+    ALERT, CHANGE, DATA, HANDSHAKE, NAME, Scripted, certificate, extensions, message, record,
+};
 use tacket_tls::{
     Anchors, EngineError, GuardError, GuardTrust, GuardedClientConfig, TlsError, VerifyError,
 };
@@ -11,9 +13,6 @@ use tacket_tls::{
 use super::certificates::{NOW, Owner, server};
 use super::guarded::{Guarded, Memory, client, memory};
 use super::run;
-use super::scripted::{
-    ALERT, CHANGE, DATA, HANDSHAKE, Scripted, certificate, extensions, message, record,
-};
 
 type Outcome = Result<(), TlsError<MemoryError>>;
 
@@ -41,7 +40,7 @@ impl World {
     fn outcome(
         &self,
         change: impl FnOnce(&mut Vec<u8>),
-        script: impl for<'p> AsyncFnOnce(Scripted<'p>, &Owner),
+        script: impl for<'p> AsyncFnOnce(Scripted<Memory<'p>>, &Owner),
     ) -> Outcome {
         let memory = memory();
         run(async {
@@ -63,12 +62,12 @@ impl World {
         })
     }
 
-    fn refusal(&self, script: impl for<'p> AsyncFnOnce(Scripted<'p>, &Owner)) -> GuardError {
+    fn refusal(&self, script: impl for<'p> AsyncFnOnce(Scripted<Memory<'p>>, &Owner)) -> GuardError {
         refusal(self.outcome(|_| {}, script))
     }
 
     /// Runs `test` on a client that has shaken hands with a server that says what `test` wants.
-    fn in_traffic(&self, test: impl for<'p> AsyncFnOnce(Guarded<Memory<'p>>, Scripted<'p>)) {
+    fn in_traffic(&self, test: impl for<'p> AsyncFnOnce(Guarded<Memory<'p>>, Scripted<Memory<'p>>)) {
         let memory = memory();
         run(async {
             let (left, right) = memory.open().expect("a new pair");
@@ -416,7 +415,7 @@ fn in_traffic_nothing_counts_that_is_not_protected_by_the_next_number() {
         });
     }
     world.in_traffic(async |mut client, mut scripted| {
-        let record = scripted.sealing.seal(b"once\x17");
+        let record = scripted.seal(b"once\x17");
         scripted.send(&record).await;
         scripted.send(&record).await;
         assert_eq!(client.receive_some(&mut [0; 9]).await, Ok(4));
@@ -424,7 +423,7 @@ fn in_traffic_nothing_counts_that_is_not_protected_by_the_next_number() {
         assert_eq!(refusal(refused), GuardError::BadRecord);
     });
     world.in_traffic(async |mut client, mut scripted| {
-        let _lost = scripted.sealing.seal(b"lost\x17");
+        let _lost = scripted.seal(b"lost\x17");
         scripted.send_inside(b"next\x17").await;
         let refused = client.receive_some(&mut [0; 9]).await.map(drop);
         assert_eq!(refusal(refused), GuardError::BadRecord);

@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 use tacket::{ReceiveStream as _, SendStream as _};
-use tacket_tests::{Authority, NAME};
+use tacket_tests::{Authority, NAME, Scripted, extensions};
 use tacket_tls::rustls::server::WebPkiClientVerifier;
 use tacket_tls::rustls::{self, RootCertStore};
 use tacket_tls::{
@@ -13,7 +13,6 @@ use tacket_tls::{
 use super::certificates::{NOW, Owner, server};
 use super::guarded::{client, memory, trusting};
 use super::run;
-use super::scripted::{Scripted, extensions};
 
 const KEY: &[u8] = b"sixteen bytes or more";
 
