@@ -3,12 +3,14 @@
 mod traffic;
 
 use core::fmt;
+use core::iter::once;
 use core::ops::{Deref, DerefMut};
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use embedded_tls::{CryptoRngCore, TlsConnection};
 
+use super::answers::Offered;
 use super::flight::Stage;
 use super::gate::{ALERT, Admitted, DATA, Gate, HEADER};
 use super::hello::Offer;
@@ -18,7 +20,7 @@ use super::provider::Seed;
 use super::reason::GuardError;
 use super::settings::GuardedClientConfig;
 use super::storage::TlsStorage;
-use super::suite::{GuardAes128, GuardSuite, Purpose};
+use super::suite::{GuardAes128, GuardSuite, Purpose, alert_as_data};
 use super::verify::PeerIdentity;
 use super::wire::{Mailbox, Wire};
 use crate::engine::SansIo;
@@ -49,13 +51,18 @@ pub struct GuardedEngine<'b, C: GuardSuite = GuardAes128> {
     stage: Progress<'b, C>,
     /// The rest of an admitted record, which is still in the input.
     feeding: usize,
+    /// The rest of what is shown behind it.
+    adding: usize,
 
     /// The rest of an opened record, with its type.
     held: usize,
     idle: u8,
     sealed: u32,
     most_data: usize,
-    has_psk: bool,
+    /// How long a record may be, with its header.
+    room: usize,
+    offered: Offered,
+    protocols: &'b [&'b [u8]],
     needs_room: bool,
     has_ended: bool,
     failure: Option<GuardError>,
@@ -108,10 +115,10 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
             alert,
         } = storage;
         let wire = &*wire;
-        let has_psk = config.trust.pre_shared_key().is_some();
+        let offered = config.offered();
         let offer = Offer {
             suite: C::CODE_POINT,
-            has_psk,
+            has_psk: offered.has_psk,
         };
         let opening = Opening {
             connection: TlsConnection::new(Mailbox(wire), opened, made),
@@ -124,11 +131,14 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
             gate: Gate::new(RX, offer),
             stage: Progress::New(opening),
             feeding: 0,
+            adding: 0,
             held: 0,
             idle: 0,
             sealed: 0,
             most_data: config.most_data().min(TX - RESERVED),
-            has_psk,
+            room: RX,
+            offered,
+            protocols: config.alpn,
             needs_room: false,
             has_ended: false,
             failure: None,
@@ -161,13 +171,13 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
         if !window.is_empty() {
             return Ok(true);
         }
-        while self.feeding == 0 {
+        while self.feeding == 0 && self.adding == 0 {
             match self.gate.admit(incoming.filled())? {
                 Admitted::Part => return Ok(false),
                 Admitted::Noise(length) => incoming.consume(length),
                 Admitted::Record(length) => {
                     self.feeding = length;
-                    self.label(incoming);
+                    self.label(incoming)?;
                 }
             }
         }
@@ -175,30 +185,57 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
         let count = window.put(filled.get(..self.feeding).unwrap_or(filled));
         incoming.consume(count);
         self.feeding -= count;
+        if self.feeding == 0 && self.adding > 0 {
+            let behind = self.behind();
+            let rest = behind.skip(self.behind().count() - self.adding);
+            self.adding -= rest.take_while(|byte| window.put(&[*byte]) == 1).count();
+        }
         Ok(true)
     }
 
+    /// What is shown behind the record with the server's answers: the protocols that were offered, as in the hello, and how long they are
+    /// together.
+    fn behind(&self) -> impl Iterator<Item = u8> + use<'b, C> {
+        let protocols = self.protocols;
+        let lengths = protocols.iter().map(|name| 1 + name.len());
+        // Both were checked when they were given.
+        let length = lengths.sum::<usize>() as u16;
+        let each = |name: &'b &'b [u8]| once(name.len() as u8).chain(name.iter().copied());
+        protocols.iter().flat_map(each).chain(length.to_be_bytes())
+    }
+
     /// Writes on the record at the front what it is, for the cipher.
-    fn label(&self, incoming: &mut Buffer<'b>) {
+    fn label(&mut self, incoming: &mut Buffer<'b>) -> Result<(), GuardError> {
+        let stage = self.wire.stage.get();
         let purpose = match self.stage {
             Progress::Open(..) => Purpose::Traffic,
             _ => Purpose::Handshake {
-                stage: self.wire.stage.get(),
-                has_psk: self.has_psk,
+                stage,
+                offered: self.offered,
             },
         };
-        if let [DATA, version @ ..] = incoming.filled_mut()
-            && let Some(version) = version.first_chunk_mut()
-        {
-            *version = purpose.mark();
-            // A certificate and its proof are noted by who looks at them.
-            match self.wire.stage.get() {
-                Stage::Extensions if self.has_psk => self.wire.stage.set(Stage::Finished),
-                Stage::Extensions => self.wire.stage.set(Stage::Request),
-                Stage::Request => self.wire.stage.set(Stage::Certificate),
-                _ => {}
+        let Some([DATA, major, minor, high, low]) = incoming.filled_mut().first_chunk_mut() else {
+            return Ok(());
+        };
+        [*major, *minor] = purpose.mark();
+        if purpose.has_protocols() {
+            self.adding = self.behind().count();
+            let (length, shown) = (self.feeding, self.feeding - HEADER + self.adding);
+            if shown > self.room {
+                let room = (self.room + HEADER).saturating_sub(self.adding);
+                return Err(GuardError::RecordTooLong { length, room });
             }
+            [*high, *low] = (shown as u16).to_be_bytes();
         }
+        // A certificate and its proof are noted by who looks at them.
+        match (purpose, stage) {
+            (Purpose::Traffic, _) => {}
+            (_, Stage::Extensions) if self.offered.has_psk => self.wire.stage.set(Stage::Finished),
+            (_, Stage::Extensions) => self.wire.stage.set(Stage::Request),
+            (_, Stage::Request) => self.wire.stage.set(Stage::Certificate),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn progress(
@@ -262,6 +299,7 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
     type Opened = Opened<'b, C>;
 
     const DEFERS_OUTPUT: bool = false;
+    const RESUMES_HANDSHAKE: bool = false;
 
     fn hold<T>(value: T) -> Inline<T> {
         Inline(value)
@@ -310,7 +348,8 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
     }
 
     fn fitting(&self, wanted: usize, staged: usize, limit: usize) -> usize {
-        let free = limit.saturating_sub(staged);
+        // A piece that looks like an alert takes two records.
+        let free = limit.saturating_sub(staged + OVERHEAD);
         let record = self.most_data + OVERHEAD;
         let whole = free / record * self.most_data;
         let part = (free % record).saturating_sub(OVERHEAD);
@@ -329,7 +368,7 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
         data: &[u8],
     ) -> Result<(), EngineError> {
         let mut pieces = data.chunks(self.most_data);
-        let outcome = pieces.try_for_each(|piece| self.seal_record(output, piece));
+        let outcome = pieces.try_for_each(|piece| self.seal_data(output, piece));
         self.note(outcome)
     }
 
@@ -342,7 +381,7 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
         if output.limit() - output.len() < ALERT_RECORD {
             return Ok(false);
         }
-        let outcome = self.seal_record(output, &[]);
+        let outcome = self.seal_data(output, &[]);
         self.note(outcome)?;
         Ok(true)
     }
@@ -364,17 +403,13 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
         let Some(alert) = self.failure.and_then(GuardError::alert) else {
             return;
         };
-        match core::mem::replace(&mut self.stage, Progress::Closed) {
-            Progress::Open(connection, _) => {
-                let closing = pin!(connection.close());
-                let _ = self.complete(closing, output);
-            }
-            _ if self.gate.is_open() => {}
+        if matches!(self.stage, Progress::Open(..)) {
+            let _ = self.seal_record(output, &alert_as_data(alert));
+        } else if !self.gate.is_open() {
             // Before the client's first protected message, a server takes alerts in plain sight.
-            _ => {
-                output.append(&[ALERT, 3, 3, 0, 2, 2, alert]);
-            }
+            output.append(&[ALERT, 3, 3, 0, 2, 2, alert]);
         }
+        self.stage = Progress::Closed;
     }
 
     fn is_handshaking(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What stands between a peer and `embedded-tls`.
 
 mod algorithms;
+mod answers;
 mod engine;
 mod error;
 mod extension;

@@ -105,13 +105,10 @@ impl<'a> GuardVerifier<'a> {
         }
     }
 
-    /// The name to ask the server for (SNI, RFC 6066). `None`: an address is not asked for.
+    /// The name to ask the server for (SNI, RFC 6066), without the dot that it may have at its end. `None`: an address is not asked for.
     #[must_use]
     pub fn server_name(&self) -> Option<&'a str> {
-        match self.name {
-            ServerName::DnsName(name) => Some(name.as_ref()),
-            _ => None,
-        }
+        server_name(self.name)
     }
 
     /// The key to offer, if there are to be no certificates.
@@ -193,6 +190,17 @@ impl<'a> GuardVerifier<'a> {
             Some(error) => Err(TlsError::AbortHandshake(AlertLevel::Fatal, error.alert())),
             None => Ok(()),
         }
+    }
+}
+
+/// What to ask a server for that is to be `name`.
+pub(super) fn server_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
+    match name {
+        ServerName::DnsName(name) => {
+            let name = name.as_ref();
+            Some(name.strip_suffix('.').unwrap_or(name))
+        }
+        _ => None,
     }
 }
 
