@@ -44,7 +44,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tacket-board", &[]),
     (
         "tacket-firmware",
-        &[CORE, "tacket-board", "tacket-embassy", "tacket-examples"],
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-examples",
+            "tacket-tls",
+        ],
     ),
     (
         "tacket-firmware-tests",

@@ -57,6 +57,13 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             assert!(example(target, name).path().exists(), "{name}");
         }
     }
+    for name in [
+        "echo_tls_client",
+        "telemetry_tls_client",
+        "telemetry_tls_client_2k",
+    ] {
+        assert!(example(v7m, name).path().exists(), "{name}");
+    }
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");
     }

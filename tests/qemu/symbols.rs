@@ -33,6 +33,9 @@ fn no_allocator_is_linked_into_the_firmware() {
         "telemetry_client",
         "telemetry_server",
         "telemetry_hub",
+        "echo_tls_client",
+        "telemetry_tls_client",
+        "telemetry_tls_client_2k",
     ]
     .map(|name| example(Target::THUMBV7M, name));
     let others = [
