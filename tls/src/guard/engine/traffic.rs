@@ -16,7 +16,7 @@ use super::{Buffer, GuardedEngine, Progress, Sink};
 const MAX_IDLE: u8 = 32;
 
 /// How many records are sealed with one key (RFC 8446, 5.5), but for the last ones.
-const MAX_SEALED: u32 = if cfg!(test) { 200 } else { 1 << 24 };
+const MAX_SEALED: u32 = if cfg!(test) { 1000 } else { 1 << 24 };
 
 const USER_CANCELED: u8 = 90;
 
@@ -194,5 +194,102 @@ fn inspect(typ: u8, content: &[u8]) -> Result<Found, GuardError> {
         (HANDSHAKE, messages) => check_later(messages).map(|()| Found::Nothing),
         (0 | ALERT, _) => Err(GuardError::Malformed),
         _ => Err(GuardError::UnexpectedRecord),
+    }
+}
+
+#[cfg(test)]
+#[cfg(feature = "ring")]
+#[expect(clippy::large_futures, reason = "tests run on a desktop")]
+mod tests {
+    use alloc::borrow::ToOwned as _;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use futures_executor::block_on;
+    use futures_util::future::join;
+    use p256::elliptic_curve::rand_core::{CryptoRng, Error, RngCore};
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use tacket::testing::MemoryPair;
+    use tacket::{AsyncResource as _, HalfCloseable as _, ReceiveStream as _, SendStream as _};
+
+    use super::*;
+    use crate::{
+        EngineError, Fingerprint, GuardTrust, GuardedClientConfig, ServerConfig, TlsError,
+        TlsStorage, TlsStream, Validity, rustls,
+    };
+
+    /// Different bytes, which anybody can foresee.
+    struct Counting(u8);
+
+    impl RngCore for Counting {
+        fn next_u32(&mut self) -> u32 {
+            unimplemented!("nobody asks for it")
+        }
+
+        fn next_u64(&mut self) -> u64 {
+            unimplemented!("nobody asks for it")
+        }
+
+        fn fill_bytes(&mut self, buf: &mut [u8]) {
+            for byte in buf {
+                self.0 += 1;
+                *byte = self.0;
+            }
+        }
+
+        fn try_fill_bytes(&mut self, buf: &mut [u8]) -> Result<(), Error> {
+            self.fill_bytes(buf);
+            Ok(())
+        }
+    }
+
+    impl CryptoRng for Counting {}
+
+    #[test]
+    fn no_more_records_are_sealed_than_a_key_is_good_for() {
+        let made = generate_simple_self_signed(["server.example".to_owned()]);
+        let CertifiedKey { cert, signing_key } = made.expect("a certificate");
+        let key = signing_key.serialize_der().try_into().expect("a key");
+        let server = ServerConfig::with_certificate(vec![cert.der().clone()], key);
+        let pins = [Fingerprint::of_certificate(cert.der()).expect("a hash")];
+        let trust = GuardTrust::in_certificates(&pins).expect("one");
+        let config = GuardedClientConfig::new(trust, "server.example", Validity::Unchecked);
+        let config = config.expect("a name");
+        for ends in [false, true] {
+            let mut storage = TlsStorage::<2048, 512>::new();
+            let pair = MemoryPair::new(vec![0; 100_000], vec![0; 100_000]);
+            let (left, right) = pair.open().expect("a new pair");
+            let client = TlsStream::guarded_client(left, &config, &mut Counting(0), &mut storage);
+            let mut client = client.expect("random bytes");
+            let server = server.as_ref().expect("they belong together");
+            let mut server = TlsStream::server(right, server).expect("valid");
+            let most = usize::try_from(MAX_SEALED).expect("few");
+            let sending = async {
+                for _ in 0..most {
+                    client.send_all(b"x").await.expect("the key is good");
+                }
+                let used_up = Err(TlsError::Engine(EngineError::Guard(GuardError::KeysUsedUp)));
+                if ends {
+                    assert_eq!(client.send_eof().await, used_up);
+                }
+                assert_eq!(client.send_all(b"x").await, used_up);
+                assert_eq!(client.receive_some(&mut [0]).await.map(drop), used_up);
+                client.close().await.expect("closes");
+            };
+            let receiving = async {
+                let (mut all, mut buf) = (Vec::new(), [0; 100]);
+                let ended = loop {
+                    match server.receive_some(&mut buf).await {
+                        Ok(count @ 1..) => all.extend_from_slice(&buf[..count]),
+                        ended => break ended,
+                    }
+                };
+                assert_eq!(all, vec![b'x'; most]);
+                let alert = rustls::AlertDescription::InternalError;
+                let told = rustls::Error::AlertReceived(alert);
+                assert_eq!(ended, Err(TlsError::Engine(told.into())));
+            };
+            block_on(join(sending, receiving));
+        }
     }
 }
