@@ -322,19 +322,30 @@ impl<S: ReceiveStream + SendStream> Scripted<S> {
             .await;
     }
 
-    /// Hears the client's last message, and goes on with the keys for data.
+    /// Goes on with the keys for data, before the client's last message: a server may.
+    pub fn seal_as_traffic(&mut self) {
+        let (server, _) = self.traffic();
+        self.sealing = Keys::new(self.suite, &server);
+    }
+
+    /// Hears the client's last message, and goes on with the keys for data in both directions.
     pub async fn open_traffic(&mut self) {
+        let (server, client) = self.traffic();
+        let finished = self.hear().await.expect("it goes on");
+        assert_eq!((finished[0], finished.last()), (20, Some(&HANDSHAKE)));
+        self.sealing = Keys::new(self.suite, &server);
+        self.opening = Keys::new(self.suite, &client);
+    }
+
+    /// The secrets of both.
+    fn traffic(&self) -> (Vec<u8>, Vec<u8>) {
         let suite = self.suite;
         let derived = suite.derive(&self.handshake, "derived", &[]);
         let master = suite.extract(&derived, &suite.zeros());
-        let (server, client) = (
+        (
             suite.derive(&master, "s ap traffic", &self.transcript),
             suite.derive(&master, "c ap traffic", &self.transcript),
-        );
-        let finished = self.hear().await.expect("it goes on");
-        assert_eq!((finished[0], finished.last()), (20, Some(&HANDSHAKE)));
-        self.sealing = Keys::new(suite, &server);
-        self.opening = Keys::new(suite, &client);
+        )
     }
 
     /// What is inside of the next record of the client's. `None`: it has ended or gone.
