@@ -57,12 +57,22 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             assert!(example(target, name).path().exists(), "{name}");
         }
     }
-    for name in [
-        "echo_tls_client",
-        "telemetry_tls_client",
-        "telemetry_tls_client_2k",
+    for (target, names) in [
+        (v6m, &["telemetry_tls_client"][..]),
+        (
+            v7m,
+            &[
+                "echo_tls_client",
+                "telemetry_tls_client",
+                "telemetry_tls_client_2k",
+            ],
+        ),
+        (v7em, &["telemetry_tls_client"]),
+        (riscv, &["echo_tls_client", "telemetry_tls_client"]),
     ] {
-        assert!(example(v7m, name).path().exists(), "{name}");
+        for name in names {
+            assert!(example(target, name).path().exists(), "{name}");
+        }
     }
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");

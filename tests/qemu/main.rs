@@ -10,6 +10,10 @@
 
 extern crate alloc;
 
+#[path = "../wire/peer.rs"]
+#[allow(dead_code, reason = "the tests on the wire use more of it")]
+mod foreign;
+
 mod boards;
 mod budgets;
 mod contract;
@@ -21,4 +25,5 @@ mod peers;
 mod serving;
 mod symbols;
 mod tls;
+mod tls_peers;
 mod wires;

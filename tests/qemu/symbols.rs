@@ -43,6 +43,7 @@ fn no_allocator_is_linked_into_the_firmware() {
         example(Target::THUMBV6M, "echo_server"),
         example(Target::THUMBV7EM, "echo_server"),
         example(Target::RISCV32IMAC, "echo_server"),
+        example(Target::RISCV32IMAC, "telemetry_tls_client"),
     ];
     for image in examples.iter().chain(&others) {
         let found = allocator_symbols(image.path());

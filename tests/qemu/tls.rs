@@ -15,11 +15,16 @@ use crate::peers::serve_one;
 
 /// What images with TLS have in common: whom to trust to be `name`, the date, and random bytes of this machine.
 pub(crate) fn provision(boot: Boot, authority: &Authority, name: &str) -> Boot {
+    trusting(boot, &authority.root(), name)
+}
+
+/// The same with an authority of which there is only the certificate.
+pub(crate) fn trusting(boot: Boot, root: &[u8], name: &str) -> Boot {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let mut entropy = [0; 32];
     OsRng.fill_bytes(&mut entropy);
     boot.argument(format!("name={name}"))
-        .argument(format!("root={}", hex(&authority.root())))
+        .argument(format!("root={}", hex(root)))
         .argument(format!("now={now}"))
         .argument(format!("entropy={}", hex(&entropy)))
 }

@@ -63,6 +63,7 @@ mod memory;
 mod negotiated;
 #[cfg(feature = "rustls")]
 mod open;
+mod open_error;
 mod pump;
 #[cfg(feature = "rustls")]
 mod rustls_engine;
@@ -90,7 +91,7 @@ pub use guard::{
     Anchors, CertificateClock, ClientCertificate, GuardAes128, GuardAes256, GuardError,
     GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedEngine,
     GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey, TlsStorage,
-    TrustError, Validity, VerifyError,
+    TrustError, Validity, VerifyError, open_guarded_tls_over_tcp_stream,
 };
 #[cfg(feature = "rustls")]
 pub use listener::TlsListener;
@@ -98,7 +99,8 @@ pub use negotiated::CipherSuite;
 #[cfg(feature = "rustls")]
 pub use negotiated::{Negotiated, TlsVersion};
 #[cfg(feature = "rustls")]
-pub use open::{OpenTlsError, open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
+pub use open::{open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
+pub use open_error::OpenTlsError;
 #[cfg(feature = "rustls")]
 pub use rustls;
 #[cfg(feature = "rustls")]
