@@ -16,6 +16,7 @@ mod peer_key;
 mod provider;
 mod reason;
 mod settings;
+mod signal;
 mod storage;
 mod stream;
 mod suite;
