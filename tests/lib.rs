@@ -42,7 +42,7 @@ pub use fuzz_pool::Program;
 pub use fuzz_tls::{Gauge, TlsConfigProgram, TlsPeerProgram, TlsProgram, Used};
 pub use images::{direct_image, example, part_image, test_image};
 pub use median::median;
-pub use owner::{Owner, authority_params, server_params};
+pub use owner::{Owner, authority_params, sec1, server_params};
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;
 pub use scripted::{

@@ -86,3 +86,11 @@ impl Owner {
         self.key.sign(message).expect("a signature")
     }
 }
+
+/// A key as SEC1 has it: what is at the end of its PKCS#8.
+#[must_use]
+pub fn sec1(pkcs8: &[u8]) -> &[u8] {
+    let at = pkcs8.windows(3).position(|part| part == [0x30, 0x6b, 0x02]);
+    let at = at.expect("a key of P-256");
+    pkcs8.get(at..).unwrap_or_default()
+}

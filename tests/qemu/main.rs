@@ -25,5 +25,6 @@ mod peers;
 mod serving;
 mod symbols;
 mod tls;
+mod tls_attacks;
 mod tls_peers;
 mod wires;
