@@ -2,9 +2,12 @@
 //!
 //! The transport compares all that it was ever offered for one place, and the server opens records by their numbers.
 
-use futures_util::future::join;
+use core::future::pending;
+use std::pin::pin;
+
+use futures_util::future::{Either, join, select};
 use tacket::testing::{DropPoint, MemoryPair, MemoryStream};
-use tacket::{AsyncResource, Fault, HalfCloseable, SendStream};
+use tacket::{AsyncResource, Fault, HalfCloseable, ReceiveStream as _, SendStream};
 use tacket_tests::{ALERT, DATA, Scripted};
 use tacket_tls::{GuardSuite, TlsError};
 
@@ -166,6 +169,49 @@ fn after_a_failure_for_good_nothing_else_is_offered() {
         assert!(PIECES.concat().starts_with(&data), "{operations}");
         if !failed {
             assert!(operations > 10, "it failed at few points: {operations}");
+            break;
+        }
+    }
+}
+
+/// Covers SSL-08.
+#[test]
+fn after_a_handshake_that_was_dropped_nothing_else_is_offered() {
+    let world = World::new();
+    for polls in 1.. {
+        let pair = MemoryPair::new([0; 11], [0; 11]);
+        let dropped = run(async {
+            let (left, right) = pair.open().expect("a new pair");
+            let (recording, tape) = Recording::new(left);
+            let mut client = world.client::<2048, _>(recording);
+            let serving = async {
+                let mut scripted = Scripted::greet(right, |_| {}).await;
+                scripted.be_honest(&world.owner).await;
+                scripted.open_traffic().await;
+                pending::<()>().await;
+            };
+            let shaking = async {
+                let point = DropPoint::after_poll(polls);
+                if let Some(shaken) = point.cut(client.do_handshake()).await {
+                    shaken.expect("it is honest");
+                    return false;
+                }
+                let before = tape.sent();
+                assert_eq!(client.send_all(b"x").await, Err(TlsError::Broken));
+                assert_eq!(client.send_eof().await, Err(TlsError::Broken));
+                let received = client.receive_some(&mut [0; 4]).await;
+                assert_eq!(received, Err(TlsError::Broken));
+                client.close().await.expect("closes");
+                assert_eq!(tape.sent(), before);
+                true
+            };
+            match select(pin!(shaking), pin!(serving)).await {
+                Either::Left((dropped, _)) => dropped,
+                Either::Right(_) => unreachable!("it stays"),
+            }
+        });
+        if !dropped {
+            assert!(polls > 10, "it was dropped at few points: {polls}");
             break;
         }
     }

@@ -11,7 +11,7 @@
 //! * handshake/server_hello.rs, `calculate_shared_secret`: the group and the length of the share are checked in `hello.rs`, the point
 //!   itself by `p256`.
 //! * handshake/mod.rs, messages parsed by what is in them, not by their length: `flight.rs` lets pass only those whose parts
-//!   add up to it.
+//!   add up to it, and `answers.rs` only extensions that belong there.
 //! * connection.rs, `client_cert_verify` (unwrap on the length of the signature): the key is P-256, checked when it was given.
 //! * key_schedule.rs, `increment_counter` (unwrap after 2^64 records): the engine stops long before.
 //! * config.rs, `with_psk` (unwrap beyond four identities): there is one.

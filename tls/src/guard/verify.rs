@@ -27,6 +27,9 @@ const MAX_HASH: usize = 64;
 
 /// Checks who a server is, for one handshake.
 ///
+/// A stream of [`TlsStream::guarded_client`](crate::TlsStream::guarded_client) has one. By itself it is for those who use `embedded-tls`
+/// without this crate's streams: it checks certificates, and not what else the guard does.
+///
 /// It demands one message with certificates and then one signature, or neither with a [`PreSharedKey`]. Whatever else comes is
 /// refused, and what was refused stays so. That a message which never came was missed, only [`verdict`](Self::verdict) can tell:
 /// without asking it, nothing is verified.
@@ -193,13 +196,10 @@ impl<'a> GuardVerifier<'a> {
     }
 }
 
-/// What to ask a server for that is to be `name`.
+/// What to ask a server for that is to be `name`. A dot at its end is not a part of it any more.
 pub(super) fn server_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
     match name {
-        ServerName::DnsName(name) => {
-            let name = name.as_ref();
-            Some(name.strip_suffix('.').unwrap_or(name))
-        }
+        ServerName::DnsName(name) => Some(name.as_ref()),
         _ => None,
     }
 }
