@@ -26,6 +26,7 @@ mod peers;
 mod serving;
 mod symbols;
 mod tls;
+mod tls_attacks;
 mod tls_names;
 mod tls_peers;
 mod tls_proxies;

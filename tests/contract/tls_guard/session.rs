@@ -370,7 +370,7 @@ fn a_record_for_which_there_is_no_room_is_named() {
         assert_eq!(client.receive_some(&mut [0; 10]).await, wanted);
         assert_eq!(client.receive_some(&mut [0; 10]).await, wanted);
         let told = server.receive_some(&mut [0; 10]).await;
-        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::InternalError);
+        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::RecordOverflow);
         assert_eq!(told, Err(TlsError::Engine(alert.into())));
     });
 }

@@ -1,5 +1,6 @@
 //! What stands between a peer and `embedded-tls`.
 
+mod answers;
 mod engine;
 mod error;
 mod extension;
@@ -14,6 +15,7 @@ mod peer_key;
 mod provider;
 mod reason;
 mod settings;
+mod signal;
 mod storage;
 mod stream;
 mod suite;
