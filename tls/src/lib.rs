@@ -45,7 +45,6 @@ extern crate std;
 mod asked_name;
 mod buffer;
 #[cfg(test)]
-#[cfg(feature = "rustls")]
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
 mod config;
