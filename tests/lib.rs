@@ -41,7 +41,9 @@ use tacket_std::MonotonicClock;
 pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
-pub use fuzz_tls::{Gauge, TlsConfigProgram, TlsPeerProgram, TlsProgram, Used};
+pub use fuzz_tls::{
+    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsVerifierProgram, Used,
+};
 pub use images::{direct_image, example, names_image, part_image, test_image, tls_image};
 pub use median::median;
 pub use owner::{Owner, authority_params, sec1, server_params};

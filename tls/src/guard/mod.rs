@@ -1,5 +1,6 @@
 //! What stands between a peer and `embedded-tls`.
 
+mod absent;
 mod answers;
 mod engine;
 mod error;
