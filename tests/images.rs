@@ -22,6 +22,15 @@ pub fn heap_image(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware-heap", target, name)
 }
 
+/// Builds an image of the examples that looks names up, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn names_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-names", target, name)
+}
+
 /// Builds an image that is a test, unless it is there.
 ///
 /// # Errors

@@ -64,6 +64,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "tacket-firmware-names",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-examples",
+            "tacket-firmware",
+            "tacket-tls",
+        ],
+    ),
+    (
         "tacket-firmware-tests",
         &[CORE, "tacket-board", "tacket-embassy", "tacket-firmware"],
     ),

@@ -13,6 +13,11 @@ pub(crate) fn heap_image(target: Target, name: &str) -> Image {
     built(tacket_tests::heap_image(target, name))
 }
 
+/// An image of the examples that looks names up.
+pub(crate) fn names_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::names_image(target, name))
+}
+
 /// An image that is a test.
 pub(crate) fn test_image(target: Target, name: &str) -> Image {
     built(tacket_tests::test_image(target, name))
@@ -68,8 +73,10 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             v7m,
             &[
                 "echo_tls_client",
+                "echo_tls_client_2k",
                 "telemetry_tls_client",
                 "telemetry_tls_client_2k",
+                "telemetry_tls_proxied",
             ],
         ),
         (v7em, &["telemetry_tls_client"]),
@@ -79,6 +86,8 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             assert!(example(target, name).path().exists(), "{name}");
         }
     }
+    let by_name = names_image(v7m, "telemetry_tls_by_name");
+    assert!(by_name.path().exists());
     for target in [v7m, riscv] {
         heap_image(target, "telemetry_tls_server");
     }

@@ -65,6 +65,7 @@ fn assert_true(image: &Image, board: Board, declared: &[&str]) {
     assert_eq!(bytes("static"), section(".data") + section(".bss"));
 }
 
+/// Covers FRM-12.
 #[test]
 fn the_firmware_tells_exactly_what_its_static_memory_is_for() {
     for (name, declared) in IMAGES {
@@ -82,6 +83,7 @@ fn a_heap_is_a_part_of_the_static_memory() {
     assert_true(&image, Board::MPS2_AN385, &["MEMORY", "image", "HEAP"]);
 }
 
+/// Covers FRM-12.
 #[test]
 fn the_memory_of_a_session_of_tls_takes_no_flash() {
     let [long, short] = ["telemetry_tls_client", "telemetry_tls_client_2k"]
@@ -90,6 +92,7 @@ fn the_memory_of_a_session_of_tls_takes_no_flash() {
     assert!(long.flash < short.flash + 256, "{long:?}, {short:?}");
 }
 
+/// Covers FRM-12.
 #[test]
 fn handlers_of_a_server_are_a_part_of_its_task() {
     let image = example(Target::THUMBV7M, "telemetry_hub");

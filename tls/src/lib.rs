@@ -49,7 +49,6 @@ mod algorithms;
 mod asked_name;
 mod buffer;
 #[cfg(test)]
-#[cfg(feature = "rustls")]
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
 mod config;

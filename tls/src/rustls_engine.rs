@@ -303,6 +303,7 @@ impl SansIo for RustlsEngine {
     type Opened = ();
 
     const DEFERS_OUTPUT: bool = true;
+    const RESUMES_HANDSHAKE: bool = true;
 
     fn hold<T>(value: T) -> Box<T> {
         Box::new(value)

@@ -29,10 +29,7 @@ pub async fn telemetry_over_tls<const RX: usize, const TX: usize>(
     let server = argument("server").expect("the argument server=");
     let roots = provision.roots();
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
-    let mut config = provision.client(&anchors);
-    if let Some(max_fragment) = max_fragment {
-        config = config.with_max_fragment(max_fragment);
-    }
+    let config = provision.client(&anchors, max_fragment);
     match connect_tls(net, server, &config, rng, storage).await {
         Ok(stream) => telemetry::session(stream, net).await,
         Err(error) => Err(SessionError::Client(ClientError::Stream(error))),

@@ -1,5 +1,7 @@
 //! What stands between a peer and `embedded-tls`.
 
+mod absent;
+mod answers;
 mod engine;
 mod error;
 mod extension;
@@ -14,6 +16,7 @@ mod peer_key;
 mod provider;
 mod reason;
 mod settings;
+mod signal;
 mod storage;
 mod stream;
 mod suite;

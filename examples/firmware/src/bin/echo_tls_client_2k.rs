@@ -1,0 +1,53 @@
+//! The same as `echo_tls_client`, with a server that sends records of up to 2 KiB: it has less memory.
+#![no_std]
+#![no_main]
+
+use embassy_executor::Spawner;
+use embassy_net::Stack;
+use static_cell::ConstStaticCell;
+use tacket_board::{argument, ethernet, exit, report};
+use tacket_embassy::{Net, Options};
+use tacket_firmware::{EchoBuffers, Memory, Provision, echo_over_tls, generator, task_bytes};
+use tacket_tls::{MaxFragment, TlsStorage};
+
+const RECORDS: Option<MaxFragment> = Some(MaxFragment::Of2048);
+
+/// The record that has been agreed on, with its header, its tag and its padding.
+const RX: usize = 5 + 2048 + 256;
+/// Records of 2 KiB to the server.
+const TX: usize = 2048 + 133;
+
+static MEMORY: Memory<1, 4096, 4096, 2, TlsStorage<RX, TX>> = Memory::new();
+static BUFFERS: ConstStaticCell<EchoBuffers> = ConstStaticCell::new([[0; 2048]; 2]);
+
+#[tacket_board::entry]
+fn main() -> ! {
+    tacket_board::run(|spawner: Spawner| {
+        let ledger = MEMORY.ledger().task(task_bytes(&talk));
+        ledger.buffers(size_of_val(&BUFFERS)).close();
+        let (net, stack) = MEMORY.start(spawner, ethernet(), Options::new());
+        spawner.spawn(image(net, stack).expect("one task"));
+    })
+}
+
+#[embassy_executor::task]
+fn image(net: Net, stack: Stack<'static>) -> impl Future<Output = ()> {
+    talk(net, stack)
+}
+
+async fn talk(net: Net, stack: Stack<'static>) {
+    let provision = Provision::from_arguments();
+    let Some(mut rng) = generator() else {
+        return exit(false);
+    };
+    let bytes = argument("bytes").unwrap_or(64 * 1024);
+    stack.wait_config_up().await;
+    let (storage, buffers) = (MEMORY.take(), BUFFERS.take());
+    let exchange = echo_over_tls(&net, &provision, RECORDS, &mut rng, storage, buffers, bytes);
+    let result = exchange.await;
+    match &result {
+        Ok(()) => report!("{bytes} bytes came back"),
+        Err(error) => report!("the exchange failed: {error}"),
+    }
+    exit(result.is_ok());
+}
