@@ -13,6 +13,15 @@ pub fn example(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware", target, name)
 }
 
+/// Builds an image of the examples that looks names up, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn names_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-names", target, name)
+}
+
 /// Builds an image that is a test, unless it is there.
 ///
 /// # Errors
@@ -38,6 +47,15 @@ pub fn direct_image(target: Target, name: &str) -> Result<Image, HilError> {
 /// Those of [`Firmware::build`].
 pub fn part_image(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware-parts", target, name)
+}
+
+/// Builds a client of TLS that is there to measure what it costs, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn tls_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-tls", target, name)
 }
 
 fn build(package: &str, target: Target, name: &str) -> Result<Image, HilError> {

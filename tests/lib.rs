@@ -14,6 +14,8 @@ mod median;
 mod parts;
 mod pingpong;
 mod sizes;
+#[expect(clippy::large_futures, reason = "servers run on a desktop")]
+mod tls_guests;
 
 use alloc::collections::BTreeSet;
 use core::fmt::Write as _;
@@ -27,11 +29,12 @@ pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
 pub use fuzz_tls::{Gauge, TlsConfigProgram, TlsPeerProgram, TlsProgram, Used};
-pub use images::{direct_image, example, part_image, test_image};
+pub use images::{direct_image, example, names_image, part_image, test_image, tls_image};
 pub use median::median;
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;
 pub use sizes::Sizes;
+pub use tls_guests::{TlsBudget, TlsCosts, provision, tls_budget, tls_costs, to_hex, trusting};
 
 /// Keeps the outcome of every clause.
 #[derive(Debug, Default)]

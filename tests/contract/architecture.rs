@@ -44,7 +44,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tacket-board", &[]),
     (
         "tacket-firmware",
-        &[CORE, "tacket-board", "tacket-embassy", "tacket-examples"],
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-examples",
+            "tacket-tls",
+        ],
+    ),
+    (
+        "tacket-firmware-names",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-examples",
+            "tacket-firmware",
+            "tacket-tls",
+        ],
     ),
     (
         "tacket-firmware-tests",
@@ -57,6 +74,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "tacket-firmware-direct",
         &[CORE, "tacket-board", "tacket-examples"],
+    ),
+    (
+        "tacket-firmware-tls",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-firmware",
+            "tacket-firmware-direct",
+            "tacket-tls",
+        ],
     ),
 ];
 

@@ -1,7 +1,7 @@
 //! What tacket costs beside the same server on embassy-net directly. The figures are in `examples/firmware/BUDGETS.md`.
 
 use tacket_hil::{Board, Boot, Image, Target};
-use tacket_tests::Sizes;
+use tacket_tests::{Sizes, tls_budget, tls_costs};
 
 use crate::images::{direct_image, example};
 use crate::peers::exchange;
@@ -61,4 +61,32 @@ fn instructions(image: &Image, bytes: u64) -> u64 {
     guest.wait_for("listening").unwrap();
     exchange(guest.address_of(7).unwrap(), bytes);
     guest.finish().unwrap().instructions.unwrap()
+}
+
+/// Covers FRM-08.
+#[test]
+fn the_guard_takes_32_kib_of_flash_and_a_twentieth_of_the_instructions() {
+    let [guarded, direct] = ["tls_guarded", "tls_direct"].map(|name| tls_costs(name).unwrap());
+    let more = guarded.budget.sizes.flash - direct.budget.sizes.flash;
+    assert!(more <= 32 * 1024, "{more} bytes");
+    assert!(
+        guarded.byte <= 1.05 * direct.byte,
+        "{guarded:?}, {direct:?}"
+    );
+}
+
+/// Covers FRM-08.
+#[test]
+fn a_client_of_tls_takes_200_kib_of_flash_and_112_kib_of_memory_or_64_with_short_records() {
+    for (name, memory) in [
+        ("telemetry_tls_client", 112 * 1024),
+        ("telemetry_tls_client_2k", 64 * 1024),
+    ] {
+        let budget = tls_budget(name).unwrap();
+        assert!(budget.sizes.flash <= 200 * 1024, "{name}: {budget:?}");
+        assert!(
+            budget.sizes.ram + budget.stack <= memory,
+            "{name}: {budget:?}"
+        );
+    }
 }

@@ -1,11 +1,16 @@
 //! The images that the tests boot, and how.
 
 use tacket_hil::{Board, Boot, HilError, Image, Target};
-use tacket_tests::{PARTS, flash_of_part, part_image};
+use tacket_tests::{PARTS, flash_of_part, part_image, tls_image};
 
 /// An image of the examples.
 pub(crate) fn example(target: Target, name: &str) -> Image {
     built(tacket_tests::example(target, name))
+}
+
+/// An image of the examples that looks names up.
+pub(crate) fn names_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::names_image(target, name))
 }
 
 /// An image that is a test.
@@ -57,11 +62,33 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             assert!(example(target, name).path().exists(), "{name}");
         }
     }
+    for (target, names) in [
+        (v6m, &["telemetry_tls_client"][..]),
+        (
+            v7m,
+            &[
+                "echo_tls_client",
+                "telemetry_tls_client",
+                "telemetry_tls_client_2k",
+            ],
+        ),
+        (v7em, &["telemetry_tls_client"]),
+        (riscv, &["echo_tls_client", "telemetry_tls_client"]),
+    ] {
+        for name in names {
+            assert!(example(target, name).path().exists(), "{name}");
+        }
+    }
+    let by_name = names_image(v7m, "telemetry_tls_by_name");
+    assert!(by_name.path().exists());
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");
     }
     for name in ["direct_echo", "direct_telemetry"] {
         assert!(direct_image(v7m, name).path().exists(), "{name}");
+    }
+    for name in ["tls_direct", "tls_guarded"] {
+        tls_image(v7m, name).unwrap();
     }
     for (part, _) in PARTS {
         flash_of_part(part).unwrap();

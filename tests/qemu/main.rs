@@ -10,13 +10,22 @@
 
 extern crate alloc;
 
+#[path = "../wire/peer.rs"]
+#[allow(dead_code, reason = "the tests on the wire use more of it")]
+mod foreign;
+
 mod boards;
 mod budgets;
 mod contract;
 mod harness;
 mod images;
+mod ledger;
+mod name_server;
 mod parts;
 mod peers;
 mod serving;
 mod symbols;
+mod tls;
+mod tls_names;
+mod tls_peers;
 mod wires;

@@ -14,13 +14,13 @@ use crate::images::boot;
 const MIB: u64 = 1 << 20;
 
 /// This machine, as a guest in the emulator's network sees it.
-const HERE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
+pub(crate) const HERE: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
 /// How long the side of a conversation that runs here may take.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Runs a side of a conversation on this machine.
-fn run_here<T>(side: impl Future<Output = T>) -> T {
+pub(crate) fn run_here<T>(side: impl Future<Output = T>) -> T {
     let clock = MonotonicClock::new();
     let limited = tacket_std::run(timeout(&clock, LIMIT, side)).unwrap();
     limited.expect("the guest takes too long")
@@ -37,7 +37,7 @@ pub(crate) fn exchange(address: SocketAddr, bytes: u64) {
 }
 
 /// Runs `serve` on the next client of a listener on this machine, which `start` is told of.
-fn serve_one<T>(
+pub(crate) fn serve_one<T>(
     start: impl FnOnce(SocketAddr) -> Result<Guest, HilError>,
     serve: impl AsyncFnOnce(TcpStream) -> T,
 ) -> (Guest, T) {

@@ -6,7 +6,7 @@ use std::{env, fs};
 use object::{Object as _, ObjectSymbol as _};
 use tacket_hil::Target;
 
-use crate::images::{example, test_image};
+use crate::images::{example, names_image, test_image};
 
 /// Parts of the names that an allocator has in a program.
 const ALLOCATOR: [&str; 4] = ["__rust_alloc", "__rust_realloc", "__rg_alloc", "malloc"];
@@ -33,13 +33,18 @@ fn no_allocator_is_linked_into_the_firmware() {
         "telemetry_client",
         "telemetry_server",
         "telemetry_hub",
+        "echo_tls_client",
+        "telemetry_tls_client",
+        "telemetry_tls_client_2k",
     ]
     .map(|name| example(Target::THUMBV7M, name));
     let others = [
         test_image(Target::THUMBV7M, "contract"),
+        names_image(Target::THUMBV7M, "telemetry_tls_by_name"),
         example(Target::THUMBV6M, "echo_server"),
         example(Target::THUMBV7EM, "echo_server"),
         example(Target::RISCV32IMAC, "echo_server"),
+        example(Target::RISCV32IMAC, "telemetry_tls_client"),
     ];
     for image in examples.iter().chain(&others) {
         let found = allocator_symbols(image.path());

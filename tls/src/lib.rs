@@ -67,6 +67,7 @@ mod memory;
 mod negotiated;
 #[cfg(feature = "rustls")]
 mod open;
+mod open_error;
 mod pump;
 #[cfg(feature = "rustcrypto")]
 mod rustcrypto;
@@ -96,7 +97,7 @@ pub use guard::{
     Anchors, CertificateClock, ClientCertificate, GuardAes128, GuardAes256, GuardError,
     GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedEngine,
     GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey, TlsStorage,
-    TrustError, Validity, VerifyError,
+    TrustError, Validity, VerifyError, open_guarded_tls_over_tcp_stream,
 };
 #[cfg(feature = "rustls")]
 pub use listener::TlsListener;
@@ -104,7 +105,8 @@ pub use negotiated::CipherSuite;
 #[cfg(feature = "rustls")]
 pub use negotiated::{Negotiated, TlsVersion};
 #[cfg(feature = "rustls")]
-pub use open::{OpenTlsError, open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
+pub use open::{open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
+pub use open_error::OpenTlsError;
 #[cfg(feature = "rustcrypto")]
 pub use rustcrypto::RustCrypto;
 #[cfg(feature = "rustls")]

@@ -1,17 +1,15 @@
 //! TLS over the TCP of any network: connecting and listening.
 
-use core::fmt;
-
-use embedded_io_async::ErrorKind;
 use rustls_pki_types::ServerName;
 use tacket::{
-    Clock, Connect, ConnectOptions, Error, Fault, Listen, Listeners, OpenError, Resolve,
-    open_tcp_listeners, open_tcp_stream,
+    Clock, Connect, ConnectOptions, Listen, Listeners, OpenError, Resolve, open_tcp_listeners,
+    open_tcp_stream,
 };
 
 use crate::config::{ClientConfig, ServerConfig, check_protocols};
 use crate::error::ConfigError;
 use crate::listener::TlsListener;
+use crate::open_error::OpenTlsError;
 use crate::stream::TlsStream;
 
 /// Connects to `port` of `host` by [`open_tcp_stream`], and makes that a TLS client, which checks the server's certificate against
@@ -94,69 +92,4 @@ pub async fn open_tls_over_tcp_listeners<N: Listen>(
     let opened = open_tcp_listeners(network, port).await;
     let listeners = opened.map_err(OpenTlsError::Transport)?;
     Ok(listeners.map(|listener| over_nothing.over(listener)))
-}
-
-/// Why there is no TLS over TCP, where the error of that is `E`.
-///
-/// ```
-/// # fn show(error: tacket_tls::OpenTlsError<tacket::TimedOut>) {
-/// use tacket_tls::OpenTlsError;
-///
-/// match error {
-///     OpenTlsError::Config(error) => println!("this could never work: {error}"),
-///     OpenTlsError::Transport(error) => println!("it did not work now: {error}"),
-///     other => println!("{other}"),
-/// }
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum OpenTlsError<E> {
-    /// The host's name or the configuration cannot be used.
-    Config(ConfigError),
-    /// TCP failed.
-    Transport(E),
-}
-
-impl<E> From<ConfigError> for OpenTlsError<E> {
-    fn from(error: ConfigError) -> Self {
-        Self::Config(error)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for OpenTlsError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Config(error) => error.fmt(f),
-            Self::Transport(error) => error.fmt(f),
-        }
-    }
-}
-
-impl<E: core::error::Error> core::error::Error for OpenTlsError<E> {
-    /// The cause of the configuration's error. TCP's error is in the variant's field: it need not be `'static`.
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Config(error) => error.source(),
-            Self::Transport(_) => None,
-        }
-    }
-}
-
-impl<E: Error> embedded_io_async::Error for OpenTlsError<E> {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Config(error) => error.kind(),
-            Self::Transport(error) => error.kind(),
-        }
-    }
-}
-
-impl<E: Error> Error for OpenTlsError<E> {
-    fn fault(&self) -> Fault {
-        match self {
-            Self::Config(error) => error.fault(),
-            Self::Transport(error) => error.fault(),
-        }
-    }
 }

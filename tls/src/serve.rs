@@ -15,7 +15,8 @@ use crate::config::ServerConfig;
 use crate::engine::Engine;
 use crate::error::TlsError;
 use crate::listener::TlsListener;
-use crate::open::{OpenTlsError, open_tls_over_tcp_listeners};
+use crate::open::open_tls_over_tcp_listeners;
+use crate::open_error::OpenTlsError;
 use crate::stream::TlsStream;
 
 /// A handler of TLS streams that first shakes hands, in a limited time, and has another handler handle those that succeed.

@@ -1,6 +1,14 @@
-//! What the images share: a network of a chosen size.
+//! What the images share: memory of a chosen size and its ledger, and what a client of TLS is told.
 #![no_std]
 
+mod ledger;
 mod memory;
+mod provision;
+mod telemetry_tls;
+mod tls_client;
 
-pub use memory::Memory;
+pub use ledger::{Ledger, Part, output_bytes, task_bytes};
+pub use memory::{Handlers, Memory};
+pub use provision::{Date, Hex, Provision, generator};
+pub use telemetry_tls::{TlsSessionError, telemetry_over_tls};
+pub use tls_client::{TlsClient, connect_tls};

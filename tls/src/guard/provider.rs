@@ -157,7 +157,7 @@ impl<C: GuardSuite> TlsVerifier<C> for Examiner<'_> {
 
     fn verify_signature(&mut self, verify: CertificateVerifyRef<'_>) -> Result<(), TlsError> {
         if let Some(found) = read_signal(verify.signature_scheme, verify.signature) {
-            self.wire.signal.set(Some(found));
+            self.wire.signal.set(found);
             return Err(TlsError::InvalidRecord);
         }
         let verifier: &mut dyn TlsVerifier<C> = &mut self.verifier;

@@ -26,7 +26,7 @@ pub(super) struct Wire {
     /// What the server has to send next.
     pub(super) stage: Cell<Stage>,
     /// What was found in a record of the handshake.
-    pub(super) signal: Cell<Option<GuardError>>,
+    pub(super) signal: Signal,
 }
 
 impl Wire {
@@ -35,9 +35,34 @@ impl Wire {
             inbound: RefCell::new(Window::new()),
             outbound: RefCell::new(Window::new()),
             stage: Cell::new(Stage::Extensions),
-            signal: Cell::new(None),
+            signal: Signal(Cell::new(Found::Nothing)),
         }
     }
+}
+
+/// Whether something was found, and what.
+#[derive(Debug)]
+pub(super) struct Signal(Cell<Found>);
+
+impl Signal {
+    pub(super) fn set(&self, error: GuardError) {
+        self.0.set(Found::Error(error));
+    }
+
+    pub(super) fn get(&self) -> Option<GuardError> {
+        match self.0.get() {
+            Found::Nothing => None,
+            Found::Error(error) => Some(error),
+        }
+    }
+}
+
+/// An option whose `None` is zero, as all of an empty storage is: a static one then has no first value in flash.
+#[derive(Clone, Copy, Debug)]
+#[repr(u8)]
+enum Found {
+    Nothing,
+    Error(GuardError),
 }
 
 /// A few bytes on their way.

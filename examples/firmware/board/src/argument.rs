@@ -5,13 +5,13 @@ use core::str::FromStr;
 use semihosting::experimental::env;
 
 /// Room for all arguments.
-const LENGTH: usize = 512;
+const LENGTH: usize = 2048;
 
 /// The value of an argument of the boot, `name=value`, if it was given. The first one counts.
 ///
 /// # Panics
 ///
-/// When what was given is no `T`, and when there are more than 512 bytes of arguments.
+/// When what was given is no `T`, and when there are more than 2 KiB of arguments.
 #[must_use]
 pub fn argument<T: FromStr>(name: &str) -> Option<T> {
     let Ok(words) = env::args::<LENGTH>() else {

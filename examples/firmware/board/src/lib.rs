@@ -16,6 +16,7 @@ pub mod ethernet;
 mod executor;
 mod network;
 mod stack_usage;
+mod static_ram;
 mod time;
 
 pub use argument::argument;
@@ -24,6 +25,7 @@ pub use console::exit;
 pub use executor::run;
 pub use network::start_network;
 pub use stack_usage::StackUsage;
+pub use static_ram::static_ram;
 
 #[doc(hidden)]
 pub use semihosting::println as __println;

@@ -1,14 +1,18 @@
 //! What tacket costs in firmware: flash, memory, stack, instructions and speed of a server on it, beside one that does the same on
 //! embassy-net directly. Both run in QEMU, in turns; the medians count, and a ratio is the median of those within a round.
 //!
-//! `firmware_budgets [--write] [ROUNDS]` prints the table; `--write` puts it into `examples/firmware/BUDGETS.md` too. It needs what
-//! `tests/run` installs, and a C compiler.
+//! And what TLS costs there, which needs no turns: it is counted.
+//!
+//! `firmware_budgets [--write] [--tls] [ROUNDS]` prints the tables, or those of TLS alone; `--write` puts them into
+//! `examples/firmware/BUDGETS.md` too. It needs what `tests/run` installs, and a C compiler.
 
 #![allow(
     clippy::unwrap_used,
     clippy::large_futures,
     reason = "a measurement that goes wrong may as well stop"
 )]
+
+mod tls;
 
 use core::fmt::Write as _;
 use core::net::SocketAddr;
@@ -265,19 +269,29 @@ fn document() -> PathBuf {
 
 fn main() {
     let mut rounds = 5;
-    let mut writes = false;
+    let (mut writes, mut only_tls) = (false, false);
     for argument in env::args().skip(1) {
         match argument.as_str() {
             "--write" => writes = true,
-            number => rounds = number.parse().expect("--write, or the number of rounds"),
+            "--tls" => only_tls = true,
+            number => {
+                rounds = number
+                    .parse()
+                    .expect("--write, --tls, or the number of rounds")
+            }
         }
     }
-    let mut table = "| protocol | what | on tacket | direct | difference or ratio | aim |\n|---|---|---:|---:|---:|---|\n".to_owned();
-    PROTOCOLS
-        .iter()
-        .for_each(|protocol| table += &protocol.measure(rounds));
-    print!("{table}");
-    if writes {
-        write_figures(&document(), "figures", &table).expect("the table");
+    let tell = |name: &str, table: String| {
+        println!("{table}");
+        if writes {
+            write_figures(&document(), name, &table).expect("the table");
+        }
+    };
+    tell("figures of the guard", tls::guard());
+    tell("figures of clients", tls::clients());
+    if !only_tls {
+        let head = "| protocol | what | on tacket | direct | difference or ratio | aim |\n|---|---|---:|---:|---:|---|\n";
+        let rows = PROTOCOLS.iter().map(|protocol| protocol.measure(rounds));
+        tell("figures", head.to_owned() + &rows.collect::<String>());
     }
 }

@@ -1,0 +1,51 @@
+//! Talks to a thermostat over TLS, checks each of its answers, and ends. There is no heap.
+//!
+//! Arguments: `server=ADDRESS:PORT`, `name=NAME` that its certificate is for, `root=HEX` of the authority's certificate, `now=SECONDS` since 1970,
+//! `entropy=HEX` of 32 random bytes.
+#![no_std]
+#![no_main]
+
+use embassy_executor::Spawner;
+use embassy_net::Stack;
+use tacket_board::{ethernet, exit, report};
+use tacket_embassy::{Net, Options};
+use tacket_firmware::{Memory, Provision, generator, task_bytes, telemetry_over_tls};
+use tacket_tls::TlsStorage;
+
+/// Whatever the server sends.
+const RX: usize = TlsStorage::<512, 512>::ANY_SERVER;
+
+static MEMORY: Memory<1, 1024, 1024, 2, TlsStorage<RX, 1024>> = Memory::new();
+
+#[tacket_board::entry]
+fn main() -> ! {
+    tacket_board::run(|spawner: Spawner| {
+        MEMORY.ledger().task(task_bytes(&talk)).close();
+        let (net, stack) = MEMORY.start(spawner, ethernet(), Options::new());
+        spawner.spawn(image(net, stack).expect("one task"));
+    })
+}
+
+#[embassy_executor::task]
+fn image(net: Net, stack: Stack<'static>) -> impl Future<Output = ()> {
+    talk(net, stack)
+}
+
+async fn talk(net: Net, stack: Stack<'static>) {
+    let provision = Provision::from_arguments();
+    let Some(mut rng) = generator() else {
+        return exit(false);
+    };
+    stack.wait_config_up().await;
+    let session = telemetry_over_tls(&net, &provision, None, &mut rng, MEMORY.take());
+    match session.await {
+        Ok(summary) => {
+            report!("{} requests, {} samples", summary.requests, summary.samples);
+            exit(true);
+        }
+        Err(error) => {
+            report!("the session failed: {error}");
+            exit(false);
+        }
+    }
+}

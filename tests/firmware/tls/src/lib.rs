@@ -1,0 +1,99 @@
+//! What both clients do: so many sessions with an echo server, each a connection, a handshake, and so many bytes.
+//!
+//! Arguments: `server=ADDRESS:PORT`, `sessions=`, `bytes=` of each, and those of [`Provision`].
+#![no_std]
+
+use core::net::SocketAddrV4;
+
+use embassy_executor::Spawner;
+use embassy_net::tcp::TcpSocket;
+use embassy_net::{Stack, StackResources};
+use embedded_io_async::{Read, Write};
+use rand_chacha::ChaCha20Rng;
+use static_cell::{ConstStaticCell, StaticCell};
+use tacket_board::{argument, ethernet, exit, report, start_network};
+use tacket_firmware::{Provision, generator};
+
+/// How many bytes there are in a record that is sent.
+pub const PIECE: usize = 1024;
+
+static RESOURCES: StaticCell<StackResources<2>> = StaticCell::new();
+/// A record fits into either.
+static BUFFERS: ConstStaticCell<[[u8; 2048]; 2]> = ConstStaticCell::new([[0; 2048]; 2]);
+static SENT: ConstStaticCell<[u8; PIECE]> = ConstStaticCell::new([0; PIECE]);
+static BACK: ConstStaticCell<[u8; PIECE]> = ConstStaticCell::new([0; PIECE]);
+
+/// Starts a network.
+#[must_use]
+pub fn start(spawner: Spawner) -> Stack<'static> {
+    start_network(spawner, ethernet(), RESOURCES.init(StackResources::new()))
+}
+
+/// A session with the server.
+#[expect(async_fn_in_trait, reason = "only for the images of this package")]
+pub trait Session {
+    /// Shakes hands over `socket`, and has `echo` [exchanged](Echo::exchange). Whether that went as it should.
+    async fn hold(
+        &mut self,
+        socket: &mut TcpSocket<'static>,
+        provision: &Provision,
+        rng: &mut ChaCha20Rng,
+        echo: &mut Echo,
+    ) -> bool;
+}
+
+/// What is to be echoed.
+pub struct Echo {
+    bytes: usize,
+    sent: &'static mut [u8; PIECE],
+    back: &'static mut [u8; PIECE],
+}
+
+impl Echo {
+    /// Sends it in pieces, each when the one before is back.
+    pub async fn exchange<S: Read + Write>(&mut self, stream: &mut S) -> bool {
+        for start in (0..self.bytes).step_by(PIECE) {
+            self.sent.fill(start as u8);
+            if stream.write_all(self.sent).await.is_err() || stream.flush().await.is_err() {
+                return false;
+            }
+            let back = stream.read_exact(self.back).await;
+            if back.is_err() || self.sent != self.back {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+/// Holds all sessions, and ends.
+pub async fn run(stack: Stack<'static>, mut session: impl Session) {
+    let provision = Provision::from_arguments();
+    let Some(mut rng) = generator() else {
+        return exit(false);
+    };
+    let server: SocketAddrV4 = argument("server").expect("the argument server=");
+    let sessions: usize = argument("sessions").expect("the argument sessions=");
+    let mut echo = Echo {
+        bytes: argument("bytes").expect("the argument bytes="),
+        sent: SENT.take(),
+        back: BACK.take(),
+    };
+    stack.wait_config_up().await;
+    let mut socket = tacket_firmware_direct::socket(stack, BUFFERS.take());
+    for held in 0..sessions {
+        let connected = socket.connect(server).await.is_ok();
+        if !connected
+            || !session
+                .hold(&mut socket, &provision, &mut rng, &mut echo)
+                .await
+        {
+            report!("session {held} failed");
+            return exit(false);
+        }
+        socket.abort();
+        let _ = socket.flush().await;
+    }
+    report!("{sessions} sessions of {} bytes", echo.bytes);
+    exit(true);
+}
