@@ -33,6 +33,11 @@ pub(crate) fn boot(name: &str) -> Boot {
     Boot::new(&example(Target::THUMBV7M, name), Board::MPS2_AN385)
 }
 
+/// An image of the examples that has a heap, on the same board.
+pub(crate) fn boot_heap(name: &str) -> Boot {
+    Boot::new(&heap_image(Target::THUMBV7M, name), Board::MPS2_AN385)
+}
+
 /// An image that is a test, on the same board.
 pub(crate) fn boot_test(name: &str) -> Boot {
     Boot::new(&test_image(Target::THUMBV7M, name), Board::MPS2_AN385)
@@ -89,7 +94,13 @@ fn every_image_is_built_for_every_board_that_boots_it() {
     let by_name = names_image(v7m, "telemetry_tls_by_name");
     assert!(by_name.path().exists());
     for target in [v7m, riscv] {
-        heap_image(target, "telemetry_tls_server");
+        for name in [
+            "echo_tls_client_heap",
+            "telemetry_tls_client_heap",
+            "telemetry_tls_server",
+        ] {
+            assert!(heap_image(target, name).path().exists(), "{name}");
+        }
     }
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");

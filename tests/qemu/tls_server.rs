@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 
 use embedded_io_async::Read as _;
 use futures_util::future::{Either, join_all, select};
-use tacket::{AsyncResource as _, CloseOnEof, SendStream as _, StapledStream};
+use tacket::{AsyncResource as _, CloseOnEof, ReceiveStream as _, SendStream as _, StapledStream};
 use tacket_examples::telemetry::{self, Client, Thermostat};
 use tacket_hil::{Board, Boot, Guest, Target};
 use tacket_std::{Child, MonotonicClock, TcpStream};
-use tacket_tests::{Authority, NAME, certified};
+use tacket_tests::{Authority, HANDSHAKE, NAME, certified, record};
 use tacket_tls::{ClientConfig, TlsStream};
 
 use crate::images::heap_image;
@@ -212,4 +212,57 @@ fn without_entropy_nobody_is_served() {
     let mut guest = Boot::new(&image, Board::MPS2_AN385).start().unwrap();
     guest.wait_for("this board has no entropy").unwrap();
     assert!(guest.finish().is_err());
+}
+
+/// A record with a part of a hello that is said to be as long as rustls would take.
+fn part_of_long_hello(index: usize) -> Vec<u8> {
+    let beginning: &[u8] = if index == 0 {
+        &[1, 0, 0xff, 0xff, 3, 3]
+    } else {
+        &[]
+    };
+    let mut content = beginning.to_vec();
+    content.resize(1 << 14, 0);
+    record(HANDSHAKE, &content)
+}
+
+#[test]
+fn two_clients_cannot_exhaust_the_heap_before_their_handshake() {
+    let authority = Authority::new();
+    let (guest, address) = serving(boot(CORTEX_M3), &authority);
+    run_here(join_all((0..2).map(async |_| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for index in 0..4 {
+            // It refuses it before all has come.
+            if stream.send_all(&part_of_long_hello(index)).await.is_err() {
+                return;
+            }
+        }
+        while let Ok(1..) = stream.receive_some(&mut [0; 100]).await {}
+    })));
+    assert_content(address, &authority);
+    finish(guest, "1 completed, 2 failed");
+}
+
+#[test]
+fn two_clients_cannot_exhaust_the_heap_with_long_records() {
+    let authority = Authority::new();
+    let (guest, address) = serving(boot(CORTEX_M3), &authority);
+    let config = authority.client_config();
+    run_here(async {
+        let mut clients = join_all((0..2).map(async |_| {
+            let mut stream = connect(address, &config).await;
+            stream.do_handshake().await.unwrap();
+            stream
+        }))
+        .await;
+        // No frame begins so. What follows is thrown away.
+        join_all(clients.iter_mut().map(async |stream| {
+            let _ = stream.send_all(&[0xff; 1 << 16]).await;
+            while let Ok(1..) = stream.receive_some(&mut [0; 100]).await {}
+        }))
+        .await;
+    });
+    assert_content(address, &authority);
+    finish(guest, "1 completed, 2 failed");
 }

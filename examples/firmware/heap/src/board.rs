@@ -7,15 +7,17 @@ use alloc::vec;
 use core::cell::RefCell;
 
 use critical_section::Mutex;
+use heapless::String;
 use rand_chacha::ChaCha20Rng;
 use rand_core_0_6::RngCore as _;
 use tacket_board::argument;
-use tacket_firmware::{Date, Hex, generator};
+use tacket_firmware::{Date, Hex, Provision, generator};
 use tacket_tls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use tacket_tls::rustls::RootCertStore;
 use tacket_tls::rustls::crypto::{GetRandomFailed, SecureRandom};
 use tacket_tls::rustls::time_provider::TimeProvider;
 use tacket_tls::rustls::version::TLS13;
-use tacket_tls::{CertificateClock as _, RustCrypto, ServerConfig, rustls};
+use tacket_tls::{CertificateClock as _, ClientConfig, RustCrypto, ServerConfig, rustls};
 
 /// Room for a certificate, in DER.
 const CERTIFICATE: usize = 768;
@@ -67,6 +69,32 @@ pub fn generate_from_arguments() -> bool {
     let is_there = generator.is_some();
     critical_section::with(|cs| GENERATOR.0.replace(cs, generator));
     is_there
+}
+
+/// A client that trusts the authority of these arguments. With the argument `prefer=p256` it exchanges keys with P-256 where it can, and not with X25519.
+///
+/// # Panics
+///
+/// When its certificate is none.
+#[must_use]
+pub fn client_of(provision: &Provision) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    for root in provision.roots() {
+        let taken = roots.add(root.into_owned());
+        taken.expect("root= is of an authority");
+    }
+    let calendar = Arc::new(Calendar(Date::from_argument()));
+    let mut provider = ALGORITHMS.provider();
+    if argument("prefer").is_some_and(|what: String<8>| what == "p256") {
+        provider.kx_groups.reverse();
+    }
+    let config = rustls::ClientConfig::builder_with_details(provider.into(), calendar);
+    let config = config.with_protocol_versions(&[&TLS13]);
+    let config = config
+        .expect("the provider has TLS 1.3")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.into()
 }
 
 /// A server that proves who it is with the certificate of the argument `certificate` and its key of the argument `key`, both in hexadecimal.

@@ -11,7 +11,7 @@ use tacket_board::report;
 ///
 /// ```ignore
 /// #[global_allocator]
-/// static HEAP: Heap<65_536> = Heap::new();
+/// static HEAP: Heap<81_920> = Heap::new();
 /// ```
 pub struct Heap<const N: usize> {
     memory: ConstStaticCell<[u8; N]>,

@@ -29,7 +29,7 @@ const CLIENTS: usize = 2;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 #[global_allocator]
-static HEAP: Heap<65_536> = Heap::new();
+static HEAP: Heap<114_688> = Heap::new();
 
 /// Sockets for those who are served, those who wait, those who were served last and are still closing, and a command.
 static MEMORY: Memory<7, 1024, 1024, 8, Handlers<CLIENTS>> = Memory::new();
