@@ -29,7 +29,7 @@ pub async fn echo_over_tls<const RX: usize, const TX: usize>(
     bytes: u64,
 ) -> Result<(), ExchangeError<TlsError<NetError>>> {
     let server = argument("server").expect("the argument server=");
-    let roots = provision.roots();
+    let roots = [provision.root()];
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
     let config = provision.client(&anchors, max_fragment);
     let stream = connect_tls(net, server, &config, rng, storage).await;

@@ -27,7 +27,7 @@ pub async fn telemetry_over_tls<const RX: usize, const TX: usize>(
     storage: &mut TlsStorage<RX, TX>,
 ) -> Result<Summary, TlsSessionError> {
     let server = argument("server").expect("the argument server=");
-    let roots = provision.roots();
+    let roots = [provision.root()];
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
     let config = provision.client(&anchors, max_fragment);
     match connect_tls(net, server, &config, rng, storage).await {
