@@ -7,13 +7,12 @@ use tacket_examples::telemetry::{self, Thermostat};
 use tacket_std::{MonotonicClock, TcpStream};
 use tacket_tests::{
     ALERT, Authority, HANDSHAKE, NAME, Owner, Scripted, certificate, certificates, extensions,
-    message, record, server_params,
+    message, provision, record, server_params, trusting,
 };
 use tacket_tls::TlsStream;
 
 use crate::images::boot;
 use crate::peers::serve_one;
-use crate::tls::{provision, trusting};
 
 use Attack::{
     Early, Expired, IssuerIsNoAuthority, KeyUpdate, LongChain, NoCertificate, NoProof, OtherProof,
