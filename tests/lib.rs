@@ -29,7 +29,9 @@ pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
 pub use fuzz_tls::{Gauge, TlsConfigProgram, TlsPeerProgram, TlsProgram, Used};
-pub use images::{direct_image, example, names_image, part_image, test_image, tls_image};
+pub use images::{
+    direct_image, example, names_image, part_image, test_image, tls_contract_image, tls_image,
+};
 pub use median::median;
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;
