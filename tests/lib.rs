@@ -44,7 +44,9 @@ pub use fuzz_pool::Program;
 pub use fuzz_tls::{
     Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsVerifierProgram, Used,
 };
-pub use images::{direct_image, example, names_image, part_image, test_image, tls_image};
+pub use images::{
+    direct_image, example, names_image, part_image, test_image, tls_contract_image, tls_image,
+};
 pub use median::median;
 pub use owner::{Owner, authority_params, sec1, server_params};
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
