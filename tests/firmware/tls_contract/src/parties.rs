@@ -45,7 +45,7 @@ impl Parties {
         critical_section::with(|section| RANDOM.0.replace(section, Some(others)));
         static PROVISION: StaticCell<Provision> = StaticCell::new();
         let provision = PROVISION.init(Provision::from_arguments());
-        let [certificate] = provision.roots();
+        let certificate = provision.root();
         let key: Hex<256> = argument("key").expect("the argument key=");
         let certificate = certificate.into_owned();
         let key = PrivateKeyDer::try_from(key.to_vec()).expect("key= is a key");
