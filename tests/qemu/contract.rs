@@ -56,13 +56,13 @@ fn check_tls(engine: &str) -> Vec<String> {
     finished.lines
 }
 
-/// Covers SSL-13.
+/// Covers FRM-16, SSL-13.
 #[test]
 fn tls_without_a_heap_keeps_the_contract_on_the_target_clause_by_clause() {
     check_tls("guarded");
 }
 
-/// Covers SSL-13, SSL-28.
+/// Covers FRM-16, SSL-13, SSL-28.
 #[test]
 fn tls_of_rustls_keeps_the_contract_on_the_target_and_can_be_taken_off() {
     let lines = check_tls("rustls");
