@@ -67,6 +67,15 @@ pub fn tls_image(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware-tls", target, name)
 }
 
+/// Builds an image that tests TLS against the contract, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn tls_contract_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-tls-contract", target, name)
+}
+
 fn build(package: &str, target: Target, name: &str) -> Result<Image, HilError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/firmware");
     Firmware::in_folder(folder)

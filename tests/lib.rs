@@ -45,7 +45,8 @@ pub use fuzz_tls::{
     Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsVerifierProgram, Used,
 };
 pub use images::{
-    direct_image, example, heap_image, names_image, part_image, test_image, tls_image,
+    direct_image, example, heap_image, names_image, part_image, test_image, tls_contract_image,
+    tls_image,
 };
 pub use median::median;
 pub use owner::{Owner, authority_params, sec1, server_params};

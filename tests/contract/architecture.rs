@@ -87,6 +87,16 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[CORE, "tacket-board", "tacket-examples"],
     ),
     (
+        "tacket-firmware-tls-contract",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-firmware",
+            "tacket-tls",
+        ],
+    ),
+    (
         "tacket-firmware-tls",
         &[
             CORE,

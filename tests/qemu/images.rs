@@ -49,6 +49,17 @@ pub(crate) fn boot_part(name: &str) -> Boot {
     Boot::new(&image, Board::MPS2_AN385)
 }
 
+/// An image that tests TLS against the contract.
+fn tls_contract_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::tls_contract_image(target, name))
+}
+
+/// The same, on the board that the others are tested on. Nobody outside speaks with it, so its time need not be counted.
+pub(crate) fn boot_tls_contract(name: &str) -> Boot {
+    let image = tls_contract_image(Target::THUMBV7M, name);
+    Boot::new(&image, Board::MPS2_AN385.in_real_time())
+}
+
 fn built(image: Result<Image, HilError>) -> Image {
     image.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -105,6 +116,7 @@ fn every_image_is_built_for_every_board_that_boots_it() {
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");
     }
+    assert!(tls_contract_image(v7m, "contract_tls").path().exists());
     for name in ["direct_echo", "direct_telemetry"] {
         assert!(direct_image(v7m, name).path().exists(), "{name}");
     }

@@ -207,6 +207,7 @@ async fn end(scripted: Scripted<TcpStream>) {
     while let Ok(1..) = stream.read(&mut [0; 1000]).await {}
 }
 
+/// Covers FRM-15.
 #[test]
 fn firmware_refuses_each_attack_says_why_and_does_not_panic() {
     assert_refuses(boot("telemetry_tls_client"), ATTACKS);

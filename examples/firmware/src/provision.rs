@@ -29,7 +29,8 @@ pub struct Provision {
     /// The name that the server must prove to have.
     pub name: String<NAME>,
     root: Hex<ROOT>,
-    date: Date,
+    /// The date.
+    pub date: Date,
 }
 
 impl Provision {
@@ -47,10 +48,10 @@ impl Provision {
         }
     }
 
-    /// The certificate of the authority, for [`Anchors::from_certificates`].
+    /// The certificate of the authority.
     #[must_use]
-    pub fn roots(&self) -> [CertificateDer<'_>; 1] {
-        [CertificateDer::from_slice(&self.root)]
+    pub fn root(&self) -> CertificateDer<'_> {
+        CertificateDer::from_slice(&self.root)
     }
 
     /// A client that trusts these authorities to say who has the name, and asks for records of that size.

@@ -26,8 +26,9 @@ pub async fn connect_tls<C: TlsConnector>(
     connector: C,
 ) -> Result<TlsClient<C>, TlsError<NetError>> {
     let stream = net.connect(server).await.map_err(TlsError::Transport)?;
-    let stream = connector.connect(stream, name);
-    let mut stream = stream.expect("a name, and random bytes");
+    let Ok(mut stream) = connector.connect(stream, name) else {
+        panic!("another name, or no random bytes");
+    };
     stream.do_handshake().await?;
     Ok(stream)
 }

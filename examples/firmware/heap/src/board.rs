@@ -79,10 +79,8 @@ pub fn generate_from_arguments() -> bool {
 #[must_use]
 pub fn client_of(provision: &Provision) -> ClientConfig {
     let mut roots = RootCertStore::empty();
-    for root in provision.roots() {
-        let taken = roots.add(root.into_owned());
-        taken.expect("root= is of an authority");
-    }
+    let taken = roots.add(provision.root().into_owned());
+    taken.expect("root= is of an authority");
     let calendar = Arc::new(Calendar(Date::from_argument()));
     let mut provider = ALGORITHMS.provider();
     if argument("prefer").is_some_and(|what: String<8>| what == "p256") {

@@ -49,7 +49,7 @@ async fn talk(net: Net, stack: Stack<'static>) {
 /// Whether the server is found, trusted, and answers as it should.
 async fn session(net: &Net, provision: &Provision, rng: &mut dyn CryptoRngCore) -> bool {
     let port = argument("port").expect("the argument port=");
-    let roots = provision.roots();
+    let roots = [provision.root()];
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
     let config = provision.client(&anchors, None);
     let options = ConnectOptions::new().addresses::<ADDRESSES>();

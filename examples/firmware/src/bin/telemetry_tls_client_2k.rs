@@ -34,7 +34,7 @@ async fn talk(net: Net, stack: Stack<'static>) {
         return exit(false);
     };
     stack.wait_config_up().await;
-    let roots = provision.roots();
+    let roots = [provision.root()];
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
     let config = provision.client(&anchors, Some(MaxFragment::Of2048));
     let connector = GuardedConnector::new(&config, &mut rng, MEMORY.take());

@@ -67,7 +67,7 @@ async fn session(
     let proxy = argument("proxy").expect("the argument proxy=");
     let proxy_name: String<253> = argument("proxy_name").expect("the argument proxy_name=");
     let target: String<64> = argument("target").expect("the argument target=");
-    let roots = provision.roots();
+    let roots = [provision.root()];
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
     let outer = provision.client_of(&proxy_name, &anchors, Some(RECORDS));
     let inner = provision.client(&anchors, Some(RECORDS));
