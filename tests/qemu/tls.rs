@@ -34,7 +34,7 @@ fn the_telemetry_client_is_content_with_the_desktop_over_tls() {
     assert_content(client, &authority.server_config());
 }
 
-/// The source is the same: `telemetry_tls.rs` of the examples.
+/// Covers FRM-18. The source is the same: `telemetry_tls.rs` of the examples.
 #[test]
 fn the_same_client_over_rustls_is_content_with_the_desktop() {
     let authority = Authority::new();

@@ -213,6 +213,7 @@ fn firmware_refuses_each_attack_says_why_and_does_not_panic() {
     assert_refuses(boot("telemetry_tls_client"), ATTACKS);
 }
 
+/// Covers FRM-15.
 #[test]
 fn firmware_with_a_heap_refuses_each_attack_says_why_and_does_not_panic() {
     // The script knows one group of keys.

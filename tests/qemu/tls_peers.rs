@@ -157,28 +157,33 @@ fn records_may_come_to_firmware_byte_by_byte() {
     assert_echoed_by_python(boot(CORTEX_M3, "echo_tls_client"), &options, 2_000);
 }
 
+/// Covers FRM-18.
 #[test]
 fn a_cortex_m3_with_a_heap_talks_with_openssl() {
     assert_content_with_openssl(on_a_heap(CORTEX_M3, "telemetry_tls_client_heap"));
 }
 
+/// Covers FRM-18.
 #[test]
 fn a_risc_v_with_a_heap_talks_with_openssl() {
     assert_content_with_openssl(on_a_heap(RISC_V, "telemetry_tls_client_heap"));
 }
 
+/// Covers FRM-18.
 #[test]
 fn a_cortex_m3_with_a_heap_gets_its_bytes_back_from_python() {
     let client = on_a_heap(CORTEX_M3, "echo_tls_client_heap");
     assert_echoed_by_python(client, &[], 1 << 18);
 }
 
+/// Covers FRM-18.
 #[test]
 fn a_risc_v_with_a_heap_gets_its_bytes_back_from_python() {
     let client = on_a_heap(RISC_V, "echo_tls_client_heap");
     assert_echoed_by_python(client, &[], 1 << 18);
 }
 
+/// Covers FRM-18.
 #[test]
 fn records_may_be_as_long_as_the_rules_allow_on_a_heap() {
     let options = ["--mode=echo-after-bytes", "--bytes=100000"];

@@ -68,11 +68,13 @@ fn assert_desktops_are_content(machine: (Target, Board)) {
     finish(guest, "3 completed, 0 failed");
 }
 
+/// Covers FRM-17.
 #[test]
 fn a_cortex_m3_serves_the_desktop_over_tls() {
     assert_desktops_are_content(CORTEX_M3);
 }
 
+/// Covers FRM-17.
 #[test]
 fn a_risc_v_serves_the_desktop_over_tls() {
     assert_desktops_are_content(RISC_V);
@@ -110,11 +112,13 @@ fn assert_openssl_is_content(machine: (Target, Board)) {
     finish(guest, "1 completed, 0 failed");
 }
 
+/// Covers FRM-17.
 #[test]
 fn a_cortex_m3_serves_openssl() {
     assert_openssl_is_content(CORTEX_M3);
 }
 
+/// Covers FRM-17.
 #[test]
 fn a_risc_v_serves_openssl() {
     assert_openssl_is_content(RISC_V);
@@ -138,16 +142,19 @@ fn assert_curl_is_content(machine: (Target, Board)) {
     finish(guest, "1 completed, 0 failed");
 }
 
+/// Covers FRM-17.
 #[test]
 fn a_cortex_m3_serves_curl_a_page() {
     assert_curl_is_content(CORTEX_M3);
 }
 
+/// Covers FRM-17.
 #[test]
 fn a_risc_v_serves_curl_a_page() {
     assert_curl_is_content(RISC_V);
 }
 
+/// Covers FRM-17.
 #[test]
 fn two_clients_are_served_at_the_same_time_and_the_third_waits() {
     let authority = Authority::new();
@@ -182,6 +189,7 @@ fn two_clients_are_served_at_the_same_time_and_the_third_waits() {
     );
 }
 
+/// Covers FRM-17.
 #[test]
 fn a_client_that_refuses_the_certificate_or_speaks_no_tls_fails_alone() {
     let [authority, other] = [Authority::new(), Authority::new()];
@@ -206,6 +214,7 @@ fn a_client_that_refuses_the_certificate_or_speaks_no_tls_fails_alone() {
     finish(guest, "1 completed, 2 failed");
 }
 
+/// Covers FRM-17.
 #[test]
 fn without_entropy_nobody_is_served() {
     let image = heap_image(Target::THUMBV7M, "telemetry_tls_server");
@@ -226,6 +235,7 @@ fn part_of_long_hello(index: usize) -> Vec<u8> {
     record(HANDSHAKE, &content)
 }
 
+/// Covers FRM-17.
 #[test]
 fn two_clients_cannot_exhaust_the_heap_before_their_handshake() {
     let authority = Authority::new();
@@ -244,6 +254,7 @@ fn two_clients_cannot_exhaust_the_heap_before_their_handshake() {
     finish(guest, "1 completed, 2 failed");
 }
 
+/// Covers FRM-17.
 #[test]
 fn two_clients_cannot_exhaust_the_heap_with_long_records() {
     let authority = Authority::new();
