@@ -16,6 +16,10 @@ pub type EchoBuffers = [[u8; 2048]; 2];
 ///
 /// Those of the exchange: whoever is not trusted, for instance, fails it with the engine's error.
 ///
+/// # Cancel safety
+///
+/// Not safe. Dropped, it closes the connection forcefully, and what was on its way is lost.
+///
 /// # Panics
 ///
 /// When an argument is missing or is not what it should be.

@@ -16,6 +16,10 @@ pub type TlsSessionError = SessionError<TlsError<NetError>>;
 ///
 /// Those of the session: whoever is not trusted, for instance, fails it with the engine's error.
 ///
+/// # Cancel safety
+///
+/// Not safe. Dropped, it closes the connection forcefully, and what was on its way is lost.
+///
 /// # Panics
 ///
 /// When an argument is missing or is not what it should be.

@@ -17,6 +17,10 @@ pub type TlsClient<'b, S = TcpStream> = TlsStream<S, GuardedEngine<'b>>;
 ///
 /// There is no connection, or the server is not who it should be.
 ///
+/// # Cancel safety
+///
+/// Safe. Dropped, it has given the connection up; the storage serves the next one.
+///
 /// # Panics
 ///
 /// When `rng` has no random bytes.
