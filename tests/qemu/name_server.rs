@@ -47,7 +47,8 @@ impl NameServer {
                     && let Some(question) = question.get(..length)
                     && let Some(answer) = answer(question, &addresses)
                 {
-                    socket.send_to(&answer, asker).unwrap();
+                    // Who gets none asks again.
+                    let _ = socket.send_to(&answer, asker);
                 }
             }
         });

@@ -14,6 +14,10 @@ pub type EchoBuffers = [[u8; 2048]; 2];
 /// Has as many bytes as the argument `bytes` says, 64 KiB without it, sent back by the server at the address of the argument `server`, which proves to
 /// have `name`; reports what came of it, and ends the program.
 ///
+/// # Cancel safety
+///
+/// Not safe. Dropped, it closes the connection forcefully, and what was on its way is lost.
+///
 /// # Panics
 ///
 /// When an argument is missing or is not what it should be.

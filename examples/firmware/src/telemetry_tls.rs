@@ -13,6 +13,10 @@ pub type TlsSessionError = SessionError<TlsError<NetError>>;
 
 /// Talks to the thermostat at the address of the argument `server`, which proves to have `name`, reports what came of it, and ends the program.
 ///
+/// # Cancel safety
+///
+/// Not safe. Dropped, it closes the connection forcefully, and what was on its way is lost.
+///
 /// # Panics
 ///
 /// When the argument is missing or is not what it should be.

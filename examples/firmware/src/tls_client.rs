@@ -16,6 +16,10 @@ pub type TlsClient<C> = TlsStream<TcpStream, <C as TlsConnector>::Engine>;
 ///
 /// There is no connection, or the server is not who it should be.
 ///
+/// # Cancel safety
+///
+/// Safe. Dropped, it has given the connection up; the storage serves the next one.
+///
 /// # Panics
 ///
 /// When `connector` is for another name, or has no random bytes.

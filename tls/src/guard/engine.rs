@@ -41,7 +41,7 @@ const RESERVED: usize = embedded_tls::TLS_RECORD_OVERHEAD + HEADER;
 const ALERT_RECORD: usize = HEADER + 2 + 1 + 16;
 
 /// TLS 1.3 by `embedded-tls`, client only, without a heap: whole records only, none in plain sight after the hello, no message out of
-/// its place, and no server that has not proved who it is.
+/// its place, and no server that has not proved who it is. Only a request for a certificate may come twice, where the first one shared a record.
 ///
 /// What it has not: servers, TLS 1.2, other key exchanges than P-256, messages in more than one record, resumption, key updates, and
 /// the answer to ALPN.

@@ -122,7 +122,10 @@ fn check_body(
     match typ {
         ENCRYPTED_EXTENSIONS => check_answers(part::<2>(body)?)?,
         CERTIFICATE_REQUEST => {
-            part::<1>(body)?;
+            // A context is for requests after the handshake (RFC 8446, 4.3.2).
+            let [] = part::<1>(body)? else {
+                return Err(GuardError::Malformed);
+            };
             check_of_request(part::<2>(body)?)?;
         }
         CERTIFICATE => {
@@ -302,6 +305,7 @@ mod tests {
             (ENCRYPTED_EXTENSIONS, &[0], Stage::Extensions),
             (CERTIFICATE_REQUEST, &[1, 0, 0], Stage::Request),
             (CERTIFICATE_REQUEST, &[0, 0, 0, 0], Stage::Request),
+            (CERTIFICATE_REQUEST, &[1, 7, 0, 0], Stage::Request),
             (CERTIFICATE, &[1, 0, 0, 0], Stage::Request),
             (CERTIFICATE, &[1, 0, 0, 0, 0], Stage::Request),
             (CERTIFICATE, &[0, 0, 0, 1], Stage::Request),
