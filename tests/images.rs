@@ -13,6 +13,15 @@ pub fn example(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware", target, name)
 }
 
+/// Builds an image of the examples that has a heap, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn heap_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-heap", target, name)
+}
+
 /// Builds an image of the examples that looks names up, unless it is there.
 ///
 /// # Errors

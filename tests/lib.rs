@@ -45,7 +45,8 @@ pub use fuzz_tls::{
     Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsVerifierProgram, Used,
 };
 pub use images::{
-    direct_image, example, names_image, part_image, test_image, tls_contract_image, tls_image,
+    direct_image, example, heap_image, names_image, part_image, test_image, tls_contract_image,
+    tls_image,
 };
 pub use median::median;
 pub use owner::{Owner, authority_params, sec1, server_params};
@@ -56,7 +57,9 @@ pub use scripted::{
     message, record,
 };
 pub use sizes::Sizes;
-pub use tls_guests::{TlsBudget, TlsCosts, provision, tls_budget, tls_costs, to_hex, trusting};
+pub use tls_guests::{
+    TlsBudget, TlsCosts, certified, provision, tls_budget, tls_costs, to_hex, trusting,
+};
 
 /// Keeps the outcome of every clause.
 #[derive(Debug, Default)]

@@ -61,14 +61,35 @@ pub fn provision(boot: Boot, authority: &Authority, name: &str) -> Boot {
 /// # Panics
 ///
 /// As [`provision`].
-#[expect(clippy::expect_used, reason = "documented")]
 pub fn trusting(boot: Boot, root: &[u8], name: &str) -> Boot {
+    equip(boot)
+        .argument(format!("name={name}"))
+        .argument(format!("root={}", to_hex(root)))
+}
+
+/// Gives a guest what its servers of TLS are to know: the date, random bytes of this machine, and how it proves to be `name` with a certificate that
+/// `authority` has signed.
+///
+/// # Panics
+///
+/// As [`provision`], and if `name` is none.
+pub fn certified(boot: Boot, authority: &Authority, name: &str) -> Boot {
+    let (certificate, key) = authority.certify(&[name], |_| {});
+    equip(boot)
+        .argument(format!("certificate={}", to_hex(&certificate)))
+        .argument(format!("key={}", to_hex(key.secret_der())))
+}
+
+/// Gives a guest the date, and random bytes.
+#[expect(
+    clippy::expect_used,
+    reason = "what it is called by says that it may panic"
+)]
+fn equip(boot: Boot) -> Boot {
     let now = SystemTime::UNIX_EPOCH.elapsed().expect("the date");
     let mut entropy = [0; 32];
     OsRng.fill_bytes(&mut entropy);
-    boot.argument(format!("name={name}"))
-        .argument(format!("root={}", to_hex(root)))
-        .argument(format!("now={}", now.as_secs()))
+    boot.argument(format!("now={}", now.as_secs()))
         .argument(format!("entropy={}", to_hex(&entropy)))
 }
 

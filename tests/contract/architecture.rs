@@ -53,6 +53,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "tacket-firmware-heap",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-examples",
+            "tacket-firmware",
+            "tacket-tls",
+        ],
+    ),
+    (
         "tacket-firmware-names",
         &[
             CORE,

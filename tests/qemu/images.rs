@@ -8,6 +8,11 @@ pub(crate) fn example(target: Target, name: &str) -> Image {
     built(tacket_tests::example(target, name))
 }
 
+/// An image of the examples that has a heap.
+pub(crate) fn heap_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::heap_image(target, name))
+}
+
 /// An image of the examples that looks names up.
 pub(crate) fn names_image(target: Target, name: &str) -> Image {
     built(tacket_tests::names_image(target, name))
@@ -26,6 +31,11 @@ pub(crate) fn direct_image(target: Target, name: &str) -> Image {
 /// An image of the examples, on the board that they are tested on most.
 pub(crate) fn boot(name: &str) -> Boot {
     Boot::new(&example(Target::THUMBV7M, name), Board::MPS2_AN385)
+}
+
+/// An image of the examples that has a heap, on the same board.
+pub(crate) fn boot_heap(name: &str) -> Boot {
+    Boot::new(&heap_image(Target::THUMBV7M, name), Board::MPS2_AN385)
 }
 
 /// An image that is a test, on the same board.
@@ -94,6 +104,15 @@ fn every_image_is_built_for_every_board_that_boots_it() {
     }
     let by_name = names_image(v7m, "telemetry_tls_by_name");
     assert!(by_name.path().exists());
+    for target in [v7m, riscv] {
+        for name in [
+            "echo_tls_client_heap",
+            "telemetry_tls_client_heap",
+            "telemetry_tls_server",
+        ] {
+            assert!(heap_image(target, name).path().exists(), "{name}");
+        }
+    }
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");
     }

@@ -30,4 +30,5 @@ mod tls_attacks;
 mod tls_names;
 mod tls_peers;
 mod tls_proxies;
+mod tls_server;
 mod wires;

@@ -1,4 +1,4 @@
-//! The firmware's TLS, without a heap, with the desktop's servers.
+//! The firmware's TLS, without a heap and with one, with the desktop's servers.
 
 use tacket_examples::telemetry::{self, Thermostat};
 use tacket_hil::{Board, Boot, Target};
@@ -7,7 +7,7 @@ use tacket_tests::{Authority, NAME, provision, to_hex};
 use tacket_tls::rustls::crypto::ring::default_provider;
 use tacket_tls::{ServerConfig, TlsStream, rustls};
 
-use crate::images::{boot, example};
+use crate::images::{boot, boot_heap, example};
 use crate::peers::serve_one;
 
 /// Boots a client, and demands that it is content with the thermostat behind TLS here.
@@ -31,6 +31,14 @@ fn assert_content(boot: Boot, server: &ServerConfig) {
 fn the_telemetry_client_is_content_with_the_desktop_over_tls() {
     let authority = Authority::new();
     let client = provision(boot("telemetry_tls_client"), &authority, NAME);
+    assert_content(client, &authority.server_config());
+}
+
+/// Covers FRM-18. The source is the same: `telemetry_tls.rs` of the examples.
+#[test]
+fn the_same_client_over_rustls_is_content_with_the_desktop() {
+    let authority = Authority::new();
+    let client = provision(boot_heap("telemetry_tls_client_heap"), &authority, NAME);
     assert_content(client, &authority.server_config());
 }
 

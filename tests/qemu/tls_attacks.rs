@@ -1,9 +1,10 @@
-//! Firmware that speaks TLS without a heap, and servers that do not keep to the rules.
+//! Firmware that speaks TLS, without a heap and with one, and servers that do not keep to the rules.
 
 use embedded_io_async::{ErrorType, Read as _, Write};
 use rcgen::{CertificateParams, PKCS_ED25519, date_time_ymd};
 use tacket::{AsyncResource, HalfCloseable, SendStream, StapledStream};
 use tacket_examples::telemetry::{self, Thermostat};
+use tacket_hil::Boot;
 use tacket_std::{MonotonicClock, TcpStream};
 use tacket_tests::{
     ALERT, Authority, HANDSHAKE, NAME, Owner, Scripted, certificate, certificates, extensions,
@@ -11,7 +12,7 @@ use tacket_tests::{
 };
 use tacket_tls::TlsStream;
 
-use crate::images::boot;
+use crate::images::{boot, boot_heap};
 use crate::peers::serve_one;
 
 use Attack::{
@@ -66,6 +67,34 @@ const ATTACKS: &[(Attack, &str)] = &[
     (PlainHandshake, "TLS: unexpected record"),
     (Oversize, "a record of 16407 bytes, where 16406 have room"),
     (KeyUpdate, "the peer changes its keys"),
+    (Truncation, "unexpected end"),
+];
+
+/// The same for rustls. A change of keys is no attack there, and of a long chain it looks at no more than it needs.
+const ON_A_HEAP: &[(Attack, &str)] = &[
+    (
+        NoCertificate,
+        "unexpected handshake message: got Finished when expecting Certificate",
+    ),
+    (NoProof, "got Finished when expecting CertificateVerify"),
+    (
+        ProofFirst,
+        "got CertificateVerify when expecting Certificate",
+    ),
+    (OtherProof, "invalid peer certificate: BadSignature"),
+    (
+        WrongKey,
+        "invalid peer certificate: UnsupportedSignatureAlgorithm",
+    ),
+    (IssuerIsNoAuthority, "invalid peer certificate: Other"),
+    (Expired, "invalid peer certificate: certificate expired"),
+    (Early, "invalid peer certificate: certificate not valid yet"),
+    (WrongName, "invalid peer certificate: NotValidForName"),
+    (UnknownAnchor, "invalid peer certificate: UnknownIssuer"),
+    (TruncationInHandshake, "unexpected end"),
+    (PlainAlert, "cannot decrypt peer's message"),
+    (PlainHandshake, "cannot decrypt peer's message"),
+    (Oversize, "peer sent excess record size"),
     (Truncation, "unexpected end"),
 ];
 
@@ -181,9 +210,22 @@ async fn end(scripted: Scripted<TcpStream>) {
 /// Covers FRM-15.
 #[test]
 fn firmware_refuses_each_attack_says_why_and_does_not_panic() {
+    assert_refuses(boot("telemetry_tls_client"), ATTACKS);
+}
+
+/// Covers FRM-15.
+#[test]
+fn firmware_with_a_heap_refuses_each_attack_says_why_and_does_not_panic() {
+    // The script knows one group of keys.
+    let client = boot_heap("telemetry_tls_client_heap").argument("prefer=p256");
+    assert_refuses(client, ON_A_HEAP);
+}
+
+/// Plays each of these attacks to a guest.
+fn assert_refuses(client: Boot, attacks: &[(Attack, &str)]) {
     let world = World::new();
-    let client = trusting(boot("telemetry_tls_client"), &world.root.der, NAME);
-    for (attack, wanted) in ATTACKS {
+    let client = trusting(client, &world.root.der, NAME);
+    for (attack, wanted) in attacks {
         let (mut guest, ()) = serve_one(
             |address| client.clone().argument(format!("server={address}")).start(),
             async |stream| world.play(*attack, stream).await,

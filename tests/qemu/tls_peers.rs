@@ -1,4 +1,4 @@
-//! The firmware's TLS, without a heap, with foreign servers, on every kind of processor.
+//! The firmware's TLS, without a heap and with one, with foreign servers, on every kind of processor.
 
 use core::time::Duration;
 use std::fs;
@@ -16,7 +16,7 @@ use tacket_tls::pki_types::CertificateDer;
 use tacket_tls::pki_types::pem::PemObject as _;
 
 use crate::foreign::{Peer, connection, field};
-use crate::images::example;
+use crate::images::{example, heap_image};
 use crate::peers::{HERE, serve_one};
 
 const CORTEX_M3: (Target, Board) = (Target::THUMBV7M, Board::MPS2_AN385);
@@ -24,6 +24,11 @@ const RISC_V: (Target, Board) = (Target::RISCV32IMAC, Board::RISCV32_VIRT);
 
 fn boot((target, board): (Target, Board), name: &str) -> Boot {
     Boot::new(&example(target, name), board)
+}
+
+/// The same client over rustls, on a heap.
+fn on_a_heap((target, board): (Target, Board), name: &str) -> Boot {
+    Boot::new(&heap_image(target, name), board)
 }
 
 /// Boots `client`, which is content with a thermostat here: TLS is OpenSSL's, and what that has opened is served through its standard
@@ -150,4 +155,38 @@ fn records_may_be_as_long_as_the_rules_allow_or_as_long_as_was_agreed() {
 fn records_may_come_to_firmware_byte_by_byte() {
     let options = ["--trickle", "--max-receive=7"];
     assert_echoed_by_python(boot(CORTEX_M3, "echo_tls_client"), &options, 2_000);
+}
+
+/// Covers FRM-18.
+#[test]
+fn a_cortex_m3_with_a_heap_talks_with_openssl() {
+    assert_content_with_openssl(on_a_heap(CORTEX_M3, "telemetry_tls_client_heap"));
+}
+
+/// Covers FRM-18.
+#[test]
+fn a_risc_v_with_a_heap_talks_with_openssl() {
+    assert_content_with_openssl(on_a_heap(RISC_V, "telemetry_tls_client_heap"));
+}
+
+/// Covers FRM-18.
+#[test]
+fn a_cortex_m3_with_a_heap_gets_its_bytes_back_from_python() {
+    let client = on_a_heap(CORTEX_M3, "echo_tls_client_heap");
+    assert_echoed_by_python(client, &[], 1 << 18);
+}
+
+/// Covers FRM-18.
+#[test]
+fn a_risc_v_with_a_heap_gets_its_bytes_back_from_python() {
+    let client = on_a_heap(RISC_V, "echo_tls_client_heap");
+    assert_echoed_by_python(client, &[], 1 << 18);
+}
+
+/// Covers FRM-18.
+#[test]
+fn records_may_be_as_long_as_the_rules_allow_on_a_heap() {
+    let options = ["--mode=echo-after-bytes", "--bytes=100000"];
+    let client = on_a_heap(CORTEX_M3, "echo_tls_client_heap");
+    assert_echoed_by_python(client, &options, 100_000);
 }

@@ -52,6 +52,7 @@ mod buffer;
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
 mod config;
+mod connector;
 mod default_engine;
 mod engine;
 mod error;
@@ -64,7 +65,6 @@ mod listener;
 mod lock;
 mod memory;
 mod negotiated;
-#[cfg(feature = "rustls")]
 mod open;
 mod open_error;
 mod pump;
@@ -84,6 +84,7 @@ mod stream;
 pub use config::{ClientConfig, ServerConfig};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use config::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
+pub use connector::TlsConnector;
 pub use default_engine::DefaultEngine;
 #[cfg(feature = "embedded-tls")]
 pub use embedded_tls::CryptoRngCore;
@@ -94,9 +95,9 @@ pub use fingerprint::Fingerprint;
 #[cfg(feature = "embedded-tls")]
 pub use guard::{
     Anchors, CertificateClock, ClientCertificate, GuardAes128, GuardAes256, GuardError,
-    GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedEngine,
-    GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey, TlsStorage,
-    TrustError, Validity, VerifyError, open_guarded_tls_over_tcp_stream,
+    GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedConnector,
+    GuardedEngine, GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey,
+    TlsStorage, TrustError, Validity, VerifyError,
 };
 #[cfg(feature = "rustls")]
 pub use listener::TlsListener;
@@ -104,7 +105,8 @@ pub use negotiated::CipherSuite;
 #[cfg(feature = "rustls")]
 pub use negotiated::{Negotiated, TlsVersion};
 #[cfg(feature = "rustls")]
-pub use open::{open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
+pub use open::open_tls_over_tcp_listeners;
+pub use open::open_tls_over_tcp_stream;
 pub use open_error::OpenTlsError;
 #[cfg(feature = "rustcrypto")]
 pub use rustcrypto::RustCrypto;

@@ -1,20 +1,18 @@
-//! The echo client over TLS, with records of any size.
+//! The echo client over TLS, with either engine.
 
-use tacket_board::argument;
+use tacket::Stream;
+use tacket_board::{argument, exit, report};
 use tacket_embassy::{Net, NetError};
 use tacket_examples::echo::{self, ExchangeError};
-use tacket_tls::{Anchors, CryptoRngCore, MaxFragment, TlsError, TlsStorage};
+use tacket_tls::{TlsConnector, TlsError};
 
-use crate::{Provision, connect_tls};
+use crate::{TlsClient, connect_tls};
 
 /// A buffer for each direction.
 pub type EchoBuffers = [[u8; 2048]; 2];
 
-/// Has `bytes` bytes sent back by the server at the address of the argument `server`, whom `provision` says how to know, over TLS in `storage`.
-///
-/// # Errors
-///
-/// Those of the exchange: whoever is not trusted, for instance, fails it with the engine's error.
+/// Has as many bytes as the argument `bytes` says, 64 KiB without it, sent back by the server at the address of the argument `server`, which proves to
+/// have `name`; reports what came of it, and ends the program.
 ///
 /// # Cancel safety
 ///
@@ -23,20 +21,35 @@ pub type EchoBuffers = [[u8; 2048]; 2];
 /// # Panics
 ///
 /// When an argument is missing or is not what it should be.
-pub async fn echo_over_tls<const RX: usize, const TX: usize>(
+pub async fn echo_over_tls<C: TlsConnector>(
     net: &Net,
-    provision: &Provision,
-    max_fragment: Option<MaxFragment>,
-    rng: &mut dyn CryptoRngCore,
-    storage: &mut TlsStorage<RX, TX>,
+    name: &str,
+    connector: C,
+    buffers: &mut EchoBuffers,
+) where
+    TlsClient<C>: Stream<Error = TlsError<NetError>>,
+{
+    let bytes = argument("bytes").unwrap_or(64 * 1024);
+    let result = exchange(net, name, connector, buffers, bytes).await;
+    match &result {
+        Ok(()) => report!("{bytes} bytes came back"),
+        Err(error) => report!("the exchange failed: {error}"),
+    }
+    exit(result.is_ok());
+}
+
+async fn exchange<C: TlsConnector>(
+    net: &Net,
+    name: &str,
+    connector: C,
     [sending, receiving]: &mut EchoBuffers,
     bytes: u64,
-) -> Result<(), ExchangeError<TlsError<NetError>>> {
+) -> Result<(), ExchangeError<TlsError<NetError>>>
+where
+    TlsClient<C>: Stream<Error = TlsError<NetError>>,
+{
     let server = argument("server").expect("the argument server=");
-    let roots = [provision.root()];
-    let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
-    let config = provision.client(&anchors, max_fragment);
-    let stream = connect_tls(net, server, &config, rng, storage).await;
+    let stream = connect_tls(net, server, name, connector).await;
     let stream = stream.map_err(ExchangeError::Stream)?;
     echo::exchange(stream, bytes, 5, sending, receiving, |_| ()).await
 }

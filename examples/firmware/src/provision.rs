@@ -91,6 +91,7 @@ impl Provision {
 }
 
 /// The date, by the clock that counts from the boot.
+#[derive(Clone, Copy, Debug)]
 pub struct Date {
     at_boot: Option<Duration>,
 }

@@ -1,20 +1,17 @@
-//! The telemetry client over TLS, with records of any size.
+//! The telemetry client over TLS, with either engine.
 
-use tacket_board::argument;
+use tacket::Stream;
+use tacket_board::{argument, exit, report};
 use tacket_embassy::{Net, NetError};
 use tacket_examples::telemetry::{self, ClientError, SessionError, Summary};
-use tacket_tls::{Anchors, CryptoRngCore, MaxFragment, TlsError, TlsStorage};
+use tacket_tls::{TlsConnector, TlsError};
 
-use crate::{Provision, connect_tls};
+use crate::{TlsClient, connect_tls};
 
 /// How a session over TLS fails.
 pub type TlsSessionError = SessionError<TlsError<NetError>>;
 
-/// Talks to the thermostat at the address of the argument `server`, whom `provision` says how to know, over TLS in `storage`.
-///
-/// # Errors
-///
-/// Those of the session: whoever is not trusted, for instance, fails it with the engine's error.
+/// Talks to the thermostat at the address of the argument `server`, which proves to have `name`, reports what came of it, and ends the program.
 ///
 /// # Cancel safety
 ///
@@ -22,19 +19,33 @@ pub type TlsSessionError = SessionError<TlsError<NetError>>;
 ///
 /// # Panics
 ///
-/// When an argument is missing or is not what it should be.
-pub async fn telemetry_over_tls<const RX: usize, const TX: usize>(
+/// When the argument is missing or is not what it should be.
+pub async fn telemetry_over_tls<C: TlsConnector>(net: &Net, name: &str, connector: C)
+where
+    TlsClient<C>: Stream<Error = TlsError<NetError>>,
+{
+    match session(net, name, connector).await {
+        Ok(summary) => {
+            report!("{} requests, {} samples", summary.requests, summary.samples);
+            exit(true);
+        }
+        Err(error) => {
+            report!("the session failed: {error}");
+            exit(false);
+        }
+    }
+}
+
+async fn session<C: TlsConnector>(
     net: &Net,
-    provision: &Provision,
-    max_fragment: Option<MaxFragment>,
-    rng: &mut dyn CryptoRngCore,
-    storage: &mut TlsStorage<RX, TX>,
-) -> Result<Summary, TlsSessionError> {
+    name: &str,
+    connector: C,
+) -> Result<Summary, TlsSessionError>
+where
+    TlsClient<C>: Stream<Error = TlsError<NetError>>,
+{
     let server = argument("server").expect("the argument server=");
-    let roots = [provision.root()];
-    let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
-    let config = provision.client(&anchors, max_fragment);
-    match connect_tls(net, server, &config, rng, storage).await {
+    match connect_tls(net, server, name, connector).await {
         Ok(stream) => telemetry::session(stream, net).await,
         Err(error) => Err(SessionError::Client(ClientError::Stream(error))),
     }

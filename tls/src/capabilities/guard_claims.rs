@@ -3,27 +3,32 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
+use core::net::IpAddr;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join;
 use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
 use rustls::HandshakeKind;
 use rustls::server::WebPkiClientVerifier;
-use tacket::testing::{DropPoint, MemoryPipe};
+use tacket::testing::{DropPoint, MemoryPipe, SeededExecutor, SimNet};
 use tacket::{
-    AsyncResource as _, HalfCloseable as _, ReceiveStream as _, SendStream as _, StapledStream,
+    AsyncResource as _, ConnectOptions, HalfCloseable as _, Listen as _, Listener as _,
+    ReceiveStream as _, SendStream as _, StapledStream,
 };
 
 use super::allocations::counted;
 use super::guard_parties::{
-    Far, NAME, Parties, Server, client, client_of, fingerprint, hello, memory, private, roots, run,
-    server, shake_hands, trust_in,
+    Far, NAME, Parties, Same, Server, client, client_of, fingerprint, hello, memory, private,
+    roots, run, server, shake_hands, trust_in,
 };
-use super::hello::{ALPN, EARLY_DATA, MAX_FRAGMENT_LENGTH, PRE_SHARED_KEY, SERVER_NAME};
+use super::hello::{ALPN, EARLY_DATA, Hello, MAX_FRAGMENT_LENGTH, PRE_SHARED_KEY, SERVER_NAME};
 use super::stumbling::Stumbling;
 use crate::{
-    ClientCertificate, EngineError, GuardError, GuardTrust, MaxFragment, PreSharedKey, TlsError,
+    ClientCertificate, EngineError, GuardError, GuardTrust, GuardedConnector, MaxFragment,
+    PreSharedKey, TlsError, TlsStorage, open_tls_over_tcp_stream,
 };
+
+const PORT: u16 = 443;
 
 const TLS13: u16 = 0x0304;
 const P256: u16 = 23;
@@ -361,4 +366,37 @@ pub(super) fn request_for_short_records() {
     let config = parties.client.with_max_fragment(MaxFragment::Of512);
     assert_eq!(hello(config).extension(MAX_FRAGMENT_LENGTH), [1]);
     assert!(!hello(client_of(trust_in(&parties.root))).has(MAX_FRAGMENT_LENGTH));
+}
+
+pub(super) fn over_tcp() {
+    let executor = SeededExecutor::new(1);
+    let net = SimNet::new(&executor);
+    let addresses = [1, 2].map(|number| IpAddr::from([10, 0, 0, number]));
+    let [here, there] = addresses.map(|address| net.host(&[address]));
+    net.set_name(NAME, &addresses[..1]);
+    executor.run(async {
+        let mut listener = here
+            .listen((addresses[0], PORT).into())
+            .await
+            .expect("free");
+        let config = Parties::new().client;
+        let mut storage = Box::new(TlsStorage::<16_645, 1024>::new());
+        let mut rng = Same;
+        let connector = GuardedConnector::new(&config, &mut rng, &mut storage);
+        let opening =
+            open_tls_over_tcp_stream(&there, NAME, PORT, ConnectOptions::new(), connector);
+        let mut client = opening.await.expect("it listens");
+        let mut server = listener.accept().await.expect("a client");
+        let mut greeting = [0; 4096];
+        let greeted = join(client.do_handshake(), async {
+            server
+                .receive_some(&mut greeting)
+                .await
+                .expect("a greeting");
+            drop(server);
+        });
+        let (ended, ()) = greeted.await;
+        ended.expect_err("nobody answers");
+        assert_eq!(Hello::read(&greeting).versions(), [TLS13]);
+    });
 }

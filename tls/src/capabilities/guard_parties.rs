@@ -53,7 +53,7 @@ impl TimeProvider for Noon {
 pub(super) const NOON: Validity<'static> = Validity::Now(&Noon);
 
 /// The same bytes each time.
-struct Same;
+pub(super) struct Same;
 
 impl RngCore for Same {
     fn next_u32(&mut self) -> u32 {

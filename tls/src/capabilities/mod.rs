@@ -156,7 +156,7 @@ const CLAIMS: &[Claim] = &[
     ("early data", None, yes(own::no_early_data)),
     ("TLS in TLS", yes(own::tls_in_tls), None),
     ("halves of their own, by `into_split`", rustls!(claims::owned_halves), Some(NotCompiled(".into_split()"))),
-    ("TLS over the TCP of any network, by `open_tls_over_tcp_stream`", rustls!(network::client_and_server), Some(Gated(LIB, "open::{open_tls_over_tcp_listeners"))),
+    ("TLS over the TCP of any network, by `open_tls_over_tcp_stream`", if IS_GUARDED { guarded!(over_tcp) } else { rustls!(network::client_and_server) }, None),
     ("servers with a limit for each handshake, by `serve_tls_over_tcp`", rustls!(network::limit_of_handshakes), Some(Gated(LIB, "WithHandshake, WithHandshakeError"))),
     ("provider `ring`", only!(feature = "ring", desktop_claims::provider_ring), Some(Gated(PROVIDER, "pub fn ring"))),
     ("provider AWS-LC", only!(feature = "aws-lc-rs", desktop_claims::provider_aws_lc_rs), Some(Gated(PROVIDER, "pub fn aws_lc_rs"))),

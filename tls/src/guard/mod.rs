@@ -2,6 +2,7 @@
 
 mod absent;
 mod answers;
+mod connector;
 mod engine;
 mod error;
 mod extension;
@@ -9,7 +10,6 @@ mod flight;
 mod gate;
 mod hello;
 mod negotiated;
-mod open;
 mod opening;
 mod path;
 mod peer_key;
@@ -25,10 +25,10 @@ mod validity;
 mod verify;
 mod wire;
 
+pub use connector::GuardedConnector;
 pub use engine::GuardedEngine;
 pub use error::{TrustError, VerifyError};
 pub use negotiated::GuardNegotiated;
-pub use open::open_guarded_tls_over_tcp_stream;
 pub use reason::GuardError;
 pub use settings::{ClientCertificate, GuardedClientConfig, MaxFragment};
 pub use storage::TlsStorage;

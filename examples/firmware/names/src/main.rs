@@ -11,7 +11,7 @@ use tacket_board::{argument, ethernet, exit, report};
 use tacket_embassy::{Net, Options};
 use tacket_examples::telemetry::{self, ClientError};
 use tacket_firmware::{Memory, Provision, generator, task_bytes};
-use tacket_tls::{Anchors, CryptoRngCore, TlsStorage, open_guarded_tls_over_tcp_stream};
+use tacket_tls::{Anchors, CryptoRngCore, GuardedConnector, TlsStorage, open_tls_over_tcp_stream};
 
 /// How many addresses the name may have.
 const ADDRESSES: usize = 4;
@@ -53,8 +53,8 @@ async fn session(net: &Net, provision: &Provision, rng: &mut dyn CryptoRngCore) 
     let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
     let config = provision.client(&anchors, None);
     let options = ConnectOptions::new().addresses::<ADDRESSES>();
-    let storage = MEMORY.take();
-    let opening = open_guarded_tls_over_tcp_stream(net, port, options, &config, rng, storage);
+    let connector = GuardedConnector::new(&config, rng, MEMORY.take());
+    let opening = open_tls_over_tcp_stream(net, &provision.name, port, options, connector);
     let mut stream = match opening.await {
         Ok(stream) => stream,
         Err(error) => {

@@ -7,10 +7,10 @@
 use embassy_executor::Spawner;
 use embassy_net::Stack;
 use static_cell::ConstStaticCell;
-use tacket_board::{argument, ethernet, exit, report};
+use tacket_board::{ethernet, exit};
 use tacket_embassy::{Net, Options};
 use tacket_firmware::{EchoBuffers, Memory, Provision, echo_over_tls, generator, task_bytes};
-use tacket_tls::{MaxFragment, TlsStorage};
+use tacket_tls::{Anchors, GuardedConnector, MaxFragment, TlsStorage};
 
 const RECORDS: Option<MaxFragment> = None;
 
@@ -42,14 +42,10 @@ async fn talk(net: Net, stack: Stack<'static>) {
     let Some(mut rng) = generator() else {
         return exit(false);
     };
-    let bytes = argument("bytes").unwrap_or(64 * 1024);
     stack.wait_config_up().await;
-    let (storage, buffers) = (MEMORY.take(), BUFFERS.take());
-    let exchange = echo_over_tls(&net, &provision, RECORDS, &mut rng, storage, buffers, bytes);
-    let result = exchange.await;
-    match &result {
-        Ok(()) => report!("{bytes} bytes came back"),
-        Err(error) => report!("the exchange failed: {error}"),
-    }
-    exit(result.is_ok());
+    let roots = [provision.root()];
+    let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
+    let config = provision.client(&anchors, RECORDS);
+    let connector = GuardedConnector::new(&config, &mut rng, MEMORY.take());
+    echo_over_tls(&net, &provision.name, connector, BUFFERS.take()).await;
 }

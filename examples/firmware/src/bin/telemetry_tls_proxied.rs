@@ -15,7 +15,7 @@ use tacket_embassy::{Net, Options};
 use tacket_examples::http;
 use tacket_examples::telemetry::{self, Summary};
 use tacket_firmware::{Memory, Provision, connect_tls, generator, task_bytes};
-use tacket_tls::{Anchors, CryptoRngCore, MaxFragment, TlsStorage, TlsStream};
+use tacket_tls::{Anchors, CryptoRngCore, GuardedConnector, MaxFragment, TlsStorage, TlsStream};
 
 /// Both servers have to keep to these records, and have their handshakes in one each.
 const RECORDS: MaxFragment = MaxFragment::Of1024;
@@ -73,7 +73,8 @@ async fn session(
     let inner = provision.client(&anchors, Some(RECORDS));
     let (outer_storage, inner_storage) = MEMORY.take();
 
-    let proxy = connect_tls(net, proxy, &outer, rng, outer_storage).await;
+    let connector = GuardedConnector::new(&outer, rng, outer_storage);
+    let proxy = connect_tls(net, proxy, &proxy_name, connector).await;
     let proxy = proxy.map_err(failed("the proxy"))?;
     let tunnel = http::connect(proxy, &target, &mut [0; 256]).await;
     let tunnel = tunnel.map_err(failed("the tunnel"))?;

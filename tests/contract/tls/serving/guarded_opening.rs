@@ -8,9 +8,9 @@ use tacket::{
 };
 use tacket_tests::Authority;
 use tacket_tls::{
-    Anchors, EngineError, GuardError, GuardTrust, GuardedClientConfig, GuardedEngine, OpenTlsError,
-    ServerConfig, TlsError, TlsStorage, TlsStream, Validity, VerifyError,
-    open_guarded_tls_over_tcp_stream, open_tls_over_tcp_listeners,
+    Anchors, ConfigError, EngineError, Fingerprint, GuardError, GuardTrust, GuardedClientConfig,
+    GuardedConnector, GuardedEngine, OpenTlsError, ServerConfig, TlsError, TlsStorage, TlsStream,
+    Validity, VerifyError, open_tls_over_tcp_listeners, open_tls_over_tcp_stream,
 };
 
 use super::{Ends, on_all, on_embassy, on_sim, on_std, port};
@@ -34,14 +34,8 @@ async fn open<N: Network, T>(
     let config = config.expect("a name");
     let mut storage = Box::new(TlsStorage::<RX, 1024>::new());
     let (options, mut rng) = (ConnectOptions::new(), OsRng);
-    let opening = open_guarded_tls_over_tcp_stream(
-        &ends.client,
-        port,
-        options,
-        &config,
-        &mut rng,
-        &mut storage,
-    );
+    let connector = GuardedConnector::new(&config, &mut rng, &mut storage);
+    let opening = open_tls_over_tcp_stream(&ends.client, &ends.host, port, options, connector);
     let opened = opening.await;
     test(opened).await
 }
@@ -99,6 +93,26 @@ fn where_nobody_answers_the_network_fails_a_client_without_a_heap() {
         let refused = opening.await.expect_err("nobody listens");
         assert_eq!(refused.fault(), Fault::Broken);
         assert!(matches!(refused, OpenTlsError::Transport(_)), "{refused:?}");
+    }
+    on_all!(claim);
+}
+
+#[test]
+fn a_client_without_a_heap_connects_to_no_host_but_that_of_its_configuration() {
+    async fn claim<N: Network>(ends: &Ends<N>) {
+        let keys = [Fingerprint::new([7; 32])];
+        let trust = GuardTrust::in_keys(&keys).expect("one");
+        let config = GuardedClientConfig::new(trust, "other.example", Validity::Unchecked);
+        let config = config.expect("a name");
+        let mut storage = Box::new(TlsStorage::<RX, 1024>::new());
+        let (options, mut rng) = (ConnectOptions::new(), OsRng);
+        let connector = GuardedConnector::new(&config, &mut rng, &mut storage);
+        let opening = open_tls_over_tcp_stream(&ends.client, &ends.host, 1, options, connector);
+        let refused = opening.await.map(|_| ());
+        assert!(
+            matches!(refused, Err(OpenTlsError::Config(ConfigError::InvalidName))),
+            "{refused:?}"
+        );
     }
     on_all!(claim);
 }
