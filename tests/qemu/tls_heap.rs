@@ -70,7 +70,11 @@ fn greeted_by_two(sent: &[u8], is_refused: bool) -> usize {
     })));
     for _client in 0..2 {
         let said = guest.wait_for("a client failed").unwrap();
-        assert_eq!(said.contains("HandshakePayloadTooLarge"), is_refused, "{said}");
+        assert_eq!(
+            said.contains("HandshakePayloadTooLarge"),
+            is_refused,
+            "{said}"
+        );
     }
     assert_content(address, &authority);
     finish(guest, "1 completed, 2 failed")

@@ -5,8 +5,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use embedded_io_async::Read as _;
-use futures_util::future::{Either, join_all, select};
-use tacket::{AsyncResource as _, CloseOnEof, SendStream as _, StapledStream};
+use futures_util::future::{Either, join, join_all, select};
+use tacket::{AsyncResource as _, CloseOnEof, ReceiveStream as _, SendStream as _, StapledStream};
 use tacket_examples::telemetry::{self, Client, Thermostat};
 use tacket_hil::{Board, Boot, Guest, Target};
 use tacket_std::{Child, MonotonicClock, TcpStream};
@@ -201,6 +201,99 @@ fn two_clients_are_served_at_the_same_time_and_the_third_waits() {
         guest,
         "3 accepted, 2 at the same time, 3 completed, 0 failed",
     );
+}
+
+/// Covers FRM-17.
+#[test]
+fn two_clients_are_served_two_wait_and_the_next_is_refused() {
+    let authority = Authority::new();
+    let (guest, address) = serving(boot(CORTEX_M3), &authority);
+    let config = authority.client_config();
+    run_here(async {
+        let mut served = Vec::new();
+        for _ in 0..2 {
+            let mut client = Client::new(connect(address, &config).await);
+            client.read(Thermostat::TEMPERATURE).await.unwrap();
+            served.push(client);
+        }
+        let mut waiting = [
+            connect(address, &config).await,
+            connect(address, &config).await,
+        ];
+        let mut refused = connect(address, &config).await;
+        let [one, other] = &mut waiting;
+        let shaking = join(one.do_handshake(), other.do_handshake());
+        match select(Box::pin(refused.do_handshake()), Box::pin(shaking)).await {
+            Either::Left((refused, _)) => assert!(refused.is_err()),
+            Either::Right(_) => panic!("those who wait were not served"),
+        }
+        drop(served);
+        for client in &mut waiting {
+            client.do_handshake().await.unwrap();
+        }
+        for client in waiting {
+            client.close().await.unwrap();
+        }
+    });
+    finish(
+        guest,
+        "4 accepted, 2 at the same time, 2 completed, 2 failed",
+    );
+}
+
+/// Covers FRM-17.
+#[test]
+fn a_silent_client_keeps_others_out_no_longer_than_its_time() {
+    let authority = Authority::new();
+    let (mut guest, address) = serving(boot(CORTEX_M3).argument("session=3000"), &authority);
+    let config = authority.client_config();
+    run_here(async {
+        let silent = join_all((0..2).map(async |_| {
+            let mut stream = connect(address, &config).await;
+            stream.do_handshake().await.unwrap();
+            stream
+        }))
+        .await;
+        let mut third = Client::new(connect(address, &config).await);
+        third.read(Thermostat::TEMPERATURE).await.unwrap();
+        third.close().await.unwrap();
+        drop(silent);
+    });
+    guest.wait_for("the session took too long").unwrap();
+    finish(guest, "1 completed, 2 failed");
+}
+
+/// Covers FRM-17.
+#[test]
+fn a_client_that_does_not_shake_hands_is_let_go() {
+    let authority = Authority::new();
+    let (mut guest, address) = serving(boot(CORTEX_M3), &authority);
+    run_here(async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        while let Ok(1..) = stream.receive_some(&mut [0; 100]).await {}
+    });
+    guest
+        .wait_for("the handshake was not done in time")
+        .unwrap();
+    finish(guest, "0 completed, 1 failed");
+}
+
+/// Covers FRM-17.
+#[test]
+fn who_is_not_done_when_the_server_drains_is_cut_off() {
+    let authority = Authority::new();
+    let (guest, address) = serving(boot(CORTEX_M3).argument("grace=200"), &authority);
+    let config = authority.client_config();
+    run_here(async {
+        let mut client = Client::new(connect(address, &config).await);
+        client.read(Thermostat::TEMPERATURE).await.unwrap();
+        let mut guest = guest;
+        command(&mut guest);
+        guest.wait_for("draining, with 1 clients").unwrap();
+        while client.read(Thermostat::TEMPERATURE).await.is_ok() {}
+        guest.wait_for("1 cut").unwrap();
+        guest.finish().unwrap();
+    });
 }
 
 /// Covers FRM-17.

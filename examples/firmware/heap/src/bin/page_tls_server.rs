@@ -22,7 +22,7 @@ const PORT: u16 = 8;
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[global_allocator]
-static HEAP: Heap<81_920> = Heap::new();
+static HEAP: Heap<102_400> = Heap::new();
 
 static MEMORY: Memory<3, 1024, 1024, 4> = Memory::new();
 

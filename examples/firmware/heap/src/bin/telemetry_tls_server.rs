@@ -35,7 +35,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const SESSION: u64 = 10 * 60 * 1000;
 
 #[global_allocator]
-static HEAP: Heap<114_688> = Heap::new();
+static HEAP: Heap<147_456> = Heap::new();
 
 /// Sockets for those who are served, those who wait, those who were served last and are still closing, and a command.
 static MEMORY: Memory<7, 1024, 1024, 8, Handlers<CLIENTS>> = Memory::new();
