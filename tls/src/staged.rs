@@ -13,6 +13,9 @@ pub(crate) const FIRST_READ: usize = 4 * 1024;
 /// when the transport brings less than a quarter. A connection that is idle waits with a buffer of that size.
 const LEAST_READ: usize = 128;
 
+/// How much ciphertext a read asks for at most that does not know how much is still to come of a record.
+const MOST_AHEAD: usize = if HAS_MEMORY { MOST_READ } else { 2 * 1024 };
+
 /// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
 /// that the engine accepts. Without an operating system a message is at most as long as a record: whoever connects could make a
 /// board keep four times as much.
@@ -141,10 +144,10 @@ impl<M: Memory> Incoming<M> {
         self.buffer.commit(count);
         if Self::FOLLOWS_RECORDS {
             let new = self.buffer.filled().get(before..);
-            return self.records.follow(new.unwrap_or_default());
+            self.records.follow(new.unwrap_or_default());
         }
         if self.buffer.len() >= self.read {
-            self.read = MOST_READ.min(self.read * 2);
+            self.read = MOST_AHEAD.min(self.read * 2);
         } else if self.buffer.len() < self.read / 4 {
             self.read = LEAST_READ.max(self.read / 2);
         }
@@ -283,6 +286,30 @@ mod tests {
         assert_eq!(records.next(4096), MOST_IN_CLEAR - 2010);
         records.follow(&[23, 3, 3, 0xff, 0xff]);
         assert_eq!(records.next(100), LONGEST_RECORD);
+    }
+
+    #[test]
+    fn reads_become_as_long_as_what_comes_and_short_again() {
+        let mut incoming = Incoming::over(Vec::new());
+        incoming.read_less();
+        // Zeros are records without data.
+        let mut read = |count: usize| {
+            let asked = incoming.room().unwrap().len();
+            incoming.commit(count.min(asked));
+            incoming.buffer.consume(count);
+            asked
+        };
+        let mut expected = LEAST_READ;
+        for _ in 0..20 {
+            assert_eq!(read(usize::MAX), expected);
+            expected = MOST_AHEAD.min(2 * expected);
+        }
+        assert_eq!(expected, MOST_AHEAD);
+        for _ in 0..20 {
+            assert_eq!(read(1), expected);
+            expected = LEAST_READ.max(expected / 2);
+        }
+        assert_eq!(expected, LEAST_READ);
     }
 
     #[test]
