@@ -14,7 +14,7 @@ pub(crate) const FIRST_READ: usize = 4 * 1024;
 const LEAST_READ: usize = 128;
 
 /// How much ciphertext a read asks for at most that does not know how much is still to come of a record.
-const MOST_AHEAD: usize = if HAS_MEMORY { MOST_READ } else { 2 * 1024 };
+const MOST_AHEAD: usize = if IS_AMPLE { MOST_READ } else { 2 * 1024 };
 
 /// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
 /// that the engine accepts. Without an operating system a message is at most as long as a record: whoever connects could make a
@@ -292,7 +292,8 @@ mod tests {
     fn reads_become_as_long_as_what_comes_and_short_again() {
         let mut incoming = Incoming::over(Vec::new());
         incoming.read_less();
-        // Zeros are records without data.
+        // Zeros are records without data. As many as one likes can come behind protected ones only.
+        incoming.records.follow(&[PROTECTED, 3, 3, 0, 0]);
         let mut read = |count: usize| {
             let asked = incoming.room().unwrap().len();
             incoming.commit(count.min(asked));
