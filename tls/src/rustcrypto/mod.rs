@@ -3,6 +3,8 @@
 mod aead;
 mod hash;
 mod hmac;
+#[cfg(test)]
+mod known_answers;
 mod p256;
 mod random;
 mod schemes;
