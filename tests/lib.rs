@@ -42,7 +42,8 @@ pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
 pub use fuzz_tls::{
-    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsVerifierProgram, Used,
+    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsProviderProgram,
+    TlsVerifierProgram, Used,
 };
 pub use images::{
     direct_image, example, heap_image, names_image, part_image, test_image, tls_contract_image,
