@@ -17,17 +17,17 @@ use crate::images::heap_image;
 use crate::peers::run_here;
 use crate::serving::command;
 
-const CORTEX_M3: (Target, Board) = (Target::THUMBV7M, Board::MPS2_AN385);
+pub(crate) const CORTEX_M3: (Target, Board) = (Target::THUMBV7M, Board::MPS2_AN385);
 const RISC_V: (Target, Board) = (Target::RISCV32IMAC, Board::RISCV32_VIRT);
 
-fn boot((target, board): (Target, Board)) -> Boot {
+pub(crate) fn boot((target, board): (Target, Board)) -> Boot {
     Boot::new(&heap_image(target, "telemetry_tls_server"), board)
         .forward(8)
         .forward(9)
 }
 
 /// A server that `authority` has certified, and its address.
-fn serving(boot: Boot, authority: &Authority) -> (Guest, SocketAddr) {
+pub(crate) fn serving(boot: Boot, authority: &Authority) -> (Guest, SocketAddr) {
     let mut guest = certified(boot, authority, NAME).start().unwrap();
     guest.wait_for("listening").unwrap();
     let address = guest.address_of(8).unwrap();
@@ -35,7 +35,7 @@ fn serving(boot: Boot, authority: &Authority) -> (Guest, SocketAddr) {
 }
 
 /// Has it end, with this record of what it did.
-fn finish(mut guest: Guest, did: &str) {
+pub(crate) fn finish(mut guest: Guest, did: &str) {
     command(&mut guest);
     guest
         .wait_for(did)
@@ -49,7 +49,7 @@ async fn connect(address: SocketAddr, config: &ClientConfig) -> TlsStream<TcpStr
 }
 
 /// Has a client of the desktop be content with the thermostat.
-fn assert_content(address: SocketAddr, authority: &Authority) {
+pub(crate) fn assert_content(address: SocketAddr, authority: &Authority) {
     let config = authority.client_config();
     let clock = MonotonicClock::new();
     let summary = run_here(async {
