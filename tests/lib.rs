@@ -3,6 +3,13 @@
 
 extern crate alloc;
 
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test whose peer says something else cannot go on, and runs on a desktop"
+)]
+mod attacks;
 mod authority;
 mod figures;
 #[expect(clippy::large_futures, reason = "programs run on a desktop")]
@@ -41,11 +48,16 @@ use tacket::Clock;
 use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;
 
+pub use attacks::{
+    ATTACKS_ON_CLIENTS, ATTACKS_ON_SERVERS, AttackOnClient, AttackOnServer, AttackOutcome,
+    HostileClients, HostileServers,
+};
 pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
 pub use fuzz_tls::{
-    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsVerifierProgram, Used,
+    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsProviderProgram,
+    TlsVerifierProgram, Used,
 };
 pub use heap_guests::{Clients, HeapGuest, Role, Suite, telemetry_tls_server};
 pub use images::{
@@ -57,8 +69,8 @@ pub use owner::{Owner, authority_params, sec1, server_params};
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;
 pub use scripted::{
-    ALERT, CHANGE, DATA, HANDSHAKE, Scripted, answers, certificate, certificates, extensions,
-    message, record,
+    ALERT, CHANGE, DATA, HANDSHAKE, Opening, Scripted, Sealing, answers, certificate, certificates,
+    extensions, message, record,
 };
 pub use sizes::Sizes;
 pub use tls_guests::{

@@ -256,8 +256,14 @@ mod tests {
         let nonce: [u8; 12] = hex(nonce).try_into().expect("12 bytes");
         let mut buf = plain.to_vec();
         let tag = cipher.encrypt_in_place_detached(&nonce.into(), &hex(aad), &mut buf);
-        buf.extend_from_slice(&tag.expect("sealed"));
-        assert_eq!(buf, hex(sealed));
+        let mut tag = tag.expect("sealed");
+        assert_eq!([&buf[..], &tag].concat(), hex(sealed));
+        let opened = cipher.decrypt_in_place_detached(&nonce.into(), &hex(aad), &mut buf, &tag);
+        opened.expect("it is whole");
+        assert_eq!(buf, plain);
+        tag[15] ^= 1;
+        let opened = cipher.decrypt_in_place_detached(&nonce.into(), &hex(aad), &mut buf, &tag);
+        opened.expect_err("another tag");
     }
 
     /// RFC 8439, 2.8.2.

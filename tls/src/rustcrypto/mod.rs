@@ -3,6 +3,8 @@
 mod aead;
 mod hash;
 mod hmac;
+#[cfg(test)]
+mod known_answers;
 mod length;
 mod p256;
 mod random;
