@@ -43,6 +43,8 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
+#[cfg(feature = "rustls")]
+mod adaptive;
 #[cfg(any(feature = "embedded-tls", feature = "rustcrypto"))]
 mod algorithms;
 #[cfg(feature = "rustls")]
@@ -68,6 +70,9 @@ mod negotiated;
 mod open;
 mod open_error;
 mod pump;
+mod reading;
+#[cfg(feature = "rustls")]
+mod records;
 #[cfg(feature = "rustcrypto")]
 mod rustcrypto;
 #[cfg(feature = "rustls")]

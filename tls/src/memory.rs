@@ -3,6 +3,10 @@
 #[cfg(feature = "rustls")]
 use alloc::vec::Vec;
 
+#[cfg(feature = "rustls")]
+use crate::adaptive::Adaptive;
+use crate::reading::Reading;
+
 /// Whether there is an operating system, and so memory for more than what is asked for.
 pub(crate) const IS_AMPLE: bool = cfg!(feature = "std");
 
@@ -11,6 +15,9 @@ pub(crate) const IS_AMPLE: bool = cfg!(feature = "std");
 pub trait Memory: AsRef<[u8]> + AsMut<[u8]> + Default {
     /// Whether [`grow`](Self::grow) has no effect.
     const IS_FIXED: bool;
+
+    /// How much is read into it at once.
+    type Reading: Reading;
 
     /// Becomes `len` bytes long, if that is more than it is and can be had.
     fn grow(&mut self, len: usize);
@@ -28,6 +35,8 @@ pub trait Memory: AsRef<[u8]> + AsMut<[u8]> + Default {
 #[cfg(feature = "rustls")]
 impl Memory for Vec<u8> {
     const IS_FIXED: bool = false;
+
+    type Reading = Adaptive;
 
     fn grow(&mut self, len: usize) {
         if let Some(more @ 1..) = len.checked_sub(self.len()) {
@@ -54,6 +63,8 @@ impl Memory for Vec<u8> {
 
 impl Memory for &mut [u8] {
     const IS_FIXED: bool = true;
+
+    type Reading = ();
 
     fn grow(&mut self, _len: usize) {}
 
