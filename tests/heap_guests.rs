@@ -182,7 +182,7 @@ impl HeapGuest {
     ///
     /// As [`instructions_of_a_handshake`](Self::instructions_of_a_handshake).
     pub fn instructions_of_a_byte(&self, suite: Suite) -> Result<f64, HilError> {
-        const BYTES: [u64; 2] = [1 << 14, 1 << 18];
+        const BYTES: [u64; 2] = [1 << 14, 1 << 20];
         let [short, long] = BYTES;
         let few = self.instructions(suite, 1, short)?;
         let many = self.instructions(suite, 1, long)?;
