@@ -2,17 +2,19 @@
 
 use alloc::sync::Arc;
 use core::net::SocketAddr;
+use core::pin::pin;
 use core::time::Duration;
 use std::io::Read as _;
 use std::net::TcpStream as Socket;
 
 use embedded_io_async::Read as _;
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join, join_all, select};
 use tacket::{
     AsyncResource as _, HalfCloseable as _, ReceiveStream as _, SendStream as _, Split as _,
     timeout,
 };
-use tacket_examples::{echo, telemetry};
+use tacket_examples::echo;
+use tacket_examples::telemetry::{self, Client, Thermostat};
 use tacket_hil::{Board, Boot, Finished, Guest, HilError, Image, Target};
 use tacket_std::{MonotonicClock, TcpStream};
 use tacket_tls::rustls::crypto::{CryptoProvider, ring};
@@ -100,7 +102,7 @@ pub enum Clients {
     One,
     /// Two at the same time.
     Two,
-    /// Two at the same time, and a third, who has a connection and waits for its handshake.
+    /// Two of telemetry at the same time, and a third, who has a connection and waits for its handshake.
     TwoAndOneThatWaits,
     /// Two at the same time that say the hello of which rustls makes most.
     CrowdedHellos,
@@ -319,8 +321,8 @@ impl Server {
         let visits = async {
             match clients {
                 Clients::One => assert!(talk(self.connect().await).await),
-                Clients::Two => self.welcome_two(talk, false).await,
-                Clients::TwoAndOneThatWaits => self.welcome_two(talk, true).await,
+                Clients::Two => self.welcome_two(talk).await,
+                Clients::TwoAndOneThatWaits => self.keep_one_waiting().await,
                 Clients::CrowdedHellos => {
                     drop(join_all((0..2).map(|_| self.say_crowded_hello())).await)
                 }
@@ -346,19 +348,32 @@ impl Server {
         stream
     }
 
-    /// Has two talk once both have shaken hands; a third is connected then, if it is to wait.
-    async fn welcome_two(&self, talk: impl AsyncFn(TlsStream<TcpStream>) -> bool, one_waits: bool) {
+    /// Has two talk once both have shaken hands.
+    async fn welcome_two(&self, talk: impl AsyncFn(TlsStream<TcpStream>) -> bool) {
         let streams = join_all((0..2).map(|_| self.shake_hands())).await;
-        let third = one_waits.then(|| self.shake_hands());
-        let third = async {
-            match third {
-                Some(shaking) => talk(shaking.await).await,
-                None => true,
-            }
-        };
-        let talks = join_all(streams.into_iter().map(|stream| talk(stream)));
-        let (talked, third) = join(talks, third).await;
-        assert!(third && talked.into_iter().all(|well| well));
+        let talked = join_all(streams.into_iter().map(|stream| talk(stream))).await;
+        assert!(talked.into_iter().all(|well| well));
+    }
+
+    /// Has two clients of telemetry served, while a third does not get its handshake.
+    async fn keep_one_waiting(&self) {
+        let mut served =
+            join_all((0..2).map(async |_| Client::new(self.shake_hands().await))).await;
+        let mut third = pin!(self.shake_hands());
+        for _question in 0..20 {
+            let questions = served.iter_mut().map(async |client| {
+                let answer = client.read(Thermostat::TEMPERATURE).await;
+                answer.expect("a temperature");
+            });
+            let asked = select(third.as_mut(), join_all(questions)).await;
+            assert!(matches!(asked, Either::Right(_)), "the third does not wait");
+        }
+        let one = served.pop().expect("there are two");
+        one.close().await.expect("its end");
+        served.push(Client::new(third.await));
+        for client in served {
+            client.close().await.expect("its end");
+        }
     }
 
     async fn say_crowded_hello(&self) {
