@@ -2,17 +2,19 @@
 
 use alloc::sync::Arc;
 use core::net::SocketAddr;
+use core::pin::pin;
 use core::time::Duration;
 use std::io::Read as _;
 use std::net::TcpStream as Socket;
 
 use embedded_io_async::Read as _;
-use futures_util::future::{join, join_all};
+use futures_util::future::{Either, join, join_all, select};
 use tacket::{
     AsyncResource as _, HalfCloseable as _, ReceiveStream as _, SendStream as _, Split as _,
     timeout,
 };
-use tacket_examples::{echo, telemetry};
+use tacket_examples::echo;
+use tacket_examples::telemetry::{self, Client, Thermostat};
 use tacket_hil::{Board, Boot, Finished, Guest, HilError, Image, Target};
 use tacket_std::{MonotonicClock, TcpStream};
 use tacket_tls::rustls::crypto::{CryptoProvider, ring};
@@ -22,7 +24,7 @@ use tacket_tls::{ClientConfig, ServerConfig, TlsStream};
 
 use crate::authority::{Authority, NAME};
 use crate::images::{heap_image, tls_heap_image};
-use crate::scripted::{HANDSHAKE, record};
+use crate::scripted::{HANDSHAKE, message, record};
 use crate::sizes::Sizes;
 use crate::tls_guests::{TlsBudget, budget, certified, serve_as};
 
@@ -34,6 +36,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// How many bytes are sent at once, each time when those before are back.
 const PIECE: usize = 1024;
+
+/// The longest hello that a board takes.
+const LONGEST_HELLO: usize = 4096 - 5;
 
 /// Which end of the connections a guest is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,10 +102,10 @@ pub enum Clients {
     One,
     /// Two at the same time.
     Two,
-    /// Two at the same time, and a third, who has a connection and waits for its handshake.
+    /// Two of telemetry at the same time, and a third, who has a connection and waits for its handshake.
     TwoAndOneThatWaits,
-    /// Two at the same time that send parts of a hello as long as rustls takes one.
-    LongHellos,
+    /// Two at the same time that say the hello of which rustls makes most.
+    CrowdedHellos,
     /// Two at the same time that send records as long as they may be.
     LongRecords,
 }
@@ -179,7 +184,7 @@ impl HeapGuest {
     ///
     /// As [`instructions_of_a_handshake`](Self::instructions_of_a_handshake).
     pub fn instructions_of_a_byte(&self, suite: Suite) -> Result<f64, HilError> {
-        const BYTES: [u64; 2] = [1 << 14, 1 << 17];
+        const BYTES: [u64; 2] = [1 << 14, 1 << 20];
         let [short, long] = BYTES;
         let few = self.instructions(suite, 1, short)?;
         let many = self.instructions(suite, 1, long)?;
@@ -316,9 +321,11 @@ impl Server {
         let visits = async {
             match clients {
                 Clients::One => assert!(talk(self.connect().await).await),
-                Clients::Two => self.welcome_two(talk, false).await,
-                Clients::TwoAndOneThatWaits => self.welcome_two(talk, true).await,
-                Clients::LongHellos => drop(join_all((0..2).map(|_| self.say_long_hello())).await),
+                Clients::Two => self.welcome_two(talk).await,
+                Clients::TwoAndOneThatWaits => self.keep_one_waiting().await,
+                Clients::CrowdedHellos => {
+                    drop(join_all((0..2).map(|_| self.say_crowded_hello())).await)
+                }
                 Clients::LongRecords => {
                     let streams = join_all((0..2).map(|_| self.shake_hands())).await;
                     join_all(streams.into_iter().map(send_long_records)).await;
@@ -341,43 +348,62 @@ impl Server {
         stream
     }
 
-    /// Has two talk once both have shaken hands; a third is connected then, if it is to wait.
-    async fn welcome_two(&self, talk: impl AsyncFn(TlsStream<TcpStream>) -> bool, one_waits: bool) {
+    /// Has two talk once both have shaken hands.
+    async fn welcome_two(&self, talk: impl AsyncFn(TlsStream<TcpStream>) -> bool) {
         let streams = join_all((0..2).map(|_| self.shake_hands())).await;
-        let third = one_waits.then(|| self.shake_hands());
-        let third = async {
-            match third {
-                Some(shaking) => talk(shaking.await).await,
-                None => true,
-            }
-        };
-        let talks = join_all(streams.into_iter().map(|stream| talk(stream)));
-        let (talked, third) = join(talks, third).await;
-        assert!(third && talked.into_iter().all(|well| well));
+        let talked = join_all(streams.into_iter().map(|stream| talk(stream))).await;
+        assert!(talked.into_iter().all(|well| well));
     }
 
-    async fn say_long_hello(&self) {
-        let mut stream = TcpStream::connect(self.address).await.expect("its port");
-        for index in 0..4 {
-            // It refuses it before all has come.
-            if stream.send_all(&part_of_long_hello(index)).await.is_err() {
-                return;
-            }
+    /// Has two clients of telemetry served, while a third does not get its handshake.
+    async fn keep_one_waiting(&self) {
+        let mut served =
+            join_all((0..2).map(async |_| Client::new(self.shake_hands().await))).await;
+        let mut third = pin!(self.shake_hands());
+        for _question in 0..20 {
+            let questions = served.iter_mut().map(async |client| {
+                let answer = client.read(Thermostat::TEMPERATURE).await;
+                answer.expect("a temperature");
+            });
+            let asked = select(third.as_mut(), join_all(questions)).await;
+            assert!(matches!(asked, Either::Right(_)), "the third does not wait");
         }
+        let one = served.pop().expect("there are two");
+        one.close().await.expect("its end");
+        served.push(Client::new(third.await));
+        for client in served {
+            client.close().await.expect("its end");
+        }
+    }
+
+    async fn say_crowded_hello(&self) {
+        let mut stream = TcpStream::connect(self.address).await.expect("its port");
+        // It may refuse it before all has come.
+        let hello = record(HANDSHAKE, &crowded_hello(LONGEST_HELLO));
+        let _ = stream.send_all(&hello).await;
+        let _ = stream.send_eof().await;
         while let Ok(1..) = stream.receive_some(&mut [0; 100]).await {}
     }
 }
 
-/// A record with a part of a hello that is said to be as long as rustls would take.
-fn part_of_long_hello(index: usize) -> Vec<u8> {
-    let beginning: &[u8] = if index == 0 {
-        &[1, 0, 0xff, 0xff, 3, 3]
-    } else {
-        &[]
-    };
-    let mut content = beginning.to_vec();
-    content.resize(1 << 14, 0);
-    record(HANDSHAKE, &content)
+/// A hello of nearly `length` bytes that names as many protocols as it can.
+///
+/// # Panics
+///
+/// When `length` is too short for it, or too long for its fields.
+#[must_use]
+pub fn crowded_hello(length: usize) -> Vec<u8> {
+    let u16_of = |length| u16::try_from(length).expect("short").to_be_bytes();
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    body.extend([0, 0, 2, 0x13, 3, 1, 0]);
+    let names = [1, b'a'].repeat((length - body.len() - 12) / 2);
+    body.extend(u16_of(names.len() + 6));
+    body.extend([0, 16]);
+    body.extend(u16_of(names.len() + 2));
+    body.extend(u16_of(names.len()));
+    body.extend(names);
+    message(1, &body)
 }
 
 /// Sends what is no frame of any protocol, in a record as long as it may be, and reads what comes until the end.

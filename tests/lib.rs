@@ -59,7 +59,7 @@ pub use fuzz_tls::{
     Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsProviderProgram,
     TlsVerifierProgram, Used,
 };
-pub use heap_guests::{Clients, HeapGuest, Role, Suite, telemetry_tls_server};
+pub use heap_guests::{Clients, HeapGuest, Role, Suite, crowded_hello, telemetry_tls_server};
 pub use images::{
     direct_image, example, heap_image, names_image, part_image, test_image, tls_contract_image,
     tls_heap_image, tls_image,

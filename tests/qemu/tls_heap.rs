@@ -5,7 +5,9 @@ use core::ops::RangeInclusive;
 use futures_util::future::join_all;
 use tacket::{ReceiveStream as _, SendStream as _};
 use tacket_std::TcpStream;
-use tacket_tests::{Authority, HANDSHAKE, NAME, Scripted, extensions, message, provision, record};
+use tacket_tests::{
+    Authority, HANDSHAKE, NAME, Scripted, crowded_hello, extensions, message, provision, record,
+};
 
 use crate::images::boot_heap;
 use crate::peers::{run_here, serve_one};
@@ -22,18 +24,6 @@ fn list(item: &[u8], bytes: usize, width: usize) -> Vec<u8> {
     let mut list = length.to_be_bytes()[size_of::<usize>() - width..].to_vec();
     list.extend(item.iter().cycle().take(length));
     list
-}
-
-/// A hello of nearly `length` bytes that names as many protocols as it can.
-fn crowded_hello(length: usize) -> Vec<u8> {
-    let mut body = vec![3, 3];
-    body.extend([7; 32]);
-    body.extend([0, 0, 2, 0x13, 3, 1, 0]);
-    let names = list(&[1, b'a'], length - 4 - body.len() - 6, 2);
-    let extension = [&[0, 16][..], &u16_of(names.len()), &names].concat();
-    body.extend(u16_of(extension.len()));
-    body.extend(extension);
-    message(1, &body)
 }
 
 /// A list of certificates that are empty.

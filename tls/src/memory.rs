@@ -1,6 +1,8 @@
 //! What buffers lie in: the heap, or what the caller lends.
 
 #[cfg(feature = "rustls")]
+use alloc::vec;
+#[cfg(feature = "rustls")]
 use alloc::vec::Vec;
 
 #[cfg(feature = "rustls")]
@@ -39,12 +41,18 @@ impl Memory for Vec<u8> {
     type Reading = Adaptive;
 
     fn grow(&mut self, len: usize) {
-        if let Some(more @ 1..) = len.checked_sub(self.len()) {
-            if !IS_AMPLE {
-                self.reserve_exact(more);
-            }
-            self.resize(len, 0);
+        if len <= self.len() {
+            return;
         }
+        if IS_AMPLE {
+            return self.resize(len, 0);
+        }
+        // No more than what was asked for. Where anything in a program is compiled for the least size, `resize` may set byte after byte.
+        let mut grown = vec![0; len];
+        if let Some(front) = grown.get_mut(..self.len()) {
+            front.copy_from_slice(self);
+        }
+        *self = grown;
     }
 
     fn shrink(&mut self, len: usize) {

@@ -22,7 +22,7 @@ pub const PIECE: usize = 1024;
 
 /// The heap of each image, as large as that of the telemetry server.
 #[global_allocator]
-pub static HEAP: Heap<114_688> = Heap::new();
+pub static HEAP: Heap<147_456> = Heap::new();
 
 /// Buffers of a socket; a record that is sent fits into either.
 type SocketBuffers = [[u8; 2048]; 2];
