@@ -16,6 +16,9 @@ mod figures;
 mod fuzz_pool;
 #[expect(clippy::large_futures, reason = "programs run on a desktop")]
 mod fuzz_tls;
+#[expect(clippy::expect_used, reason = "what measures says that it may panic")]
+#[expect(clippy::large_futures, reason = "servers run on a desktop")]
+mod heap_guests;
 mod images;
 mod median;
 #[expect(
@@ -56,9 +59,10 @@ pub use fuzz_tls::{
     Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsProviderProgram,
     TlsVerifierProgram, Used,
 };
+pub use heap_guests::{Clients, HeapGuest, Role, Suite, telemetry_tls_server};
 pub use images::{
     direct_image, example, heap_image, names_image, part_image, test_image, tls_contract_image,
-    tls_image,
+    tls_heap_image, tls_image,
 };
 pub use median::median;
 pub use owner::{Owner, authority_params, sec1, server_params};

@@ -107,6 +107,7 @@ fn every_image_is_built_for_every_board_that_boots_it() {
     for target in [v7m, riscv] {
         for name in [
             "echo_tls_client_heap",
+            "page_tls_server",
             "telemetry_tls_client_heap",
             "telemetry_tls_server",
         ] {

@@ -6,7 +6,7 @@
 //! From the top down: a [`TlsStream`] moves bytes between its transport and an [`Engine`], which only computes. The engine is
 //! [rustls]; a [`ClientConfig`] says whom a client trusts and a [`ServerConfig`] how a server proves who it is. rustls'
 //! own configurations make one of these too, so what it can do can be had here. Where there is no heap, the engine is a
-//! [`GuardedEngine`], for clients. No setting here turns verification off.
+//! [`GuardedEngine`], for clients. Code that takes a [`TlsConnector`] makes clients with either. No setting here turns verification off.
 //!
 //! The crate is `no_std`. Features, of which [a table](#what-tls-can-do-here) says what they can do:
 //!
@@ -22,7 +22,7 @@
 //!   [`TlsStream::guarded_client`] makes. It knows P-256 with SHA-256.
 //! * `p384`, `ed25519`: certificates with these keys, or with SHA-384, too. Both bring `embedded-tls`.
 //!
-//! Without an engine the crate is empty.
+//! A desktop takes `ring`, a board with an allocator `rustcrypto`, and one without `embedded-tls`. Without an engine the crate is empty.
 //!
 #![doc = include_str!("../CAPABILITIES.md")]
 #![no_std]

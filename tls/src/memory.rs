@@ -3,6 +3,9 @@
 #[cfg(feature = "rustls")]
 use alloc::vec::Vec;
 
+/// Whether there is an operating system, and so memory for more than what is asked for.
+pub(crate) const IS_AMPLE: bool = cfg!(feature = "std");
+
 /// Bytes for a [`Buffer`](crate::buffer::Buffer). Empty by default.
 #[expect(unnameable_types, reason = "engines are sealed")]
 pub trait Memory: AsRef<[u8]> + AsMut<[u8]> + Default {
@@ -28,8 +31,7 @@ impl Memory for Vec<u8> {
 
     fn grow(&mut self, len: usize) {
         if let Some(more @ 1..) = len.checked_sub(self.len()) {
-            // Where memory is short, no more than what was asked for.
-            if cfg!(not(feature = "std")) {
+            if !IS_AMPLE {
                 self.reserve_exact(more);
             }
             self.resize(len, 0);

@@ -1,7 +1,7 @@
 //! Ciphertext on its way: what was read and is not understood yet, and what is to be written.
 
 use crate::buffer::Buffer;
-use crate::memory::Memory;
+use crate::memory::{IS_AMPLE, Memory};
 
 /// The length of the header of a record (RFC 8446, 5.1).
 const RECORD_HEADER: usize = 5;
@@ -13,10 +13,13 @@ pub(crate) const FIRST_READ: usize = 4 * 1024;
 /// when the transport brings less than a quarter. A connection that is idle waits with a buffer of that size.
 const LEAST_READ: usize = 128;
 
+/// How much ciphertext a read asks for at most that does not know how much is still to come of a record.
+const MOST_AHEAD: usize = if IS_AMPLE { MOST_READ } else { 2 * 1024 };
+
 /// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
 /// that the engine accepts. Without an operating system a message is at most as long as a record: whoever connects could make a
 /// board keep four times as much.
-const MOST_READ: usize = if HAS_MEMORY {
+const MOST_READ: usize = if IS_AMPLE {
     80 * 1024
 } else {
     LONGEST_RECORD + 4 * 1024
@@ -25,8 +28,12 @@ const MOST_READ: usize = if HAS_MEMORY {
 /// The longest record (RFC 8446, 5.2).
 const LONGEST_RECORD: usize = RECORD_HEADER + (1 << 14) + 256;
 
-/// Whether there is an operating system, and so memory for more than is sure to be needed.
-const HAS_MEMORY: bool = cfg!(feature = "std");
+/// How much of a handshake can come that is not protected, where memory is short: the hellos, of which rustls makes objects of up to ten
+/// times their length.
+const MOST_IN_CLEAR: usize = 4 * 1024;
+
+/// The content type of a record that is protected (RFC 8446, 5.2).
+const PROTECTED: u8 = 23;
 
 /// Ciphertext that has arrived and is not understood yet.
 pub(crate) struct Incoming<M> {
@@ -36,47 +43,71 @@ pub(crate) struct Incoming<M> {
 }
 
 /// How far the records have come of which the ciphertext consists.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Records {
     /// How much of the next header.
     header: usize,
     /// How much of the record behind it is still to come.
     rest: usize,
+    /// How much can still come that is not protected. `None`: a protected record has begun.
+    in_clear: Option<usize>,
 }
 
 impl Records {
+    const fn new() -> Self {
+        Self {
+            header: 0,
+            rest: 0,
+            in_clear: Some(MOST_IN_CLEAR),
+        }
+    }
+
     /// This has come.
     fn follow(&mut self, mut data: &[u8]) {
         while let [byte, others @ ..] = data {
-            if self.header == RECORD_HEADER {
+            let count = if self.header == RECORD_HEADER {
                 let count = self.rest.min(data.len());
                 self.rest -= count;
                 data = data.get(count..).unwrap_or_default();
+                count
             } else {
+                if self.header == 0 && *byte == PROTECTED {
+                    self.in_clear = None;
+                }
                 self.header += 1;
                 // The last two bytes are the length.
                 self.rest = (self.rest << 8 | usize::from(*byte)) & 0xffff;
                 data = others;
-            }
+                1
+            };
+            self.in_clear = self.in_clear.map(|left| left.saturating_sub(count));
             if self.header == RECORD_HEADER && self.rest == 0 {
-                *self = Self::default();
+                self.header = 0;
             }
         }
     }
 
-    /// How much of a record that has begun is still to come. No record is longer than it may be.
-    fn rest(&self) -> Option<usize> {
-        let is_known = self.header == RECORD_HEADER;
-        is_known.then_some(self.rest.min(LONGEST_RECORD))
+    /// How much is to be read at most, of which `usual` where it is not known how much will come. Once the length of a record is known it
+    /// is that, and none is longer than it may be.
+    fn next(&self, usual: usize) -> usize {
+        let next = if self.header == RECORD_HEADER {
+            self.rest.min(LONGEST_RECORD)
+        } else {
+            usual
+        };
+        next.min(self.in_clear.unwrap_or(usize::MAX))
     }
 }
 
 impl<M: Memory> Incoming<M> {
+    /// Whether it matters how much the next record needs.
+    const FOLLOWS_RECORDS: bool = !IS_AMPLE && !M::IS_FIXED;
+
     pub(crate) const fn over(memory: M) -> Self {
         Self {
             buffer: Buffer::over(memory),
             read: FIRST_READ,
-            records: Records { header: 0, rest: 0 },
+            records: Records::new(),
         }
     }
 
@@ -95,14 +126,13 @@ impl<M: Memory> Incoming<M> {
         let count = if M::IS_FIXED {
             free
         } else {
-            match self.records.rest() {
-                // Room for one record, once its length is known.
-                Some(rest) if !HAS_MEMORY => rest.min(free),
-                _ => {
-                    let count = self.read.saturating_sub(self.buffer.len());
-                    count.max(LEAST_READ).min(free)
-                }
-            }
+            let usual = self.read.saturating_sub(self.buffer.len()).max(LEAST_READ);
+            let count = if Self::FOLLOWS_RECORDS {
+                self.records.next(usual)
+            } else {
+                usual
+            };
+            count.min(free)
         };
         let room = self.buffer.room(count).get_mut(..count)?;
         (!room.is_empty()).then_some(room)
@@ -112,19 +142,19 @@ impl<M: Memory> Incoming<M> {
     pub(crate) fn commit(&mut self, count: usize) {
         let before = self.buffer.len();
         self.buffer.commit(count);
-        if !HAS_MEMORY {
+        if Self::FOLLOWS_RECORDS {
             let new = self.buffer.filled().get(before..);
-            return self.records.follow(new.unwrap_or_default());
+            self.records.follow(new.unwrap_or_default());
         }
         if self.buffer.len() >= self.read {
-            self.read = MOST_READ.min(self.read * 2);
+            self.read = MOST_AHEAD.min(self.read * 2);
         } else if self.buffer.len() < self.read / 4 {
             self.read = LEAST_READ.max(self.read / 2);
         }
     }
 
     pub(crate) fn append(&mut self, data: &[u8]) {
-        if self.buffer.append(data) && !HAS_MEMORY {
+        if self.buffer.append(data) && Self::FOLLOWS_RECORDS {
             self.records.follow(data);
         }
     }
@@ -202,6 +232,7 @@ impl<M: Memory> Outgoing<M> {
 #[cfg(feature = "rustls")]
 mod tests {
     use super::*;
+    use alloc::vec;
     use alloc::vec::Vec;
 
     fn send(outgoing: &mut Outgoing<Vec<u8>>, length: usize) {
@@ -212,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rest_of_a_record_is_known_however_it_comes() {
+    fn a_read_asks_for_the_rest_of_a_record_however_it_comes() {
         let stream = [
             &[22, 3, 3, 1, 2][..],
             &[7; 258],
@@ -220,23 +251,66 @@ mod tests {
             &[21, 3, 3, 0, 0],
         ];
         let stream = stream.concat();
-        let ends = [263, 269];
         for step in 1..=stream.len() {
-            let mut records = Records::default();
-            for (index, part) in stream.chunks(step).enumerate() {
+            let mut records = Records::new();
+            let mut come = 0;
+            for part in stream.chunks(step) {
                 records.follow(part);
-                let come = (index * step + part.len()).min(stream.len());
+                come += part.len();
                 let expected = match come {
-                    0..5 | 263..=267 | 269.. => None,
-                    5..263 => Some(ends[0] - come),
-                    _ => Some(ends[1] - come),
+                    5..263 => 263 - come,
+                    268 => 1,
+                    _ => 1000,
                 };
-                assert_eq!(records.rest(), expected, "{come} in steps of {step}");
+                assert_eq!(records.next(1000), expected, "{come} in steps of {step}");
             }
         }
-        let mut records = Records::default();
+    }
+
+    #[test]
+    fn little_can_come_that_is_not_protected_and_then_no_record_is_longer_than_it_may_be() {
+        let mut records = Records::new();
+        records.follow(&[22, 3, 3, 0x40, 0]);
+        let rest = MOST_IN_CLEAR - RECORD_HEADER;
+        assert_eq!(records.next(100), rest);
+        records.follow(&vec![0; rest - 1]);
+        assert_eq!(records.next(100), 1);
+        records.follow(&[0]);
+        assert_eq!(records.next(100), 0, "the hello is too long");
+
+        let mut records = Records::new();
+        for _hello in 0..2 {
+            records.follow(&[22, 3, 3, 3, 0xe8]);
+            records.follow(&[0; 1000]);
+        }
+        assert_eq!(records.next(4096), MOST_IN_CLEAR - 2010);
         records.follow(&[23, 3, 3, 0xff, 0xff]);
-        assert_eq!(records.rest(), Some(LONGEST_RECORD), "longer than any");
+        assert_eq!(records.next(100), LONGEST_RECORD);
+    }
+
+    #[test]
+    fn reads_become_as_long_as_what_comes_and_short_again() {
+        let mut incoming = Incoming::over(Vec::new());
+        incoming.read_less();
+        // Zeros are records without data. As many as one likes can come behind protected ones only.
+        incoming.records.follow(&[PROTECTED, 3, 3, 0, 0]);
+        let mut read = |count: usize| {
+            let asked = incoming.room().unwrap().len();
+            incoming.commit(count.min(asked));
+            incoming.buffer.consume(count);
+            asked
+        };
+        let mut expected = LEAST_READ;
+        for _ in 0..20 {
+            assert_eq!(read(usize::MAX), expected);
+            expected = MOST_AHEAD.min(2 * expected);
+        }
+        assert_eq!(expected, MOST_AHEAD);
+        for _ in 0..20 {
+            assert_eq!(read(1), expected);
+            expected = LEAST_READ.max(expected / 2);
+        }
+        assert_eq!(expected, LEAST_READ);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use rustls::crypto::cipher::{
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
+use super::length::Lengths;
+
 /// How long a tag is, of every algorithm here.
 const TAG: usize = 16;
 
@@ -49,7 +51,10 @@ impl<A: Cipher> Tls13AeadAlgorithm for Aead<A> {
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Direction::<A>::new(&key, iv))
+        Box::new(Incoming {
+            direction: Direction::<A>::new(&key, iv),
+            lengths: Lengths::default(),
+        })
     }
 
     fn key_len(&self) -> usize {
@@ -113,9 +118,29 @@ impl<A: Cipher> MessageEncrypter for Direction<A> {
     }
 }
 
-impl<A: Cipher> MessageDecrypter for Direction<A> {
+/// What opens the records of one direction, until its key is updated.
+struct Incoming<A> {
+    direction: Direction<A>,
+    lengths: Lengths,
+}
+
+impl<A: Cipher> MessageDecrypter for Incoming<A> {
     fn decrypt<'a>(
         &mut self,
+        message: InboundOpaqueMessage<'a>,
+        seq: u64,
+    ) -> Result<InboundPlainMessage<'a>, Error> {
+        let opened = self.direction.open(message, seq)?;
+        if opened.typ == ContentType::Handshake {
+            self.lengths.follow(opened.payload)?;
+        }
+        Ok(opened)
+    }
+}
+
+impl<A: Cipher> Direction<A> {
+    fn open<'a>(
+        &self,
         mut message: InboundOpaqueMessage<'a>,
         seq: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
@@ -172,7 +197,7 @@ mod tests {
             ProtocolVersion::TLSv1_2,
             &mut payload,
         );
-        let opened = direction::<A>(key, iv).decrypt(message, seq)?;
+        let opened = direction::<A>(key, iv).open(message, seq)?;
         assert_eq!(opened.version, ProtocolVersion::TLSv1_3);
         Ok((opened.typ, opened.payload.to_vec()))
     }
