@@ -17,6 +17,7 @@ use crate::fuzz_tls::input::Input;
 
 const HEADER: usize = 5;
 const CHANGE_CIPHER_SPEC: u8 = 20;
+const HANDSHAKE: u8 = 22;
 
 /// The most data that a record may have.
 const MOST: usize = 1 << 14;
@@ -88,13 +89,13 @@ impl Record {
         assert_eq!(record, sealed, "another record");
         let body = record.get(HEADER..).unwrap_or_default().to_vec();
         let body = edited(body, &self.edits);
-        // No longer ones pass the parts of rustls that are before it.
         let number = self.number.wrapping_add(self.is_of_another_number.into());
-        assert_eq!(
-            pair.open(&body, number),
-            pair.theirs.open(&body, number),
-            "{body:02x?}"
-        );
+        let opened = pair.theirs.open(&body, number);
+        if matches!(opened, Ok((HANDSHAKE, _))) {
+            // How long messages are is followed from record to record, and each program begins anew.
+            return;
+        }
+        assert_eq!(pair.open(&body, number), opened, "{body:02x?}");
     }
 }
 

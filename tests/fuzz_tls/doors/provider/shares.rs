@@ -13,7 +13,7 @@ use super::curve25519::{BASE, x25519};
 use super::{edited, edits};
 use crate::fuzz_tls::input::Input;
 
-/// Points of low order, by their first byte or whole.
+/// Points of low order, of which some are not in their shortest form.
 const LOW_ORDER: [&[u8; 32]; 5] = [
     &[0; 32],
     &with_first(1, 0, 0),
