@@ -21,7 +21,8 @@ const KIB: usize = 1024;
 /// As much of a list as fits this many bytes, with its length in `width` bytes before it.
 fn list(item: &[u8], bytes: usize, width: usize) -> Vec<u8> {
     let length = (bytes - width) / item.len() * item.len();
-    let mut list = length.to_be_bytes()[size_of::<usize>() - width..].to_vec();
+    let bytes = length.to_be_bytes().into_iter();
+    let mut list: Vec<u8> = bytes.skip(size_of::<usize>() - width).collect();
     list.extend(item.iter().cycle().take(length));
     list
 }
