@@ -2,7 +2,7 @@
 
 use crate::reading::{LONGEST_RECORD, RECORD_HEADER};
 
-/// How much of a handshake can come that is not protected, where memory is short: the hellos, of which rustls makes objects of up to ten
+/// How much of a handshake can come that is not protected, where memory is short: the hellos, of which rustls makes objects of more than ten
 /// times their length.
 const MOST_IN_CLEAR: usize = 4 * 1024;
 
