@@ -174,7 +174,8 @@ impl HeapGuest {
         Ok((more - one) / SESSIONS as f64)
     }
 
-    /// The instructions for a byte that is sent and comes back, in pieces of 1 KiB.
+    /// The instructions for a byte that is sent and comes back, in pieces of 1 KiB: the least of two measurements, for what this machine sends
+    /// in more frames than it must only adds to them.
     ///
     /// # Errors
     ///
@@ -186,9 +187,12 @@ impl HeapGuest {
     pub fn instructions_of_a_byte(&self, suite: Suite) -> Result<f64, HilError> {
         const BYTES: [u64; 2] = [1 << 14, 1 << 20];
         let [short, long] = BYTES;
-        let few = self.instructions(suite, 1, short)?;
-        let many = self.instructions(suite, 1, long)?;
-        Ok((many - few) / (long - short) as f64)
+        let measure = || {
+            let few = self.instructions(suite, 1, short)?;
+            let many = self.instructions(suite, 1, long)?;
+            Ok((many - few) / (long - short) as f64)
+        };
+        Ok(f64::min(measure()?, measure()?))
     }
 
     fn instructions(&self, suite: Suite, sessions: u64, bytes: u64) -> Result<f64, HilError> {

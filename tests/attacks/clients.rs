@@ -96,7 +96,7 @@ pub const ATTACKS_ON_SERVERS: &[(AttackOnServer, &str)] = &[
     (Replay, "cannot decrypt peer's message"),
     (LostRecord, "cannot decrypt peer's message"),
     (Oversize, "peer sent excess record size"),
-    (LongMessage, "received corrupt message"),
+    (LongMessage, "HandshakePayloadTooLarge"),
     (SecondHello, "received unexpected handshake message"),
     (EmptyFlood, "TooManyEmptyFragments"),
     (WarningFlood, "TooManyWarningAlertsReceived"),
@@ -204,7 +204,8 @@ impl HostileClients {
                 intruder.seal(DATA, b"data")
             }
             Oversize => intruder.seal(DATA, &[7; (1 << 14) + 1]),
-            LongMessage => intruder.seal(HANDSHAKE, &[24, 1, 0, 0]),
+            // One byte longer than the longest.
+            LongMessage => intruder.seal(HANDSHAKE, &[24, 0, 0x0f, 0xfd]),
             SecondHello => intruder.seal(HANDSHAKE, &self.hello(NamedGroup::X25519)[5..]),
             EmptyFlood => again(40, || intruder.seal(DATA, &[])),
             // user_canceled

@@ -1,7 +1,9 @@
 //! Firmware that speaks TLS, without a heap and with one, and peers that do not keep to the rules.
 
+use core::time::Duration;
+
 use embedded_io_async::{ErrorType, Write};
-use tacket::{AsyncResource, HalfCloseable, SendStream, StapledStream};
+use tacket::{AsyncResource, Clock as _, HalfCloseable, SendStream, StapledStream};
 use tacket_examples::telemetry::{self, Thermostat};
 use tacket_hil::Boot;
 use tacket_std::{MonotonicClock, TcpStream};
@@ -83,15 +85,19 @@ fn a_server_refuses_each_attack_says_why_and_serves_the_next_client() {
     finish(guest, &format!("1 completed, {failed} failed"));
 }
 
-/// Hands on one byte at a time.
-struct Bytewise<S>(S);
+/// Hands on one byte at a time, a thousand a second.
+struct Bytewise<'c, S>(S, &'c MonotonicClock);
 
-impl<S: ErrorType> ErrorType for Bytewise<S> {
+impl<S: ErrorType> ErrorType for Bytewise<'_, S> {
     type Error = S::Error;
 }
 
-impl<S: Write> Write for Bytewise<S> {
+impl<S: Write> Write for Bytewise<'_, S> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, S::Error> {
+        // An emulated controller has room for some hundred small frames, and what it loses while the guest computes comes again
+        // after a long time.
+        let soon = self.1.now() + Duration::from_millis(1);
+        self.1.sleep_until(soon).await;
         let count = self.0.write(buf.get(..1).unwrap_or_default()).await?;
         self.0.flush().await?;
         Ok(count)
@@ -102,19 +108,19 @@ impl<S: Write> Write for Bytewise<S> {
     }
 }
 
-impl<S: SendStream> SendStream for Bytewise<S> {
+impl<S: SendStream> SendStream for Bytewise<'_, S> {
     async fn wait_send_all_might_not_block(&mut self) -> Result<(), S::Error> {
         self.0.wait_send_all_might_not_block().await
     }
 }
 
-impl<S: HalfCloseable> HalfCloseable for Bytewise<S> {
+impl<S: HalfCloseable> HalfCloseable for Bytewise<'_, S> {
     async fn send_eof(&mut self) -> Result<(), S::Error> {
         self.0.send_eof().await
     }
 }
 
-impl<S: AsyncResource> AsyncResource for Bytewise<S> {
+impl<S: AsyncResource> AsyncResource for Bytewise<'_, S> {
     async fn close(self) -> Result<(), S::Error> {
         self.0.close().await
     }
@@ -129,7 +135,7 @@ fn firmware_is_content_with_a_server_whose_bytes_come_one_by_one() {
         |address| client.argument(format!("server={address}")).start(),
         async |stream| {
             let (tx, rx) = stream.into_split();
-            let stream = StapledStream::new(Bytewise(tx), rx);
+            let stream = StapledStream::new(Bytewise(tx, &clock), rx);
             let stream = TlsStream::server(stream, &config).unwrap();
             telemetry::serve(stream, &mut Thermostat::new(), &clock).await
         },

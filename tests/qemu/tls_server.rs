@@ -245,7 +245,7 @@ fn two_clients_are_served_two_wait_and_the_next_is_refused() {
 #[test]
 fn a_silent_client_keeps_others_out_no_longer_than_its_time() {
     let authority = Authority::new();
-    let (mut guest, address) = serving(boot(CORTEX_M3).argument("session=3000"), &authority);
+    let (mut guest, address) = serving(boot(CORTEX_M3).argument("session=8000"), &authority);
     let config = authority.client_config();
     run_here(async {
         let silent = join_all((0..2).map(async |_| {

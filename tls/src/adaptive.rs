@@ -31,6 +31,7 @@ impl Default for Adaptive {
 impl Reading for Adaptive {
     fn read_less(&mut self) {
         self.usual = LEAST_READ;
+        self.records.lift_limit();
     }
 
     fn usual(&self) -> usize {

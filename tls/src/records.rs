@@ -2,7 +2,7 @@
 
 use crate::reading::{LONGEST_RECORD, RECORD_HEADER};
 
-/// How much of a handshake can come that is not protected, where memory is short: the hellos, of which rustls makes objects of up to ten
+/// How much of a handshake can come that is not protected, where memory is short: the hellos, of which rustls makes objects of more than ten
 /// times their length.
 const MOST_IN_CLEAR: usize = 4 * 1024;
 
@@ -16,8 +16,9 @@ pub(crate) struct Records {
     header: usize,
     /// How much of the record behind it is still to come.
     rest: usize,
-    /// How much can still come that is not protected. `None`: a protected record has begun.
-    in_clear: Option<usize>,
+    is_protected: bool,
+    /// How much can still come in records that are not protected.
+    in_clear: usize,
 }
 
 impl Records {
@@ -25,8 +26,14 @@ impl Records {
         Self {
             header: 0,
             rest: 0,
-            in_clear: Some(MOST_IN_CLEAR),
+            is_protected: false,
+            in_clear: MOST_IN_CLEAR,
         }
+    }
+
+    /// The handshake is done: what is not protected is no longer understood.
+    pub(crate) const fn lift_limit(&mut self) {
+        self.in_clear = usize::MAX;
     }
 
     /// This has come.
@@ -38,8 +45,8 @@ impl Records {
                 data = data.get(count..).unwrap_or_default();
                 count
             } else {
-                if self.header == 0 && *byte == PROTECTED {
-                    self.in_clear = None;
+                if self.header == 0 {
+                    self.is_protected = *byte == PROTECTED;
                 }
                 self.header += 1;
                 // The last two bytes are the length.
@@ -47,7 +54,9 @@ impl Records {
                 data = others;
                 1
             };
-            self.in_clear = self.in_clear.map(|left| left.saturating_sub(count));
+            if !self.is_protected {
+                self.in_clear = self.in_clear.saturating_sub(count);
+            }
             if self.header == RECORD_HEADER && self.rest == 0 {
                 self.header = 0;
             }
@@ -55,14 +64,21 @@ impl Records {
     }
 
     /// How much is to be read at most, of which `usual` where it is not known how much will come. Once the length of a record is known it
-    /// is that, and none is longer than it may be.
+    /// is that, and none is longer than it may be. As long as there is a limit, no read goes from a protected record into one that is not.
     pub(crate) fn next(&self, usual: usize) -> usize {
-        let next = if self.header == RECORD_HEADER {
-            self.rest.min(LONGEST_RECORD)
-        } else {
-            usual
+        let is_limited = self.in_clear < usize::MAX;
+        let next = match self.header {
+            // It may be the first byte of a protected record, when nothing else can come any more.
+            0 => return usual.min(self.in_clear.max(1)),
+            RECORD_HEADER => self.rest.min(LONGEST_RECORD),
+            _ if is_limited && self.is_protected => return RECORD_HEADER - self.header,
+            _ => usual,
         };
-        next.min(self.in_clear.unwrap_or(usize::MAX))
+        if self.is_protected {
+            next
+        } else {
+            next.min(self.in_clear)
+        }
     }
 }
 
@@ -89,6 +105,7 @@ mod tests {
                 come += part.len();
                 let expected = match come {
                     5..263 => 263 - come,
+                    264..268 => 268 - come,
                     268 => 1,
                     _ => 1000,
                 };
@@ -98,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn little_can_come_that_is_not_protected_and_then_no_record_is_longer_than_it_may_be() {
+    fn little_can_come_that_is_not_protected() {
         let mut records = Records::new();
         records.follow(&[22, 3, 3, 0x40, 0]);
         let rest = MOST_IN_CLEAR - RECORD_HEADER;
@@ -107,14 +124,44 @@ mod tests {
         assert_eq!(records.next(100), 1);
         records.follow(&[0]);
         assert_eq!(records.next(100), 0, "the hello is too long");
+    }
 
+    #[test]
+    fn a_protected_record_does_not_let_more_come_that_is_not() {
         let mut records = Records::new();
         for _hello in 0..2 {
             records.follow(&[22, 3, 3, 3, 0xe8]);
             records.follow(&[0; 1000]);
+            assert!(records.next(4096) < MOST_IN_CLEAR);
+            records.follow(&[23]);
+            // Not beyond it: there the next record begins.
+            assert_eq!(records.next(4096), 4);
+            records.follow(&[3, 3, 0xff, 0xff]);
+            assert_eq!(records.next(100), LONGEST_RECORD, "none is longer");
+            records.follow(&vec![0; 0xffff]);
         }
-        assert_eq!(records.next(4096), MOST_IN_CLEAR - 2010);
-        records.follow(&[23, 3, 3, 0xff, 0xff]);
-        assert_eq!(records.next(100), LONGEST_RECORD);
+        let rest = MOST_IN_CLEAR - 2010;
+        assert_eq!(records.next(4096), rest);
+        records.follow(&[&[22, 3, 3, 0x40, 0][..], &vec![0; rest - 6]].concat());
+        assert_eq!(records.next(4096), 1);
+    }
+
+    #[test]
+    fn when_all_has_come_in_the_clear_a_protected_record_still_can() {
+        let mut records = Records::new();
+        let [.., high, low] = (MOST_IN_CLEAR - RECORD_HEADER).to_be_bytes();
+        records.follow(&[22, 3, 3, high, low]);
+        records.follow(&vec![0; MOST_IN_CLEAR - RECORD_HEADER]);
+        assert_eq!(records.next(4096), 1, "the first byte of the next");
+        let mut other = Records { ..records };
+        other.follow(&[22]);
+        assert_eq!(other.next(4096), 0, "it is not protected");
+        records.follow(&[23]);
+        assert_eq!(records.next(4096), 4);
+        records.follow(&[3, 3, 0, 40]);
+        assert_eq!(records.next(4096), 40);
+        records.follow(&[0; 40]);
+        records.lift_limit();
+        assert_eq!(records.next(4096), 4096);
     }
 }

@@ -21,6 +21,7 @@ use crate::engine::SansIo;
 use crate::error::{ConfigError, EngineError};
 use crate::memory::IS_AMPLE;
 use crate::negotiated::{CipherSuite, Negotiated, TlsVersion};
+use crate::reading::RECORD_HEADER;
 
 type Buffer = crate::buffer::Buffer<Vec<u8>>;
 type Sink<'b> = crate::buffer::Sink<'b, Vec<u8>>;
@@ -28,11 +29,8 @@ type Sink<'b> = crate::buffer::Sink<'b, Vec<u8>>;
 /// How many full records are prepared for one write to the transport. Boards have no memory for more than one.
 const RECORDS_AT_ONCE: usize = if IS_AMPLE { 4 } else { 1 };
 
-/// The length of the header of a record (RFC 8446, 5.1).
-const HEADER: usize = 5;
-
 /// What a record adds to its data, at most, in the suites of rustls: header, explicit nonce, content type and tag.
-const RECORD_OVERHEAD: usize = HEADER + 8 + 1 + 16;
+const RECORD_OVERHEAD: usize = RECORD_HEADER + 8 + 1 + 16;
 
 /// Room for a message of the handshake. A longer one says how much it needs.
 const MESSAGE_ROOM: usize = 512;
@@ -465,10 +463,10 @@ impl SansIo for RustlsEngine {
 }
 
 fn starts_with_record(data: &[u8]) -> bool {
-    let Some(&[_, _, _, high, low]) = data.first_chunk::<HEADER>() else {
+    let Some(&[_, _, _, high, low]) = data.first_chunk::<RECORD_HEADER>() else {
         return false;
     };
-    data.len() >= HEADER + usize::from(u16::from_be_bytes([high, low]))
+    data.len() >= RECORD_HEADER + usize::from(u16::from_be_bytes([high, low]))
 }
 
 impl fmt::Debug for RustlsEngine {

@@ -127,7 +127,8 @@ impl<S> TlsStream<S> {
     }
 
     /// Starts with `data`, which was already received from the transport: what a buffered reader took too much of before it
-    /// knew that TLS would follow (STARTTLS). It may be of any length, and end within a message.
+    /// knew that TLS would follow (STARTTLS). It may be of any length, and end within a message; on `no_std` too, where the limit for what comes in
+    /// the clear is for what comes after it.
     ///
     /// It belongs before everything that comes from the transport, so to a stream that was not used yet. Called again, it adds
     /// to what there is.

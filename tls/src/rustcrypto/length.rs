@@ -4,7 +4,7 @@ use rustls::{Error, InvalidMessage};
 
 /// The longest message that is let through.
 ///
-/// rustls keeps what is listed in a message as objects, of up to ten times its length, before anybody is known: a longer one could
+/// rustls keeps what is listed in a message as objects, of more than ten times its length, before anybody is known: a longer one could
 /// exhaust the memory of a board. Certificates of P-256 are far shorter, a few of them together too.
 pub(super) const LONGEST_MESSAGE: usize = 4096;
 

@@ -34,7 +34,7 @@ use self::x25519::X25519;
 ///
 /// No message of a peer's handshake may have more than 4 KiB, a chain of certificates neither, or what rustls makes of it might exhaust
 /// a board's memory: a longer one is refused as `rustls::InvalidMessage::HandshakePayloadTooLarge`. What rustls keeps of one for a
-/// moment is up to 60 KB, in whatever state the connection is; a heap is to have room for that beside what its connections need.
+/// moment is up to 50 KB, in whatever state the connection is; a heap is to have room for that beside what its connections need.
 ///
 /// Random bytes and the time come from the board. Where there are no random bytes, a handshake fails: with
 /// `rustls::Error::FailedToGetRandomBytes`, which also is the answer to bytes that obviously repeat.
