@@ -66,7 +66,7 @@ impl Records {
     /// How much is to be read at most, of which `usual` where it is not known how much will come. Once the length of a record is known it
     /// is that, and none is longer than it may be. As long as there is a limit, no read goes from a protected record into one that is not.
     pub(crate) fn next(&self, usual: usize) -> usize {
-        let is_limited = self.in_clear < usize::MAX;
+        let is_limited = self.in_clear <= MOST_IN_CLEAR;
         let next = match self.header {
             // It may be the first byte of a protected record, when nothing else can come any more.
             0 => return usual.min(self.in_clear.max(1)),
@@ -162,6 +162,9 @@ mod tests {
         assert_eq!(records.next(4096), 40);
         records.follow(&[0; 40]);
         records.lift_limit();
+        assert_eq!(records.next(4096), 4096);
+        // An alert, say; what is behind it is not read in small parts for that.
+        records.follow(&[21, 3, 3, 0, 0, 23]);
         assert_eq!(records.next(4096), 4096);
     }
 }
