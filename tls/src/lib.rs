@@ -54,6 +54,8 @@ mod buffer;
 mod capabilities;
 mod config;
 mod default_engine;
+#[cfg(feature = "dtls")]
+mod dtls;
 mod engine;
 mod error;
 #[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
