@@ -14,5 +14,7 @@ mod program;
 mod wire;
 mod world;
 
-pub use doors::{Gauge, TlsConfigProgram, TlsPeerProgram, Used};
+pub use doors::{
+    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsVerifierProgram, Used,
+};
 pub use program::TlsProgram;

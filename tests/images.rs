@@ -13,6 +13,24 @@ pub fn example(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware", target, name)
 }
 
+/// Builds an image of the examples that has a heap, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn heap_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-heap", target, name)
+}
+
+/// Builds an image of the examples that looks names up, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn names_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-names", target, name)
+}
+
 /// Builds an image that is a test, unless it is there.
 ///
 /// # Errors
@@ -47,6 +65,15 @@ pub fn part_image(target: Target, name: &str) -> Result<Image, HilError> {
 /// Those of [`Firmware::build`].
 pub fn tls_image(target: Target, name: &str) -> Result<Image, HilError> {
     build("tacket-firmware-tls", target, name)
+}
+
+/// Builds an image that tests TLS against the contract, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn tls_contract_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-tls-contract", target, name)
 }
 
 fn build(package: &str, target: Target, name: &str) -> Result<Image, HilError> {

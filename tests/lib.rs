@@ -11,8 +11,21 @@ mod fuzz_pool;
 mod fuzz_tls;
 mod images;
 mod median;
+#[expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot make its certificates cannot go on"
+)]
+mod owner;
 mod parts;
 mod pingpong;
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test whose client says something else cannot go on"
+)]
+mod scripted;
 mod sizes;
 #[expect(clippy::large_futures, reason = "servers run on a desktop")]
 mod tls_guests;
@@ -28,13 +41,25 @@ use tacket_std::MonotonicClock;
 pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
-pub use fuzz_tls::{Gauge, TlsConfigProgram, TlsPeerProgram, TlsProgram, Used};
-pub use images::{direct_image, example, part_image, test_image, tls_image};
+pub use fuzz_tls::{
+    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsVerifierProgram, Used,
+};
+pub use images::{
+    direct_image, example, heap_image, names_image, part_image, test_image, tls_contract_image,
+    tls_image,
+};
 pub use median::median;
+pub use owner::{Owner, authority_params, sec1, server_params};
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;
+pub use scripted::{
+    ALERT, CHANGE, DATA, HANDSHAKE, Scripted, answers, certificate, certificates, extensions,
+    message, record,
+};
 pub use sizes::Sizes;
-pub use tls_guests::{TlsBudget, TlsCosts, provision, tls_budget, tls_costs, to_hex, trusting};
+pub use tls_guests::{
+    TlsBudget, TlsCosts, certified, provision, tls_budget, tls_costs, to_hex, trusting,
+};
 
 /// Keeps the outcome of every clause.
 #[derive(Debug, Default)]

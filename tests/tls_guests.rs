@@ -61,14 +61,35 @@ pub fn provision(boot: Boot, authority: &Authority, name: &str) -> Boot {
 /// # Panics
 ///
 /// As [`provision`].
-#[expect(clippy::expect_used, reason = "documented")]
 pub fn trusting(boot: Boot, root: &[u8], name: &str) -> Boot {
+    equip(boot)
+        .argument(format!("name={name}"))
+        .argument(format!("root={}", to_hex(root)))
+}
+
+/// Gives a guest what its servers of TLS are to know: the date, random bytes of this machine, and how it proves to be `name` with a certificate that
+/// `authority` has signed.
+///
+/// # Panics
+///
+/// As [`provision`], and if `name` is none.
+pub fn certified(boot: Boot, authority: &Authority, name: &str) -> Boot {
+    let (certificate, key) = authority.certify(&[name], |_| {});
+    equip(boot)
+        .argument(format!("certificate={}", to_hex(&certificate)))
+        .argument(format!("key={}", to_hex(key.secret_der())))
+}
+
+/// Gives a guest the date, and random bytes.
+#[expect(
+    clippy::expect_used,
+    reason = "what it is called by says that it may panic"
+)]
+fn equip(boot: Boot) -> Boot {
     let now = SystemTime::UNIX_EPOCH.elapsed().expect("the date");
     let mut entropy = [0; 32];
     OsRng.fill_bytes(&mut entropy);
-    boot.argument(format!("name={name}"))
-        .argument(format!("root={}", to_hex(root)))
-        .argument(format!("now={}", now.as_secs()))
+    boot.argument(format!("now={}", now.as_secs()))
         .argument(format!("entropy={}", to_hex(&entropy)))
 }
 
@@ -105,7 +126,8 @@ pub fn tls_budget(name: &str) -> Result<TlsBudget, HilError> {
 ///
 /// # Panics
 ///
-/// Sockets of this machine fail, or the guest takes too long.
+/// Sockets of this machine fail, the guest takes too long, or its instructions were not counted.
+#[expect(clippy::expect_used, reason = "documented")]
 pub fn tls_costs(name: &str) -> Result<TlsCosts, HilError> {
     const SESSIONS: u64 = 4;
     const BYTES: u64 = 1 << 18;
@@ -121,7 +143,7 @@ pub fn tls_costs(name: &str) -> Result<TlsCosts, HilError> {
         })
     };
     let [one, more, long] = [hold(1, 0)?, hold(1 + SESSIONS, 0)?, hold(1, BYTES)?];
-    let count = |finished: &Finished| finished.instructions.unwrap_or_default() as f64;
+    let count = |finished: &Finished| finished.instructions.expect("they were counted") as f64;
     Ok(TlsCosts {
         budget: budget(&image, &long)?,
         handshake: (count(&more) - count(&one)) / SESSIONS as f64,

@@ -53,6 +53,28 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "tacket-firmware-heap",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-examples",
+            "tacket-firmware",
+            "tacket-tls",
+        ],
+    ),
+    (
+        "tacket-firmware-names",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-examples",
+            "tacket-firmware",
+            "tacket-tls",
+        ],
+    ),
+    (
         "tacket-firmware-tests",
         &[CORE, "tacket-board", "tacket-embassy", "tacket-firmware"],
     ),
@@ -63,6 +85,16 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "tacket-firmware-direct",
         &[CORE, "tacket-board", "tacket-examples"],
+    ),
+    (
+        "tacket-firmware-tls-contract",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-embassy",
+            "tacket-firmware",
+            "tacket-tls",
+        ],
     ),
     (
         "tacket-firmware-tls",

@@ -25,7 +25,7 @@ const GROUPS: [(&str, usize); 19] = [
     ("LCK", 7),
     ("TST", 12),
     ("EMB", 29),
-    ("FRM", 10),
+    ("FRM", 16),
     ("HIL", 5),
 ];
 

@@ -18,6 +18,7 @@ mod names;
 mod peers;
 mod programs;
 mod refusals;
+mod rustcrypto;
 mod serving;
 mod session;
 mod silence;

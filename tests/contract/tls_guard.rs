@@ -1,19 +1,25 @@
 //! TLS without a heap: what stands between a peer and `embedded-tls`.
 
+mod answers;
 mod attacks;
+mod attacks_aes256;
 mod certificates;
 mod clients;
 mod cuts;
 mod drops;
 mod guarded;
-mod scripted;
+mod numbers;
+mod recording;
 mod session;
+mod storage;
+mod transports;
 mod verifier;
 mod verifier_damage;
 mod verifier_handshake;
 mod verifier_names;
 mod verifier_paths;
 mod verifier_trust;
+mod world;
 
 use std::time::Duration;
 

@@ -1,14 +1,19 @@
 //! Firmware that tests itself: the contract over the board's own network, and the driver below it.
 
 use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use tacket::testing::{Clause, Makers, MemoryPair, check_half_closeable_stream};
-use tacket_tests::{Patience, examine};
+use tacket_tests::{NAME, Patience, examine, to_hex, trusting};
+use tacket_tls::Fingerprint;
 
-use crate::images::boot_test;
+use crate::images::{boot_test, boot_tls_contract};
 
 /// What the image prints before the name of a clause.
 const LABEL: &str = "clause ";
+
+/// For all clauses through TLS, of which each pair shakes hands.
+const TLS_LIFETIME: Duration = Duration::from_secs(600);
 
 /// Covers FRM-01.
 #[test]
@@ -18,7 +23,12 @@ fn streams_on_the_target_keep_the_contract_clause_by_clause() {
         .start()
         .unwrap();
     let finished = guest.finish().unwrap_or_else(|error| panic!("{error}"));
-    let lines = finished.lines.iter();
+    assert_kept(&finished.lines);
+}
+
+/// Demands that all clauses were reported as kept.
+fn assert_kept(lines: &[String]) {
+    let lines = lines.iter();
     let reported: BTreeSet<&str> = lines.filter_map(|line| line.strip_prefix(LABEL)).collect();
     let wanted: Vec<String> = clauses()
         .iter()
@@ -26,6 +36,38 @@ fn streams_on_the_target_keep_the_contract_clause_by_clause() {
         .collect();
     let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
     assert_eq!(reported, wanted);
+}
+
+/// Checks TLS on the target, where a client has this engine, and returns what was said.
+fn check_tls(engine: &str) -> Vec<String> {
+    let authority = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+    let (certificate, key) = (authority.cert.der(), authority.signing_key.serialize_der());
+    let pin = Fingerprint::of_certificate(certificate).unwrap();
+    let guest = trusting(boot_tls_contract("contract_tls"), certificate, NAME)
+        .argument("address=192.168.77.1")
+        .argument(format!("engine={engine}"))
+        .argument(format!("pin={}", pin.to_string().replace(':', "")))
+        .argument(format!("key={}", to_hex(&key)))
+        .lifetime(TLS_LIFETIME)
+        .start()
+        .unwrap();
+    let finished = guest.finish().unwrap_or_else(|error| panic!("{error}"));
+    assert_kept(&finished.lines);
+    finished.lines
+}
+
+/// Covers FRM-16, SSL-13.
+#[test]
+fn tls_without_a_heap_keeps_the_contract_on_the_target_clause_by_clause() {
+    check_tls("guarded");
+}
+
+/// Covers FRM-16, SSL-13, SSL-28.
+#[test]
+fn tls_of_rustls_keeps_the_contract_on_the_target_and_can_be_taken_off() {
+    let lines = check_tls("rustls");
+    let is_off = |line: &String| line.starts_with("TLS was taken off");
+    assert!(lines.iter().any(is_off), "{lines:?}");
 }
 
 /// All that the same check looks at on the desktop.

@@ -8,6 +8,16 @@ pub(crate) fn example(target: Target, name: &str) -> Image {
     built(tacket_tests::example(target, name))
 }
 
+/// An image of the examples that has a heap.
+pub(crate) fn heap_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::heap_image(target, name))
+}
+
+/// An image of the examples that looks names up.
+pub(crate) fn names_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::names_image(target, name))
+}
+
 /// An image that is a test.
 pub(crate) fn test_image(target: Target, name: &str) -> Image {
     built(tacket_tests::test_image(target, name))
@@ -23,6 +33,11 @@ pub(crate) fn boot(name: &str) -> Boot {
     Boot::new(&example(Target::THUMBV7M, name), Board::MPS2_AN385)
 }
 
+/// An image of the examples that has a heap, on the same board.
+pub(crate) fn boot_heap(name: &str) -> Boot {
+    Boot::new(&heap_image(Target::THUMBV7M, name), Board::MPS2_AN385)
+}
+
 /// An image that is a test, on the same board.
 pub(crate) fn boot_test(name: &str) -> Boot {
     Boot::new(&test_image(Target::THUMBV7M, name), Board::MPS2_AN385)
@@ -32,6 +47,17 @@ pub(crate) fn boot_test(name: &str) -> Boot {
 pub(crate) fn boot_part(name: &str) -> Boot {
     let image = built(part_image(Target::THUMBV7M, name));
     Boot::new(&image, Board::MPS2_AN385)
+}
+
+/// An image that tests TLS against the contract.
+fn tls_contract_image(target: Target, name: &str) -> Image {
+    built(tacket_tests::tls_contract_image(target, name))
+}
+
+/// The same, on the board that the others are tested on. Nobody outside speaks with it, so its time need not be counted.
+pub(crate) fn boot_tls_contract(name: &str) -> Boot {
+    let image = tls_contract_image(Target::THUMBV7M, name);
+    Boot::new(&image, Board::MPS2_AN385.in_real_time())
 }
 
 fn built(image: Result<Image, HilError>) -> Image {
@@ -63,8 +89,10 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             v7m,
             &[
                 "echo_tls_client",
+                "echo_tls_client_2k",
                 "telemetry_tls_client",
                 "telemetry_tls_client_2k",
+                "telemetry_tls_proxied",
             ],
         ),
         (v7em, &["telemetry_tls_client"]),
@@ -74,9 +102,21 @@ fn every_image_is_built_for_every_board_that_boots_it() {
             assert!(example(target, name).path().exists(), "{name}");
         }
     }
+    let by_name = names_image(v7m, "telemetry_tls_by_name");
+    assert!(by_name.path().exists());
+    for target in [v7m, riscv] {
+        for name in [
+            "echo_tls_client_heap",
+            "telemetry_tls_client_heap",
+            "telemetry_tls_server",
+        ] {
+            assert!(heap_image(target, name).path().exists(), "{name}");
+        }
+    }
     for name in ["contract", "loopback", "failing"] {
         assert!(test_image(v7m, name).path().exists(), "{name}");
     }
+    assert!(tls_contract_image(v7m, "contract_tls").path().exists());
     for name in ["direct_echo", "direct_telemetry"] {
         assert!(direct_image(v7m, name).path().exists(), "{name}");
     }

@@ -6,7 +6,7 @@ use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use tacket_hil::{Board, Boot, Image, Target};
 use tacket_tests::Sizes;
 
-use crate::images::example;
+use crate::images::{example, heap_image};
 
 /// An image that reports its memory, and parts of the names of its variables that are declared.
 const IMAGES: [(&str, &[&str]); 3] = [
@@ -43,9 +43,8 @@ fn variables(file: &object::File<'_>, parts: &[&str]) -> u64 {
     symbols.map(|symbol| symbol.size()).sum()
 }
 
-fn assert_true(target: Target, board: Board, (name, declared): (&str, &[&str])) {
-    let image = example(target, name);
-    let lines = ledger(&image, board);
+fn assert_true(image: &Image, board: Board, declared: &[&str]) {
+    let lines = ledger(image, board);
     let bytes = |text: &str| {
         let line = lines.iter().find(|(_, what)| what.starts_with(text));
         line.unwrap().0
@@ -66,15 +65,25 @@ fn assert_true(target: Target, board: Board, (name, declared): (&str, &[&str])) 
     assert_eq!(bytes("static"), section(".data") + section(".bss"));
 }
 
+/// Covers FRM-12.
 #[test]
 fn the_firmware_tells_exactly_what_its_static_memory_is_for() {
-    for image in IMAGES {
-        assert_true(Target::THUMBV7M, Board::MPS2_AN385, image);
+    for (name, declared) in IMAGES {
+        let image = example(Target::THUMBV7M, name);
+        assert_true(&image, Board::MPS2_AN385, declared);
     }
-    let [_, client, _] = IMAGES;
-    assert_true(Target::RISCV32IMAC, Board::RISCV32_VIRT, client);
+    let [_, (name, declared), _] = IMAGES;
+    let image = example(Target::RISCV32IMAC, name);
+    assert_true(&image, Board::RISCV32_VIRT, declared);
 }
 
+#[test]
+fn a_heap_is_a_part_of_the_static_memory() {
+    let image = heap_image(Target::THUMBV7M, "telemetry_tls_server");
+    assert_true(&image, Board::MPS2_AN385, &["MEMORY", "image", "HEAP"]);
+}
+
+/// Covers FRM-12.
 #[test]
 fn the_memory_of_a_session_of_tls_takes_no_flash() {
     let [long, short] = ["telemetry_tls_client", "telemetry_tls_client_2k"]
@@ -83,6 +92,7 @@ fn the_memory_of_a_session_of_tls_takes_no_flash() {
     assert!(long.flash < short.flash + 256, "{long:?}, {short:?}");
 }
 
+/// Covers FRM-12.
 #[test]
 fn handlers_of_a_server_are_a_part_of_its_task() {
     let image = example(Target::THUMBV7M, "telemetry_hub");

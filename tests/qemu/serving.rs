@@ -22,7 +22,7 @@ fn start(grace: &str) -> Guest {
 }
 
 /// Has it stop. Its answer is that it closes the connection.
-fn command(guest: &mut Guest) {
+pub(crate) fn command(guest: &mut Guest) {
     let mut command = Socket::connect(guest.address_of(9).unwrap()).unwrap();
     command.set_read_timeout(Some(LIMIT)).unwrap();
     command.read_to_end(&mut Vec::new()).unwrap();

@@ -6,7 +6,7 @@ use std::{env, fs};
 use object::{Object as _, ObjectSymbol as _};
 use tacket_hil::Target;
 
-use crate::images::{example, test_image};
+use crate::images::{example, heap_image, names_image, test_image};
 
 /// Parts of the names that an allocator has in a program.
 const ALLOCATOR: [&str; 4] = ["__rust_alloc", "__rust_realloc", "__rg_alloc", "malloc"];
@@ -34,12 +34,15 @@ fn no_allocator_is_linked_into_the_firmware() {
         "telemetry_server",
         "telemetry_hub",
         "echo_tls_client",
+        "echo_tls_client_2k",
         "telemetry_tls_client",
         "telemetry_tls_client_2k",
+        "telemetry_tls_proxied",
     ]
     .map(|name| example(Target::THUMBV7M, name));
     let others = [
         test_image(Target::THUMBV7M, "contract"),
+        names_image(Target::THUMBV7M, "telemetry_tls_by_name"),
         example(Target::THUMBV6M, "echo_server"),
         example(Target::THUMBV7EM, "echo_server"),
         example(Target::RISCV32IMAC, "echo_server"),
@@ -53,5 +56,8 @@ fn no_allocator_is_linked_into_the_firmware() {
 
 #[test]
 fn an_allocator_would_be_found() {
-    assert!(!allocator_symbols(&env::current_exe().unwrap()).is_empty());
+    let server = heap_image(Target::THUMBV7M, "telemetry_tls_server");
+    for program in [env::current_exe().unwrap().as_path(), server.path()] {
+        assert!(!allocator_symbols(program).is_empty(), "{program:?}");
+    }
 }

@@ -1,13 +1,13 @@
-//! The firmware's TLS, without a heap, with the desktop's servers.
+//! The firmware's TLS, without a heap and with one, with the desktop's servers.
 
 use tacket_examples::telemetry::{self, Thermostat};
-use tacket_hil::Boot;
+use tacket_hil::{Board, Boot, Target};
 use tacket_std::MonotonicClock;
 use tacket_tests::{Authority, NAME, provision, to_hex};
 use tacket_tls::rustls::crypto::ring::default_provider;
 use tacket_tls::{ServerConfig, TlsStream, rustls};
 
-use crate::images::boot;
+use crate::images::{boot, boot_heap, example};
 use crate::peers::serve_one;
 
 /// Boots a client, and demands that it is content with the thermostat behind TLS here.
@@ -26,6 +26,7 @@ fn assert_content(boot: Boot, server: &ServerConfig) {
     guest.finish().unwrap();
 }
 
+/// Covers FRM-11.
 #[test]
 fn the_telemetry_client_is_content_with_the_desktop_over_tls() {
     let authority = Authority::new();
@@ -33,16 +34,34 @@ fn the_telemetry_client_is_content_with_the_desktop_over_tls() {
     assert_content(client, &authority.server_config());
 }
 
+/// Covers FRM-18. The source is the same: `telemetry_tls.rs` of the examples.
+#[test]
+fn the_same_client_over_rustls_is_content_with_the_desktop() {
+    let authority = Authority::new();
+    let client = provision(boot_heap("telemetry_tls_client_heap"), &authority, NAME);
+    assert_content(client, &authority.server_config());
+}
+
+/// Covers FRM-11.
+#[test]
+fn the_telemetry_client_is_content_with_the_desktop_on_risc_v_too() {
+    let authority = Authority::new();
+    let image = example(Target::RISCV32IMAC, "telemetry_tls_client");
+    let client = provision(Boot::new(&image, Board::RISCV32_VIRT), &authority, NAME);
+    assert_content(client, &authority.server_config());
+}
+
+/// Covers FRM-11.
 #[test]
 fn a_client_with_little_memory_is_content_with_a_server_whose_records_are_short() {
     let authority = Authority::new();
     let client = provision(boot("telemetry_tls_client_2k"), &authority, NAME);
-    assert_content(client, &with_records_of(2048, &authority));
+    assert_content(client, &records_of(2048, &authority, NAME));
 }
 
-/// A server that sends no records with more data than that.
-fn with_records_of(most: usize, authority: &Authority) -> ServerConfig {
-    let (certificate, key) = authority.certify(&[NAME], |_| {});
+/// A server with this name that sends no records with more data than that.
+pub(crate) fn records_of(most: usize, authority: &Authority, name: &str) -> ServerConfig {
+    let (certificate, key) = authority.certify(&[name], |_| {});
     let config = rustls::ServerConfig::builder_with_provider(default_provider().into());
     let config = config.with_safe_default_protocol_versions().unwrap();
     let config = config.with_no_client_auth();
@@ -51,6 +70,7 @@ fn with_records_of(most: usize, authority: &Authority) -> ServerConfig {
     config.into()
 }
 
+/// Covers FRM-11.
 #[test]
 fn a_server_of_another_authority_is_refused() {
     let [authority, other] = [Authority::new(), Authority::new()];
@@ -70,6 +90,7 @@ fn a_server_of_another_authority_is_refused() {
     assert!(guest.finish().is_err());
 }
 
+/// Covers FRM-11.
 #[test]
 fn without_entropy_no_session_begins() {
     let mut guest = boot("telemetry_tls_client")

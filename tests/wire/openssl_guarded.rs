@@ -3,12 +3,13 @@
 use core::net::{Ipv4Addr, SocketAddr};
 
 use rand_core_0_6::OsRng;
-use tacket::{AsyncResource as _, SendStream as _};
-use tacket_std::TcpStream;
-use tacket_tests::{Authority, NAME};
+use tacket::{AsyncResource as _, ReceiveStream as _, SendStream as _};
+use tacket_std::{IoError, TcpStream};
+use tacket_tests::{Authority, NAME, sec1};
 use tacket_tls::{
-    Anchors, EngineError, GuardError, GuardSuite, GuardTrust, GuardedClientConfig, GuardedEngine,
-    PeerIdentity, PreSharedKey, TlsError, TlsStorage, TlsStream, TlsVersion, Validity,
+    Anchors, ClientCertificate, EngineError, GuardAes128, GuardError, GuardSuite, GuardTrust,
+    GuardedClientConfig, GuardedEngine, MaxFragment, PeerIdentity, PreSharedKey, TlsError,
+    TlsStorage, TlsStream, TlsVersion, Validity,
 };
 
 use crate::data::{receive_end, receive_exactly};
@@ -138,4 +139,94 @@ fn a_client_that_knows_another_key_is_refused_by_s_server() {
         ran.expect("an event loop");
     });
     ours.finish();
+}
+
+/// Starts a server of `authority` that goes by these options too, and a client of it whose configuration `change` has changed.
+fn against_s_server(
+    options: &[&str],
+    folder: Folder,
+    change: impl for<'c> FnOnce(GuardedClientConfig<'c>) -> GuardedClientConfig<'c> + Send + 'static,
+    test: impl for<'b> AsyncFnOnce(Guarded<'b, GuardAes128>) + Send + 'static,
+) -> (Process, Ours) {
+    let authority = Authority::new();
+    let server = folder.write("server.pem", authority.server_pem());
+    let options = [&["-cert", &server, "-key", &server], options].concat();
+    let (peer, address) = start(&options, folder);
+    let ours = Ours::start(move || {
+        let roots = [authority.root()];
+        let anchors = Anchors::from_certificates(&roots).expect("a root");
+        let trust = GuardTrust::in_roots(anchors.as_slice()).expect("one");
+        let config = GuardedClientConfig::new(trust, NAME, Validity::Unchecked);
+        let config = change(config.expect("a name"));
+        tacket_std::run(connect(address, &config, test)).expect("an event loop");
+    });
+    (peer, ours)
+}
+
+/// The server has refused, by this alert.
+fn assert_refused(outcome: Result<(), TlsError<IoError>>, alert: u8) {
+    let wanted = EngineError::Guard(GuardError::Refused(alert));
+    match outcome {
+        Err(TlsError::Engine(error)) => assert_eq!(error, wanted),
+        other => panic!("not refused by the server: {other:?}"),
+    }
+}
+
+#[test]
+fn s_server_demands_a_certificate_and_gets_one() {
+    for shown in [true, false] {
+        let (clients, folder) = (Authority::new(), Folder::new());
+        let (certificate, key) = clients.certify(&["client.example"], |_| {});
+        let trusted = folder.write("clients.pem", clients.root_pem());
+        let options = ["-Verify", "1", "-verify_return_error", "-CAfile", &trusted];
+        let (mut peer, ours) = against_s_server(
+            &options,
+            folder,
+            move |config| {
+                if !shown {
+                    return config;
+                }
+                let der: &'static [u8] = certificate.to_vec().leak();
+                let proof = ClientCertificate::new(der, sec1(key.secret_der()));
+                config.with_certificate(proof.expect("they belong together"))
+            },
+            async move |mut stream| {
+                if shown {
+                    return converse(stream).await;
+                }
+                let refused = stream.receive_some(&mut [0; 9]).await;
+                assert_refused(refused.map(drop), 116);
+            },
+        );
+        ours.finish();
+        if shown {
+            assert_ended(&mut peer, TlsVersion::Tls13);
+        }
+    }
+}
+
+/// Its answers are what was offered, or it refuses.
+#[test]
+fn s_server_answers_which_protocol_it_takes_and_how_long_records_are() {
+    for (protocol, is_known) in [("mqtt", true), ("h2", false)] {
+        let (mut peer, ours) = against_s_server(
+            &["-alpn", protocol],
+            Folder::new(),
+            |config| {
+                let config = config.with_alpn(&[b"coap", b"mqtt"]).expect("protocols");
+                config.with_max_fragment(MaxFragment::Of1024)
+            },
+            async move |mut stream| {
+                if is_known {
+                    return converse(stream).await;
+                }
+                let refused = stream.do_handshake().await;
+                assert_refused(refused, 120);
+            },
+        );
+        ours.finish();
+        if is_known {
+            assert_ended(&mut peer, TlsVersion::Tls13);
+        }
+    }
 }

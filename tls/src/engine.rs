@@ -32,6 +32,9 @@ pub trait SansIo: Debug + Sized {
     /// Whether what [`step`](Self::step) adds to the output may have to wait.
     const DEFERS_OUTPUT: bool;
 
+    /// Whether a handshake that was dropped or failed on its way goes on with the next operation.
+    const RESUMES_HANDSHAKE: bool;
+
     /// Keeps `value`.
     fn hold<T>(value: T) -> Self::Held<T>;
 

@@ -49,10 +49,10 @@ mod algorithms;
 mod asked_name;
 mod buffer;
 #[cfg(test)]
-#[cfg(feature = "rustls")]
 #[expect(clippy::large_futures, reason = "tests run on a desktop")]
 mod capabilities;
 mod config;
+mod connector;
 mod default_engine;
 #[cfg(feature = "dtls")]
 mod dtls;
@@ -67,7 +67,6 @@ mod listener;
 mod lock;
 mod memory;
 mod negotiated;
-#[cfg(feature = "rustls")]
 mod open;
 mod open_error;
 mod pump;
@@ -87,6 +86,7 @@ mod stream;
 pub use config::{ClientConfig, ServerConfig};
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 pub use config::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
+pub use connector::TlsConnector;
 pub use default_engine::DefaultEngine;
 #[cfg(feature = "embedded-tls")]
 pub use embedded_tls::CryptoRngCore;
@@ -97,9 +97,9 @@ pub use fingerprint::Fingerprint;
 #[cfg(feature = "embedded-tls")]
 pub use guard::{
     Anchors, CertificateClock, ClientCertificate, GuardAes128, GuardAes256, GuardError,
-    GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedEngine,
-    GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey, TlsStorage,
-    TrustError, Validity, VerifyError, open_guarded_tls_over_tcp_stream,
+    GuardNegotiated, GuardSuite, GuardTrust, GuardVerifier, GuardedClientConfig, GuardedConnector,
+    GuardedEngine, GuardedReceiving, GuardedSending, MaxFragment, PeerIdentity, PreSharedKey,
+    TlsStorage, TrustError, Validity, VerifyError,
 };
 #[cfg(feature = "rustls")]
 pub use listener::TlsListener;
@@ -107,7 +107,8 @@ pub use negotiated::CipherSuite;
 #[cfg(feature = "rustls")]
 pub use negotiated::{Negotiated, TlsVersion};
 #[cfg(feature = "rustls")]
-pub use open::{open_tls_over_tcp_listeners, open_tls_over_tcp_stream};
+pub use open::open_tls_over_tcp_listeners;
+pub use open::open_tls_over_tcp_stream;
 pub use open_error::OpenTlsError;
 #[cfg(feature = "rustcrypto")]
 pub use rustcrypto::RustCrypto;

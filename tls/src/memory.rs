@@ -27,7 +27,11 @@ impl Memory for Vec<u8> {
     const IS_FIXED: bool = false;
 
     fn grow(&mut self, len: usize) {
-        if self.len() < len {
+        if let Some(more @ 1..) = len.checked_sub(self.len()) {
+            // Where memory is short, no more than what was asked for.
+            if cfg!(not(feature = "std")) {
+                self.reserve_exact(more);
+            }
             self.resize(len, 0);
         }
     }

@@ -1,13 +1,13 @@
 //! TLS over the TCP of any network: connecting and listening.
 
-use rustls_pki_types::ServerName;
-use tacket::{
-    Clock, Connect, ConnectOptions, Listen, Listeners, OpenError, Resolve, open_tcp_listeners,
-    open_tcp_stream,
-};
+use tacket::{Clock, Connect, ConnectOptions, OpenError, Resolve, open_tcp_stream};
+#[cfg(feature = "rustls")]
+use tacket::{Listen, Listeners, open_tcp_listeners};
 
-use crate::config::{ClientConfig, ServerConfig, check_protocols};
-use crate::error::ConfigError;
+#[cfg(feature = "rustls")]
+use crate::config::ServerConfig;
+use crate::connector::TlsConnector;
+#[cfg(feature = "rustls")]
 use crate::listener::TlsListener;
 use crate::open_error::OpenTlsError;
 use crate::stream::TlsStream;
@@ -15,13 +15,16 @@ use crate::stream::TlsStream;
 /// Connects to `port` of `host` by [`open_tcp_stream`], and makes that a TLS client, which checks the server's certificate against
 /// `host`, a name or an address in its usual notation.
 ///
+/// `connector` says whom the client trusts, and decides on the engine: a reference to a `ClientConfig`, or, without a heap, a
+/// `GuardedConnector`.
+///
 /// The handshake is that of the first use, or of [`do_handshake`](TlsStream::do_handshake): only there a server that is not trusted
-/// is refused.
+/// is refused. The race is one of connections: the first to come about wins, whoever has answered.
 ///
 /// # Errors
 ///
 /// [`OpenTlsError::Config`], before anything is sent: `host` is not what a certificate can be for, or no stream can be made with
-/// `config`. [`OpenTlsError::Transport`]: no connection came about.
+/// `connector`. One of an engine without a heap also says here that there are no random bytes, after it has connected. [`OpenTlsError::Transport`]: no connection came about.
 ///
 /// # Cancel safety
 ///
@@ -31,8 +34,10 @@ use crate::stream::TlsStream;
 ///
 /// ```
 /// use tacket::{AsyncResource, ConnectOptions, Network, SendStream};
+/// # #[cfg(feature = "rustls")]
 /// use tacket_tls::{ClientConfig, open_tls_over_tcp_stream};
 ///
+/// # #[cfg(feature = "rustls")]
 /// /// Sends a line to port 7000 of a host.
 /// async fn report<N: Network>(network: &N, host: &str, config: &ClientConfig) -> Option<()> {
 ///     let opening = open_tls_over_tcp_stream(network, host, 7000, ConnectOptions::new(), config);
@@ -41,21 +46,20 @@ use crate::stream::TlsStream;
 ///     stream.close().await.ok()
 /// }
 /// ```
-pub async fn open_tls_over_tcp_stream<N, const A: usize>(
+pub async fn open_tls_over_tcp_stream<N, C: TlsConnector, const A: usize>(
     network: &N,
     host: &str,
     port: u16,
     options: ConnectOptions<A>,
-    config: &ClientConfig,
-) -> Result<TlsStream<N::Stream>, OpenTlsError<OpenError<N::Error, A>>>
+    connector: C,
+) -> Result<TlsStream<N::Stream, C::Engine>, OpenTlsError<OpenError<N::Error, A>>>
 where
     N: Connect + Resolve + Clock,
 {
-    let name = ServerName::try_from(host).map_err(|_| ConfigError::InvalidName)?;
-    check_protocols(&config.inner.alpn_protocols)?;
+    connector.check(host)?;
     let opened = open_tcp_stream(network, host, port, options).await;
     let transport = opened.map_err(OpenTlsError::Transport)?;
-    Ok(TlsStream::client(transport, config, name)?)
+    Ok(connector.connect(transport, host)?)
 }
 
 /// Listens on `port` of every address by [`open_tcp_listeners`], with a [`TlsListener`] over each listener.
@@ -83,6 +87,7 @@ where
 ///     Some(listeners.map(TlsListener::https_compatible))
 /// }
 /// ```
+#[cfg(feature = "rustls")]
 pub async fn open_tls_over_tcp_listeners<N: Listen>(
     network: &N,
     port: u16,

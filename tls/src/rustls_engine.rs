@@ -24,8 +24,8 @@ use crate::negotiated::{CipherSuite, Negotiated, TlsVersion};
 type Buffer = crate::buffer::Buffer<Vec<u8>>;
 type Sink<'b> = crate::buffer::Sink<'b, Vec<u8>>;
 
-/// How many full records are prepared for one write to the transport.
-const RECORDS_AT_ONCE: usize = 4;
+/// How many full records are prepared for one write to the transport. Boards have no memory for more than one.
+const RECORDS_AT_ONCE: usize = if cfg!(target_os = "none") { 1 } else { 4 };
 
 /// The length of the header of a record (RFC 8446, 5.1).
 const HEADER: usize = 5;
@@ -303,6 +303,7 @@ impl SansIo for RustlsEngine {
     type Opened = ();
 
     const DEFERS_OUTPUT: bool = true;
+    const RESUMES_HANDSHAKE: bool = true;
 
     fn hold<T>(value: T) -> Box<T> {
         Box::new(value)

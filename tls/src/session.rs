@@ -252,9 +252,7 @@ impl<E: Engine> Session<E> {
         if state.has_received_end() {
             return Ok(Taken::End);
         }
-        if let Some(failure @ Failure::Engine(_)) = &state.failure {
-            return Err(failure.clone());
-        }
+        state.check_receiving()?;
         let State {
             engine,
             stash,
@@ -286,9 +284,7 @@ impl<E: Engine> Session<E> {
         if let Some(found) = state.find_end() {
             return Ok(found);
         }
-        if let Some(failure @ Failure::Engine(_)) = &state.failure {
-            return Err(failure.clone());
-        }
+        state.check_receiving()?;
         let State {
             engine,
             stash,
@@ -504,6 +500,18 @@ impl<E: Engine> State<E> {
             return Err(Failure::Broken);
         }
         Ok(())
+    }
+
+    /// A handshake that cannot be resumed has to be done before anything counts. Otherwise it is enough that the engine has seen all of
+    /// the peer's part.
+    fn check_receiving(&self) -> Result<(), Failure> {
+        match &self.failure {
+            Some(failure @ Failure::Engine(_)) => Err(failure.clone()),
+            failure if !self.established && !E::RESUMES_HANDSHAKE => {
+                Err(failure.clone().unwrap_or(Failure::Broken))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check(&self) -> Result<(), Failure> {

@@ -14,13 +14,61 @@ pub(crate) const FIRST_READ: usize = 4 * 1024;
 const LEAST_READ: usize = 128;
 
 /// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
-/// that the engine accepts.
-const MOST_READ: usize = 80 * 1024;
+/// that the engine accepts. Without an operating system a message is at most as long as a record: whoever connects could make a
+/// board keep four times as much.
+const MOST_READ: usize = if HAS_MEMORY {
+    80 * 1024
+} else {
+    LONGEST_RECORD + 4 * 1024
+};
+
+/// The longest record (RFC 8446, 5.2).
+const LONGEST_RECORD: usize = RECORD_HEADER + (1 << 14) + 256;
+
+/// Whether there is an operating system, and so memory for more than is sure to be needed.
+const HAS_MEMORY: bool = cfg!(feature = "std");
 
 /// Ciphertext that has arrived and is not understood yet.
 pub(crate) struct Incoming<M> {
     pub(crate) buffer: Buffer<M>,
     read: usize,
+    records: Records,
+}
+
+/// How far the records have come of which the ciphertext consists.
+#[derive(Debug, Default)]
+struct Records {
+    /// How much of the next header.
+    header: usize,
+    /// How much of the record behind it is still to come.
+    rest: usize,
+}
+
+impl Records {
+    /// This has come.
+    fn follow(&mut self, mut data: &[u8]) {
+        while let [byte, others @ ..] = data {
+            if self.header == RECORD_HEADER {
+                let count = self.rest.min(data.len());
+                self.rest -= count;
+                data = data.get(count..).unwrap_or_default();
+            } else {
+                self.header += 1;
+                // The last two bytes are the length.
+                self.rest = (self.rest << 8 | usize::from(*byte)) & 0xffff;
+                data = others;
+            }
+            if self.header == RECORD_HEADER && self.rest == 0 {
+                *self = Self::default();
+            }
+        }
+    }
+
+    /// How much of a record that has begun is still to come. No record is longer than it may be.
+    fn rest(&self) -> Option<usize> {
+        let is_known = self.header == RECORD_HEADER;
+        is_known.then_some(self.rest.min(LONGEST_RECORD))
+    }
 }
 
 impl<M: Memory> Incoming<M> {
@@ -28,6 +76,7 @@ impl<M: Memory> Incoming<M> {
         Self {
             buffer: Buffer::over(memory),
             read: FIRST_READ,
+            records: Records { header: 0, rest: 0 },
         }
     }
 
@@ -46,8 +95,14 @@ impl<M: Memory> Incoming<M> {
         let count = if M::IS_FIXED {
             free
         } else {
-            let count = self.read.saturating_sub(self.buffer.len());
-            count.max(LEAST_READ).min(free)
+            match self.records.rest() {
+                // Room for one record, once its length is known.
+                Some(rest) if !HAS_MEMORY => rest.min(free),
+                _ => {
+                    let count = self.read.saturating_sub(self.buffer.len());
+                    count.max(LEAST_READ).min(free)
+                }
+            }
         };
         let room = self.buffer.room(count).get_mut(..count)?;
         (!room.is_empty()).then_some(room)
@@ -55,7 +110,12 @@ impl<M: Memory> Incoming<M> {
 
     /// `count` bytes were read into the room.
     pub(crate) fn commit(&mut self, count: usize) {
+        let before = self.buffer.len();
         self.buffer.commit(count);
+        if !HAS_MEMORY {
+            let new = self.buffer.filled().get(before..);
+            return self.records.follow(new.unwrap_or_default());
+        }
         if self.buffer.len() >= self.read {
             self.read = MOST_READ.min(self.read * 2);
         } else if self.buffer.len() < self.read / 4 {
@@ -64,7 +124,9 @@ impl<M: Memory> Incoming<M> {
     }
 
     pub(crate) fn append(&mut self, data: &[u8]) {
-        self.buffer.append(data);
+        if self.buffer.append(data) && !HAS_MEMORY {
+            self.records.follow(data);
+        }
     }
 
     /// The engine puts the data of records at `address`. The next record is to lie so that this copy is not a slow one: its
@@ -147,6 +209,34 @@ mod tests {
         outgoing.grown();
         outgoing.consume(length);
         outgoing.flushed();
+    }
+
+    #[test]
+    fn the_rest_of_a_record_is_known_however_it_comes() {
+        let stream = [
+            &[22, 3, 3, 1, 2][..],
+            &[7; 258],
+            &[23, 3, 3, 0, 1, 7],
+            &[21, 3, 3, 0, 0],
+        ];
+        let stream = stream.concat();
+        let ends = [263, 269];
+        for step in 1..=stream.len() {
+            let mut records = Records::default();
+            for (index, part) in stream.chunks(step).enumerate() {
+                records.follow(part);
+                let come = (index * step + part.len()).min(stream.len());
+                let expected = match come {
+                    0..5 | 263..=267 | 269.. => None,
+                    5..263 => Some(ends[0] - come),
+                    _ => Some(ends[1] - come),
+                };
+                assert_eq!(records.rest(), expected, "{come} in steps of {step}");
+            }
+        }
+        let mut records = Records::default();
+        records.follow(&[23, 3, 3, 0xff, 0xff]);
+        assert_eq!(records.rest(), Some(LONGEST_RECORD), "longer than any");
     }
 
     #[test]

@@ -37,6 +37,12 @@ impl Ledger {
         self
     }
 
+    /// Adds the heap.
+    pub fn heap(mut self, bytes: usize) -> Self {
+        self.add(bytes, format_args!("the heap"));
+        self
+    }
+
     /// Says how much of the task is for so many handlers, of which each takes `bytes`.
     pub fn handlers(self, count: usize, bytes: usize) -> Self {
         let all = count * bytes;

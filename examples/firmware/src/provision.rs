@@ -14,7 +14,9 @@ use tacket::Clock as _;
 use tacket_board::{argument, report};
 use tacket_embassy::EmbassyClock;
 use tacket_tls::pki_types::{CertificateDer, UnixTime};
-use tacket_tls::{Anchors, CertificateClock, GuardTrust, GuardedClientConfig, Validity};
+use tacket_tls::{
+    Anchors, CertificateClock, GuardTrust, GuardedClientConfig, MaxFragment, Validity,
+};
 
 /// The longest name that a certificate can be for.
 const NAME: usize = 253;
@@ -27,7 +29,8 @@ pub struct Provision {
     /// The name that the server must prove to have.
     pub name: String<NAME>,
     root: Hex<ROOT>,
-    date: Date,
+    /// The date.
+    pub date: Date,
 }
 
 impl Provision {
@@ -45,13 +48,13 @@ impl Provision {
         }
     }
 
-    /// The certificate of the authority, for [`Anchors::from_certificates`].
+    /// The certificate of the authority.
     #[must_use]
-    pub fn roots(&self) -> [CertificateDer<'_>; 1] {
-        [CertificateDer::from_slice(&self.root)]
+    pub fn root(&self) -> CertificateDer<'_> {
+        CertificateDer::from_slice(&self.root)
     }
 
-    /// A client that trusts these authorities to say who has the name.
+    /// A client that trusts these authorities to say who has the name, and asks for records of that size.
     ///
     /// # Panics
     ///
@@ -60,14 +63,35 @@ impl Provision {
     pub fn client<'c, const N: usize>(
         &'c self,
         anchors: &'c Anchors<'c, N>,
+        max_fragment: Option<MaxFragment>,
+    ) -> GuardedClientConfig<'c> {
+        self.client_of(&self.name, anchors, max_fragment)
+    }
+
+    /// The same for another name.
+    ///
+    /// # Panics
+    ///
+    /// When that is none.
+    #[must_use]
+    pub fn client_of<'c, const N: usize>(
+        &'c self,
+        name: &'c str,
+        anchors: &'c Anchors<'c, N>,
+        max_fragment: Option<MaxFragment>,
     ) -> GuardedClientConfig<'c> {
         let trust = GuardTrust::in_roots(anchors.as_slice()).expect("an authority");
         let validity = Validity::Now(&self.date);
-        GuardedClientConfig::new(trust, self.name.as_str(), validity).expect("name= is a name")
+        let config = GuardedClientConfig::new(trust, name, validity).expect("a name");
+        match max_fragment {
+            Some(max_fragment) => config.with_max_fragment(max_fragment),
+            None => config,
+        }
     }
 }
 
 /// The date, by the clock that counts from the boot.
+#[derive(Clone, Copy, Debug)]
 pub struct Date {
     at_boot: Option<Duration>,
 }

@@ -243,31 +243,32 @@ impl<S: Stream> Client<S> {
     /// # Cancel safety
     ///
     /// Safe. Dropped, it has closed the stream forcefully.
-    pub async fn close(self) -> Result<(), ClientError<S::Error>> {
-        let Self {
-            mut stream,
-            mut frames,
-            awaiting_reply,
-            ..
-        } = self;
-        if awaiting_reply {
-            return Err(ClientError::Interrupted);
-        }
-        let (mut tx, mut rx) = stream.split();
-        let ending = async { tx.send_eof().await.map_err(ClientError::Stream) };
-        let ended = async {
-            loop {
-                match receive(&mut rx, &mut frames).await {
-                    Ok(Response::Sample(_) | Response::Complete(_)) => {}
-                    Ok(_) => return Err(ClientError::Violation),
-                    Err(ClientError::Ended) => return Ok(()),
-                    Err(error) => return Err(error),
-                }
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "in an `async fn`, the stream lies in the future twice"
+    )]
+    pub fn close(mut self) -> impl Future<Output = Result<(), ClientError<S::Error>>> {
+        async move {
+            if self.awaiting_reply {
+                return Err(ClientError::Interrupted);
             }
-        };
-        try_join(ending, ended).await?;
-        drop((tx, rx));
-        stream.close().await.map_err(ClientError::Stream)
+            let (mut tx, mut rx) = self.stream.split();
+            let frames = &mut self.frames;
+            let ending = async { tx.send_eof().await.map_err(ClientError::Stream) };
+            let ended = async {
+                loop {
+                    match receive(&mut rx, frames).await {
+                        Ok(Response::Sample(_) | Response::Complete(_)) => {}
+                        Ok(_) => return Err(ClientError::Violation),
+                        Err(ClientError::Ended) => return Ok(()),
+                        Err(error) => return Err(error),
+                    }
+                }
+            };
+            try_join(ending, ended).await?;
+            drop((tx, rx));
+            self.stream.close().await.map_err(ClientError::Stream)
+        }
     }
 
     /// Sends a request and returns the first reply to it.

@@ -41,18 +41,26 @@ const NO_READING: Name = Name::literal("pressure");
 ///     session(stream, clock).await.is_ok()
 /// }
 /// ```
-pub async fn session<S: Stream>(
+pub fn session<S: Stream>(
     stream: S,
     clock: &impl Clock,
-) -> Result<Summary, SessionError<S::Error>> {
-    let conversation = pin!(converse(Client::new(stream)));
-    match timeout(clock, LIMIT, conversation).await {
-        Ok(result) => result,
-        Err(TimedOut) => Err(SessionError::TimedOut),
+) -> impl Future<Output = Result<Summary, SessionError<S::Error>>> {
+    // In an `async fn`, the stream would lie in the future once more.
+    let mut client = Client::new(stream);
+    async move {
+        let conversation = pin!(async move {
+            let summary = converse(&mut client).await?;
+            client.close().await?;
+            Ok(summary)
+        });
+        match timeout(clock, LIMIT, conversation).await {
+            Ok(result) => result,
+            Err(TimedOut) => Err(SessionError::TimedOut),
+        }
     }
 }
 
-async fn converse<S: Stream>(mut client: Client<S>) -> Result<Summary, SessionError<S::Error>> {
+async fn converse<S: Stream>(client: &mut Client<S>) -> Result<Summary, SessionError<S::Error>> {
     let mut listed = [None; Thermostat::ENTRIES.len()];
     let count = client
         .list(|entry| {
@@ -79,7 +87,7 @@ async fn converse<S: Stream>(mut client: Client<S>) -> Result<Summary, SessionEr
     demand_refusal(unknown, Refusal::UnknownName, "reading an unknown name")?;
 
     let mut samples = 0;
-    subscribe(&mut client, NonZeroU16::MIN, 3).await?;
+    subscribe(client, NonZeroU16::MIN, 3).await?;
     let value = client.read(Thermostat::SETPOINT).await?;
     demand(value == WARM, "reading during a subscription")?;
     let mut before = None;
@@ -90,16 +98,14 @@ async fn converse<S: Stream>(mut client: Client<S>) -> Result<Summary, SessionEr
     }
     demand(samples == 3, "the end of the subscription")?;
 
-    subscribe(&mut client, NonZeroU16::MAX, 100).await?;
+    subscribe(client, NonZeroU16::MAX, 100).await?;
     let sent = client.unsubscribe().await?;
     demand(sent == 0, "unsubscribing")?;
 
-    let summary = Summary {
+    Ok(Summary {
         requests: client.requests(),
         samples,
-    };
-    client.close().await?;
-    Ok(summary)
+    })
 }
 
 async fn subscribe<S: Stream>(

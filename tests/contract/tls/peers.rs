@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Once;
 
 use tacket::testing::Pattern;
-use tacket_tests::{TlsConfigProgram, TlsPeerProgram, Used};
+use tacket_tests::{TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsVerifierProgram, Used};
 
 /// A target of the fuzzer, and what it does with an input.
 type Target = (&'static str, fn(&[u8]));
@@ -22,6 +22,12 @@ const SESSION: Target = ("tls_session", |input| {
     TlsPeerProgram::against_session(input).run(measure);
 });
 const CONFIG: Target = ("tls_config", |input| TlsConfigProgram::parse(input).run());
+const GUARD: Target = ("tls_guard", |input| {
+    TlsGuardProgram::parse(input).run(measure);
+});
+const VERIFIER: Target = ("tls_verifier", |input| {
+    TlsVerifierProgram::parse(input).run(measure);
+});
 
 /// What a panic's message takes from the allocator is not counted: rustls has assertions that the engine catches.
 fn leave_out_panics() {
@@ -103,4 +109,16 @@ fn no_peer_with_the_keys_of_a_session_gets_more_of_it_than_a_documented_error() 
 fn whatever_is_made_a_configuration_of_trusts_nobody_by_accident() {
     replay(CONFIG);
     try_chance(CONFIG, 1000);
+}
+
+#[test]
+fn no_server_that_was_made_up_gets_more_of_a_client_without_a_heap_than_a_documented_error() {
+    replay(GUARD);
+    try_chance(GUARD, 1000);
+}
+
+#[test]
+fn no_certificate_that_was_made_up_is_trusted_where_others_would_not() {
+    replay(VERIFIER);
+    try_chance(VERIFIER, 1000);
 }

@@ -1,6 +1,7 @@
 //! TLS listeners, and the helpers that connect and serve, over any network.
 
 mod clients;
+mod guarded_opening;
 mod opening;
 
 use core::time::Duration;

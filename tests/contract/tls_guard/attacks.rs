@@ -1,104 +1,19 @@
 //! Servers that have the right keys, or none, and do not keep to the rules.
 
-use futures_util::future::join;
-use tacket::testing::MemoryError;
 use tacket::{AsyncResource, ReceiveStream as _, SendStream as _, Split as _};
-use tacket_tests::NAME;
-use tacket_tls::{
-    Anchors, EngineError, GuardError, GuardTrust, GuardedClientConfig, TlsError, VerifyError,
+use tacket_tests::{
+    ALERT, CHANGE, DATA, HANDSHAKE, Owner, certificate, extensions, message, record,
 };
+use tacket_tls::{GuardError, VerifyError};
 
-use super::certificates::{NOW, Owner, server};
-use super::guarded::{Guarded, Memory, client, memory};
-use super::run;
-use super::scripted::{
-    ALERT, CHANGE, DATA, HANDSHAKE, Scripted, certificate, extensions, message, record,
-};
-
-type Outcome = Result<(), TlsError<MemoryError>>;
-
-/// Whom the client trusts, and a server with a certificate of theirs.
-struct World {
-    config: &'static GuardedClientConfig<'static>,
-    owner: Owner,
-}
-
-impl World {
-    fn new() -> Self {
-        let root = Owner::root("root");
-        let owner = root.issue(server(&[NAME]));
-        let roots = Box::leak(Box::new([root.der]));
-        let anchors = Box::leak(Box::new(Anchors::from_certificates(roots).expect("a root")));
-        let trust = GuardTrust::in_roots(anchors.as_slice()).expect("one");
-        let config = GuardedClientConfig::new(trust, NAME, NOW).expect("a name");
-        Self {
-            config: Box::leak(Box::new(config)),
-            owner,
-        }
-    }
-
-    /// What a client makes of a server whose hello `change` has changed, and that goes on with `script`.
-    fn outcome(
-        &self,
-        change: impl FnOnce(&mut Vec<u8>),
-        script: impl for<'p> AsyncFnOnce(Scripted<'p>, &Owner),
-    ) -> Outcome {
-        let memory = memory();
-        run(async {
-            let (left, right) = memory.open().expect("a new pair");
-            let mut client = client::<2048, 1024, _, _>(left, self.config);
-            let serving = async {
-                let scripted = Scripted::greet(right, change).await;
-                script(scripted, &self.owner).await;
-            };
-            let (outcome, ()) = join(client.do_handshake(), serving).await;
-            if outcome.is_err() {
-                assert_eq!(client.do_handshake().await, outcome, "it stays so");
-                assert_eq!(client.send_all(b"x").await, outcome, "nothing is sent");
-                let received = client.receive_some(&mut [0; 4]).await;
-                assert_eq!(received.map(drop), outcome, "nothing is received");
-                client.close().await.expect("closes");
-            }
-            outcome
-        })
-    }
-
-    fn refusal(&self, script: impl for<'p> AsyncFnOnce(Scripted<'p>, &Owner)) -> GuardError {
-        refusal(self.outcome(|_| {}, script))
-    }
-
-    /// Runs `test` on a client that has shaken hands with a server that says what `test` wants.
-    fn in_traffic(&self, test: impl for<'p> AsyncFnOnce(Guarded<Memory<'p>>, Scripted<'p>)) {
-        let memory = memory();
-        run(async {
-            let (left, right) = memory.open().expect("a new pair");
-            let mut client = client::<2048, 1024, _, _>(left, self.config);
-            let serving = async {
-                let mut scripted = Scripted::greet(right, |_| {}).await;
-                scripted.be_honest(&self.owner).await;
-                scripted.open_traffic().await;
-                scripted
-            };
-            let (shaken, scripted) = join(client.do_handshake(), serving).await;
-            shaken.expect("it is honest");
-            test(client, scripted).await;
-        });
-    }
-}
-
-fn refusal(outcome: Outcome) -> GuardError {
-    match outcome {
-        Err(TlsError::Engine(EngineError::Guard(error))) => error,
-        other => panic!("not refused by the guard: {other:?}"),
-    }
-}
+use super::world::{World, alert, refusal};
 
 #[test]
 fn an_honest_server_is_accepted_however_it_parts_its_records() {
     let world = World::new();
     let whole = world.outcome(
         |_| {},
-        async |mut scripted, owner| {
+        async |scripted, owner| {
             scripted.be_honest(owner).await;
             scripted.open_traffic().await;
         },
@@ -106,7 +21,7 @@ fn an_honest_server_is_accepted_however_it_parts_its_records() {
     whole.expect("accepted");
     let parted = world.outcome(
         |_| {},
-        async |mut scripted, owner| {
+        async |scripted, owner| {
             scripted.send(&record(CHANGE, &[1])).await;
             scripted.say(&[&extensions()]).await;
             scripted.say(&[&certificate(owner)]).await;
@@ -125,7 +40,7 @@ fn an_honest_server_is_accepted_however_it_parts_its_records() {
 fn without_certificate_and_proof_nobody_is_accepted() {
     let world = World::new();
     for together in [true, false] {
-        let error = world.refusal(async |mut scripted, _| {
+        let error = world.refusal(async |scripted, _| {
             let extensions = extensions();
             if together {
                 let finished = scripted.finished(&[&extensions]);
@@ -138,7 +53,7 @@ fn without_certificate_and_proof_nobody_is_accepted() {
         });
         assert_eq!(error, GuardError::UnexpectedMessage);
 
-        let error = world.refusal(async |mut scripted, owner| {
+        let error = world.refusal(async |scripted, owner| {
             let (extensions, certificate) = (extensions(), certificate(owner));
             if together {
                 let finished = scripted.finished(&[&extensions, &certificate]);
@@ -156,13 +71,13 @@ fn without_certificate_and_proof_nobody_is_accepted() {
 #[test]
 fn messages_come_once_and_in_order() {
     let world = World::new();
-    let error = world.refusal(async |mut scripted, owner| {
+    let error = world.refusal(async |scripted, owner| {
         let verify = scripted.verify(owner, &[&extensions()]);
         scripted.say(&[&extensions(), &verify]).await;
     });
     assert_eq!(error, GuardError::UnexpectedMessage);
     for twice in ["extensions", "certificate", "verify"] {
-        let error = world.refusal(async |mut scripted, owner| {
+        let error = world.refusal(async |scripted, owner| {
             let say_twice = [twice == "extensions", twice == "certificate"];
             scripted.say(&[&extensions()]).await;
             if say_twice[0] {
@@ -179,7 +94,7 @@ fn messages_come_once_and_in_order() {
         });
         assert_eq!(error, GuardError::UnexpectedMessage, "{twice}");
     }
-    let error = world.refusal(async |mut scripted, owner| {
+    let error = world.refusal(async |scripted, owner| {
         let flight = [extensions(), certificate(owner)];
         let verify = scripted.verify(owner, &[&flight[0], &flight[1]]);
         let finished = scripted.finished(&[&flight[0], &flight[1], &verify]);
@@ -199,7 +114,7 @@ fn certificate_request() -> Vec<u8> {
 #[test]
 fn a_server_asks_for_a_certificate_a_few_times_at_most() {
     let world = World::new();
-    let error = world.refusal(async |mut scripted, owner| {
+    let error = world.refusal(async |scripted, owner| {
         scripted.say(&[&extensions()]).await;
         for _ in 0..3 {
             scripted.say(&[&certificate_request()]).await;
@@ -209,7 +124,7 @@ fn a_server_asks_for_a_certificate_a_few_times_at_most() {
     assert_eq!(error, GuardError::UnexpectedMessage);
     let once = world.outcome(
         |_| {},
-        async |mut scripted, owner| {
+        async |scripted, owner| {
             scripted.say(&[&extensions()]).await;
             scripted.say(&[&certificate_request()]).await;
             scripted.say(&[&certificate(owner)]).await;
@@ -233,19 +148,19 @@ fn a_server_asks_for_a_certificate_a_few_times_at_most() {
 fn a_proof_must_be_of_the_certificates_key_and_of_this_handshake() {
     let world = World::new();
     let stranger = Owner::root("stranger");
-    let error = world.refusal(async |mut scripted, owner| {
+    let error = world.refusal(async |scripted, owner| {
         let flight = [extensions(), certificate(owner)];
         let verify = scripted.verify(&stranger, &[&flight[0], &flight[1]]);
         scripted.say(&[&flight[0], &flight[1], &verify]).await;
     });
     assert_eq!(error, GuardError::Untrusted(VerifyError::BadProof));
-    let error = world.refusal(async |mut scripted, owner| {
+    let error = world.refusal(async |scripted, owner| {
         let flight = [extensions(), certificate(owner)];
         let verify = scripted.verify(owner, &[&flight[0]]);
         scripted.say(&[&flight[0], &flight[1], &verify]).await;
     });
     assert_eq!(error, GuardError::Untrusted(VerifyError::BadProof));
-    let error = world.refusal(async |mut scripted, owner| {
+    let error = world.refusal(async |scripted, owner| {
         let flight = [extensions(), certificate(owner)];
         let verify = scripted.verify(owner, &[&flight[0], &flight[1]]);
         let finished = scripted.finished(&[]);
@@ -288,7 +203,7 @@ fn after_the_hello_nothing_counts_in_plain_sight() {
         ),
         (vec![DATA, 3, 1, 0, 40], GuardError::Malformed),
     ] {
-        let error = world.refusal(async |mut scripted, _| scripted.send(&bytes).await);
+        let error = world.refusal(async |scripted, _| scripted.send(&bytes).await);
         assert_eq!(error, wanted, "{bytes:?}");
     }
 }
@@ -309,7 +224,7 @@ fn protected_records_of_the_handshake_hold_whole_messages_and_nothing_else() {
         (&[24, 0, 0, 1, 0, HANDSHAKE], GuardError::UnexpectedMessage),
         (&[1, CHANGE], GuardError::UnexpectedRecord),
     ] {
-        let error = world.refusal(async |mut scripted, _| scripted.send_inside(inside).await);
+        let error = world.refusal(async |scripted, _| scripted.send_inside(inside).await);
         assert_eq!(error, wanted, "{inside:?}");
     }
 }
@@ -373,6 +288,10 @@ fn in_traffic_everything_but_data_tickets_and_the_end_is_refused() {
         (&[0, 0, 0, 0, 0], GuardError::Malformed),
         (&[1, CHANGE], GuardError::UnexpectedRecord),
         (&[1, 2, 99], GuardError::UnexpectedRecord),
+        (
+            b"\x04\0\0\x11\0\0\0\x09\0\0\0\0\0\0\0\0\x04\0\x0a\0\0\x16",
+            GuardError::IllegalExtension,
+        ),
     ] {
         world.in_traffic(async |mut client, mut scripted| {
             scripted.send_inside(b"data\x17").await;
@@ -387,11 +306,8 @@ fn in_traffic_everything_but_data_tickets_and_the_end_is_refused() {
             assert_eq!(client.send_all(b"x").await, refused);
             client.close().await.expect("closes");
             let heard = scripted.hear().await;
-            if matches!(wanted, GuardError::Refused(_)) {
-                assert_eq!(heard, None, "{inside:?}");
-            } else {
-                assert_eq!(heard.as_deref(), Some(&[2, 80, ALERT][..]), "{inside:?}");
-            }
+            let told = alert(wanted).map(|description| vec![2, description, ALERT]);
+            assert_eq!(heard, told, "{inside:?}");
         });
     }
 }
@@ -416,7 +332,7 @@ fn in_traffic_nothing_counts_that_is_not_protected_by_the_next_number() {
         });
     }
     world.in_traffic(async |mut client, mut scripted| {
-        let record = scripted.sealing.seal(b"once\x17");
+        let record = scripted.seal(b"once\x17");
         scripted.send(&record).await;
         scripted.send(&record).await;
         assert_eq!(client.receive_some(&mut [0; 9]).await, Ok(4));
@@ -424,7 +340,7 @@ fn in_traffic_nothing_counts_that_is_not_protected_by_the_next_number() {
         assert_eq!(refusal(refused), GuardError::BadRecord);
     });
     world.in_traffic(async |mut client, mut scripted| {
-        let _lost = scripted.sealing.seal(b"lost\x17");
+        let _lost = scripted.seal(b"lost\x17");
         scripted.send_inside(b"next\x17").await;
         let refused = client.receive_some(&mut [0; 9]).await.map(drop);
         assert_eq!(refusal(refused), GuardError::BadRecord);
@@ -473,7 +389,7 @@ fn what_the_receiving_half_refused_the_sending_half_tells() {
                 client.close().await.expect("closes");
             }
             let heard = scripted.hear().await;
-            assert_eq!(heard.as_deref(), Some(&[2, 80, ALERT][..]));
+            assert_eq!(heard.as_deref(), Some(&[2, 10, ALERT][..]));
         });
     }
 }

@@ -7,79 +7,13 @@ use embedded_tls::{
     Aes128GcmSha256, CertificateEntryRef, CertificateRef, CertificateVerifyRef, Sha256,
     SignatureScheme, TlsError, TlsVerifier,
 };
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, SignatureAlgorithm, SigningKey as _,
-};
 use sha2::Digest as _;
 use tacket_tests::NAME;
-use tacket_tls::pki_types::{CertificateDer, ServerName, UnixTime};
+pub(super) use tacket_tests::{Owner, authority_params as authority, server_params as server};
+use tacket_tls::pki_types::{ServerName, UnixTime};
 use tacket_tls::{
     Anchors, CertificateClock, GuardTrust, GuardVerifier, PeerIdentity, Validity, VerifyError,
 };
-
-/// Somebody with a certificate, and what is needed to issue others.
-pub(super) struct Owner {
-    pub(super) der: CertificateDer<'static>,
-    pub(super) key: KeyPair,
-    params: CertificateParams,
-}
-
-pub(super) fn server(names: &[&str]) -> CertificateParams {
-    let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-    CertificateParams::new(names).expect("names")
-}
-
-pub(super) fn authority(name: &str) -> CertificateParams {
-    let mut params = server(&[]);
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    params
-}
-
-impl Owner {
-    pub(super) fn root(name: &str) -> Self {
-        Self::self_signed(authority(name))
-    }
-
-    pub(super) fn self_signed(params: CertificateParams) -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let der = params.self_signed(&key).expect("a certificate");
-        let der = der.der().clone();
-        Self { der, key, params }
-    }
-
-    pub(super) fn issue(&self, params: CertificateParams) -> Self {
-        self.issue_for(&PKCS_ECDSA_P256_SHA256, params)
-    }
-
-    pub(super) fn issue_for(
-        &self,
-        algorithm: &'static SignatureAlgorithm,
-        params: CertificateParams,
-    ) -> Self {
-        let key = KeyPair::generate_for(algorithm).expect("a key");
-        let issuer = Issuer::from_params(&self.params, &self.key);
-        let der = params.signed_by(&key, &issuer).expect("a certificate");
-        let der = der.der().clone();
-        Self { der, key, params }
-    }
-
-    /// The same key and name, with another certificate.
-    pub(super) fn certified_by(&self, issuer: &Self, params: CertificateParams) -> Self {
-        let key = KeyPair::try_from(self.key.serialized_der()).expect("a key");
-        let issuer = Issuer::from_params(&issuer.params, &issuer.key);
-        let der = params.signed_by(&key, &issuer).expect("a certificate");
-        let der = der.der().clone();
-        Self { der, key, params }
-    }
-
-    /// What it has to sign in a handshake that has said nothing so far, and the signature.
-    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.key.sign(message).expect("a signature")
-    }
-}
 
 /// A moment.
 pub(super) struct Moment(pub(super) Option<u64>);

@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 use tacket::{ReceiveStream as _, SendStream as _};
-use tacket_tests::{Authority, NAME};
+use tacket_tests::{Authority, NAME, Scripted, extensions, sec1};
 use tacket_tls::rustls::server::WebPkiClientVerifier;
 use tacket_tls::rustls::{self, RootCertStore};
 use tacket_tls::{
@@ -13,16 +13,8 @@ use tacket_tls::{
 use super::certificates::{NOW, Owner, server};
 use super::guarded::{client, memory, trusting};
 use super::run;
-use super::scripted::{Scripted, extensions};
 
 const KEY: &[u8] = b"sixteen bytes or more";
-
-/// The key as SEC1 has it: what is at the end of its PKCS#8.
-fn sec1(owner: &Owner) -> Vec<u8> {
-    let der = owner.key.serialize_der();
-    let at = der.windows(3).position(|part| part == [0x30, 0x6b, 0x02]);
-    der[at.expect("a key of P-256")..].to_vec()
-}
 
 /// A server that demands certificates of `clients`.
 fn strict(authority: &Authority, clients: &Owner) -> ServerConfig {
@@ -44,7 +36,8 @@ fn strict(authority: &Authority, clients: &Owner) -> ServerConfig {
 fn a_client_proves_who_it_is_if_the_server_asks() {
     let (authority, clients) = (Authority::new(), Owner::root("clients"));
     let owner: &'static Owner = Box::leak(Box::new(clients.issue(server(&["client.example"]))));
-    let certificate = ClientCertificate::new(&owner.der, &sec1(owner)).expect("they match");
+    let certificate =
+        ClientCertificate::new(&owner.der, sec1(&owner.key.serialize_der())).expect("they match");
     // The certificate fills the output more than once.
     for asked in [true, false] {
         let config = trusting(&authority).with_certificate(certificate.clone());
@@ -93,11 +86,11 @@ fn a_client_without_a_certificate_hears_that_one_was_needed() {
 #[test]
 fn a_certificate_and_a_key_belong_together() {
     let (one, other) = (Owner::root("one"), Owner::root("other"));
-    let made = ClientCertificate::new(&one.der, &sec1(&other));
+    let made = ClientCertificate::new(&one.der, sec1(&other.key.serialize_der()));
     assert_eq!(made.err(), Some(ConfigError::KeyMismatch));
     let made = ClientCertificate::new(&one.der, &one.key.serialize_der()[..20]);
     assert_eq!(made.err(), Some(ConfigError::NoKey));
-    let made = ClientCertificate::new(b"none", &sec1(&one));
+    let made = ClientCertificate::new(b"none", sec1(&one.key.serialize_der()));
     assert_eq!(made.err(), Some(ConfigError::NoCertificate));
 }
 

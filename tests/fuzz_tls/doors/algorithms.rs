@@ -138,7 +138,7 @@ fn suites(is_blind: bool, is_peer: bool) -> Vec<SupportedCipherSuite> {
 }
 
 #[derive(Debug)]
-struct Seeded;
+pub(super) struct Seeded;
 
 impl SecureRandom for Seeded {
     fn fill(&self, buf: &mut [u8]) -> Result<(), GetRandomFailed> {
@@ -258,7 +258,7 @@ impl SignatureVerificationAlgorithm for Credulous {
 }
 
 /// A protection that is put off: keys are kept, and what would have been protected with them is marked.
-struct Marking<A: ?Sized + 'static>(&'static A);
+pub(super) struct Marking<A: ?Sized + 'static>(pub(super) &'static A);
 
 struct Marker(u8);
 

@@ -6,6 +6,8 @@ use tacket_tls::rustls::crypto::cipher::{OutboundChunks, OutboundPlainMessage};
 use tacket_tls::rustls::{ContentType, ProtocolVersion};
 
 use super::algorithms::{MARK, seal};
+use super::changes::Changes;
+use super::concert;
 use super::edit::{Edit, HANDSHAKE, Item};
 use super::message::{FINISHED, KEY_UPDATE, first_message};
 use super::speech::Speech;
@@ -19,20 +21,19 @@ const CLOSE_NOTIFY: u8 = 0;
 pub(super) const MOST: usize = 1 << 14;
 
 /// A byte of the handshake, and the keys that protect it.
-type Said = (Option<usize>, u8);
+pub(super) type Said = (Option<usize>, u8);
 
 #[derive(Default)]
 pub(super) struct Middle {
-    edits: Vec<(u8, Edit)>,
-    /// How many items there were.
-    count: usize,
-    delayed: Vec<Item>,
+    changes: Changes,
     coalesces: bool,
     /// The keys that protect what is said next, and how many records each has protected.
     pub(super) keys: Option<usize>,
     numbers: Vec<u64>,
     /// On its way to the stream.
     pub(super) records: VecDeque<u8>,
+    /// The last protected record.
+    last: Vec<u8>,
     /// The handshake up to the end of the peer's part, as the peer has it, and as the stream has it.
     meant: Vec<Said>,
     told: Vec<Said>,
@@ -42,7 +43,7 @@ pub(super) struct Middle {
 impl Middle {
     pub(super) fn new(edits: &[(u8, Edit)], coalesces: bool) -> Self {
         Self {
-            edits: edits.to_vec(),
+            changes: Changes::new(edits),
             coalesces,
             ..Self::default()
         }
@@ -72,7 +73,18 @@ impl Middle {
         let mut changed = Vec::new();
         for item in items {
             self.note(&item);
-            self.change(item, &mut changed);
+            // What an accomplice has changed already is not changed again.
+            let told = match item.typ {
+                HANDSHAKE => concert::next(),
+                _ => None,
+            };
+            match told {
+                Some(items) => {
+                    self.changes.skip();
+                    changed.extend(items);
+                }
+                None => changed.extend(self.changes.apply(item)),
+            }
         }
         self.send(&changed, speech);
     }
@@ -85,38 +97,19 @@ impl Middle {
         }
     }
 
-    fn change(&mut self, item: Item, changed: &mut Vec<Item>) {
-        let mut items = vec![item];
-        let mut is_delayed = false;
-        for (place, edit) in &self.edits {
-            if usize::from(*place) == self.count {
-                is_delayed |= edit.apply(&mut items);
-            }
-        }
-        self.count += 1;
-        if is_delayed {
-            self.delayed.extend(items);
-        } else {
-            changed.extend(items);
-            changed.append(&mut self.delayed);
-        }
-    }
-
     /// The next item is to be changed so.
     pub(super) fn edit_next(&mut self, edit: Edit) {
-        let place = u8::try_from(self.count).unwrap_or(u8::MAX);
-        self.edits.push((place, edit));
+        self.changes.edit_next(edit);
     }
 
     /// Whether the peer has said anything.
     pub(super) const fn has_begun(&self) -> bool {
-        self.count > 0
+        self.changes.count() > 0
     }
 
     /// Says this as if the peer had.
     pub(super) fn add(&mut self, item: Item, speech: &Speech) {
-        let mut changed = Vec::new();
-        self.change(item, &mut changed);
+        let changed = self.changes.apply(item);
         self.send(&changed, speech);
     }
 
@@ -137,7 +130,8 @@ impl Middle {
                     content.extend_from_slice(&next.content);
                 }
             }
-            let has_told_all = self.is_meant && self.told.len() >= self.meant.len();
+            let has_told_all =
+                self.is_meant && self.told.len() >= self.meant.len() && !concert::is_on();
             if item.typ == HANDSHAKE && !has_told_all {
                 self.told
                     .extend(content.iter().map(|byte| (item.keys, *byte)));
@@ -186,12 +180,30 @@ impl Middle {
             return;
         };
         *number += 1;
+        self.last.clone_from(&record);
         self.records.extend(record);
         match (item.typ, content) {
             (APPLICATION_DATA, data) => speech.say(data),
             (ALERT, [_, CLOSE_NOTIFY]) => speech.end(),
             _ => {}
         }
+    }
+
+    /// The last record once more.
+    pub(super) fn replay(&mut self) {
+        self.records.extend(&self.last);
+    }
+
+    /// The next record under the keys that the peer has now is lost.
+    pub(super) fn lose(&mut self) {
+        if let Some(number) = self.keys.and_then(|keys| self.numbers.get_mut(keys)) {
+            *number += 1;
+        }
+    }
+
+    /// What the peer has said of the handshake, and what the stream was told.
+    pub(super) fn meant_and_told(&self) -> (&[Said], &[Said]) {
+        (&self.meant, &self.told)
     }
 
     /// Whether the stream was told what the peer has said, to the end of its part of the handshake.
@@ -201,7 +213,7 @@ impl Middle {
 }
 
 /// Messages of the handshake come one by one.
-fn split(keys: Option<usize>, typ: u8, mut content: &[u8], items: &mut Vec<Item>) {
+pub(super) fn split(keys: Option<usize>, typ: u8, mut content: &[u8], items: &mut Vec<Item>) {
     if typ == HANDSHAKE {
         while let Some((message, rest)) =
             first_message(content).and_then(|length| content.split_at_checked(length))

@@ -7,13 +7,13 @@ use super::subject::{Act, Deed};
 use super::world::World;
 use crate::fuzz_tls::input::Input;
 
-const MOST_EDITS: usize = 12;
+pub(super) const MOST_EDITS: usize = 12;
 
 /// The most steps of a program, so that it is done soon.
-const MOST_STEPS: usize = 40;
+pub(super) const MOST_STEPS: usize = 40;
 
 /// Messages and alerts that mean something after the handshake, or meant it once (RFC 8446, 4 and 6; RFC 5246, 7.4).
-const KNOWN: [(u8, &[u8]); 14] = [
+pub(super) const KNOWN: [(u8, &[u8]); 14] = [
     (HANDSHAKE, &[24, 0, 0, 1, 0]),
     (HANDSHAKE, &[24, 0, 0, 1, 1]),
     (HANDSHAKE, &[24, 0]),
@@ -90,6 +90,10 @@ pub(super) enum Step {
         at: u16,
         bits: u8,
     },
+    /// The last record comes once more.
+    Replay,
+    /// The next record does not come.
+    Lose,
     Pieces(usize),
     Cut {
         is_in_order: bool,
@@ -188,7 +192,7 @@ pub struct Used {
     pub most: i64,
 }
 
-fn options(input: &mut Input<'_>) -> Options {
+pub(super) fn options(input: &mut Input<'_>) -> Options {
     let (what, how, room) = (input.byte(), input.byte(), input.byte());
     Options {
         is_tls12: what & 1 != 0,
@@ -210,7 +214,7 @@ fn options(input: &mut Input<'_>) -> Options {
     }
 }
 
-fn step(input: &mut Input<'_>, options: Options) -> Step {
+pub(super) fn step(input: &mut Input<'_>, options: Options) -> Step {
     let kind = input.byte();
     match kind % 16 {
         0..=4 => Step::Act(act(input)),
@@ -267,7 +271,7 @@ fn say(input: &mut Input<'_>, kind: u8, options: Options, typ: u8, content: Vec<
     Step::Say(item, times.min(1 + most / length))
 }
 
-fn act(input: &mut Input<'_>) -> Act {
+pub(super) fn act(input: &mut Input<'_>) -> Act {
     let kind = input.byte();
     let deed = match kind % 20 {
         0 => Deed::Handshake,

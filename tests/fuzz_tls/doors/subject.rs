@@ -7,8 +7,12 @@ use tacket::{
     AsyncResource as _, HalfCloseable as _, IntoSplit as _, ReceiveStream, SendStream as _,
     Split as _, StapledError, StapledStream,
 };
-use tacket_tls::{EngineError, TlsError, TlsStream, TlsVersion};
+use tacket_tls::rustls::PeerMisbehaved;
+use tacket_tls::{EngineError, TlsError, TlsStream, TlsVersion, rustls};
 
+use super::attacked::{Attacked, Refusal, finish};
+use super::middle::Middle;
+use super::program::TlsPeerProgram;
 use super::speech::Speech;
 use crate::fuzz_tls::act::send;
 use crate::fuzz_tls::ledger::Ledger;
@@ -52,48 +56,33 @@ pub(super) enum Deed {
 }
 
 pub(super) struct Subject<'p, 's> {
-    pub(super) tls: Option<TlsStream<Transport<'p>>>,
-    pub(super) is_lax: bool,
-    /// Nobody does it any harm.
-    pub(super) is_honest: bool,
-    pub(super) speech: &'s Speech,
-    pub(super) sent: &'s Ledger,
-    /// Why the session has failed.
-    refusal: Option<EngineError>,
-    /// A receive said so.
-    is_deaf: bool,
+    tls: Option<TlsStream<Transport<'p>>>,
+    is_lax: bool,
+    is_honest: bool,
+    /// It would not notice that a message was changed.
+    is_blind: bool,
+    /// Something was changed of what its peer says.
+    is_edited: bool,
+    speech: &'s Speech,
+    sent: &'s Ledger,
+    refusal: Refusal,
 }
 
 impl<'p, 's> Subject<'p, 's> {
-    pub(super) const fn new(
+    pub(super) fn new(
         tls: TlsStream<Transport<'p>>,
-        is_lax: bool,
-        is_honest: bool,
+        program: &TlsPeerProgram,
         (speech, sent): (&'s Speech, &'s Ledger),
     ) -> Self {
         Self {
             tls: Some(tls),
-            is_lax,
-            is_honest,
+            is_lax: program.options.is_lax,
+            is_honest: program.is_honest(),
+            is_blind: program.options.is_blind,
+            is_edited: !program.edits.is_empty(),
             speech,
             sent,
-            refusal: None,
-            is_deaf: false,
-        }
-    }
-
-    /// Does it, and checks what comes of it.
-    pub(super) async fn act(&mut self, act: Act) {
-        if self.tls.is_none() {
-            return;
-        }
-        let doing = self.perform(act.deed);
-        let done = match act.polls {
-            None => Some(doing.await),
-            Some(polls) => DropPoint::after_poll(polls).cut(doing).await,
-        };
-        if let Some(done) = done {
-            self.check(act.deed, &done);
+            refusal: Refusal::default(),
         }
     }
 
@@ -101,27 +90,7 @@ impl<'p, 's> Subject<'p, 's> {
         if let Err(error) = done {
             assert!(self.may_say(deed, error), "{deed:?}: {error:?}");
         }
-        let receives = matches!(deed, Deed::Receive(1..) | Deed::Read(1..));
-        let needs_engine = matches!(
-            deed,
-            Deed::Handshake | Deed::Send(1..) | Deed::Write(1..) | Deed::WaitToSend
-        );
-        if let Some(refusal) = &self.refusal
-            && (needs_engine || receives && self.is_deaf)
-        {
-            match done {
-                // Not all errors of rustls are equal to themselves.
-                Err(TlsError::Engine(again)) => {
-                    assert_eq!(format!("{again:?}"), format!("{refusal:?}"), "{deed:?}");
-                }
-                Err(TlsError::Closed) if !receives => {}
-                other => panic!("{deed:?}: {other:?} after {refusal:?}"),
-            }
-        }
-        if let Err(TlsError::Engine(error)) = done {
-            self.refusal.get_or_insert_with(|| error.clone());
-            self.is_deaf |= receives;
-        }
+        self.refusal.check(deed, done);
     }
 
     /// Whether this error is one that is documented for it.
@@ -257,39 +226,72 @@ impl<'p, 's> Subject<'p, 's> {
             }
         }
     }
+}
 
-    /// Ends the session, and receives what there is before the peer's end. Returns whether that came.
-    pub(super) async fn finish(&mut self) -> bool {
+impl Attacked for Subject<'_, '_> {
+    async fn act(&mut self, act: Act) {
+        if self.tls.is_none() {
+            return;
+        }
+        let doing = self.perform(act.deed);
+        let done = match act.polls {
+            None => Some(doing.await),
+            Some(polls) => DropPoint::after_poll(polls).cut(doing).await,
+        };
+        if let Some(done) = done {
+            self.check(act.deed, &done);
+        }
+    }
+
+    async fn finish(&mut self) -> bool {
         let Some(mut tls) = self.tls.take() else {
             return true;
         };
         self.sent.end();
-        let is_ended = loop {
-            let ended = tls.shutdown().await;
-            match ended {
-                Ok(()) => {
-                    self.speech.arrive_at_end();
-                    break true;
-                }
-                Err(TlsError::UnreadData) => {
-                    let mut buf = [0; 1000];
-                    match tls.receive_some(&mut buf).await {
-                        Ok(count) => self.speech.arrive(buf.get(..count).unwrap_or_default()),
-                        Err(error) => panic!("the data is not there after all: {error:?}"),
-                    }
-                }
-                Err(error) => {
-                    assert!(self.may_say(Deed::Shutdown, &error), "{error:?}");
-                    break false;
-                }
+        let is_ended = match finish(&mut tls, self.speech).await {
+            Ok(()) => true,
+            Err(error) => {
+                assert!(self.may_say(Deed::Shutdown, &error), "{error:?}");
+                false
             }
         };
         self.tls = Some(tls);
         is_ended
     }
+
+    fn is_there(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    fn is_established(&self) -> bool {
+        self.tls
+            .as_ref()
+            .is_some_and(|tls| tls.negotiated().is_ok())
+    }
+
+    fn is_honest(&self) -> bool {
+        self.is_honest
+    }
+
+    fn is_convinced_by(&self, middle: &Middle) -> bool {
+        self.is_blind || middle.has_told_the_truth()
+    }
+
+    fn refusal(&self) -> Option<&EngineError> {
+        self.refusal.reason()
+    }
+
+    fn may_fail(&self, error: &rustls::Error) -> bool {
+        match error {
+            rustls::Error::AlertReceived(_) => true,
+            // The stream has changed its keys again and again.
+            rustls::Error::PeerMisbehaved(PeerMisbehaved::TooManyKeyUpdateRequests) => true,
+            _ => self.is_edited,
+        }
+    }
 }
 
-async fn receive<R>(
+pub(super) async fn receive<R>(
     rx: &mut R,
     length: usize,
     speech: &Speech,

@@ -8,9 +8,10 @@ use futures_util::FutureExt as _;
 use tacket::testing::{MemoryError, MemoryPipe, MemoryReceiveStream, MemorySendStream, Pattern};
 use tacket::{HalfCloseable as _, StapledStream};
 use tacket_tls::TlsStream;
-use tacket_tls::rustls::{ClientConfig, Error, PeerMisbehaved, ServerConfig};
+use tacket_tls::rustls::{ClientConfig, ServerConfig};
 
 use super::algorithms::{forget_keys, newest_keys, start_anew};
+use super::attacked::Attacked;
 use super::edit::{Edit, Item};
 use super::middle::{ALERT, APPLICATION_DATA, MOST, Middle};
 use super::parties::configurations;
@@ -37,7 +38,7 @@ const DATA: usize = 100;
 
 const CLOSE_NOTIFY: [u8; 2] = [1, 0];
 
-type Wire<'p> = (
+pub(super) type Wire<'p> = (
     MemorySendStream<'p, Vec<u8>>,
     MemoryReceiveStream<'p, Vec<u8>>,
 );
@@ -57,6 +58,7 @@ pub(super) struct World<'p, 's> {
     /// It was cut, and the stream is told so behind everything else.
     is_ending: bool,
     has_lost_stream: bool,
+    most_bytes: i64,
     gauge: Gauge,
     /// How many bytes the stream has from the allocator.
     used: i64,
@@ -108,36 +110,67 @@ fn run_once(program: &TlsPeerProgram, gauge: Gauge, client: ClientConfig, server
         tls = tls.https_compatible();
     }
     let (speech, sent) = (Speech::default(), Ledger::new(1));
-    let is_honest = program.is_honest();
-    let mut subject = Subject::new(tls, options.is_lax, is_honest, (&speech, &sent));
-    let mut world = World {
+    let mut subject = Subject::new(tls, program, (&speech, &sent));
+    let surroundings = Surroundings {
         peer,
         middle: Middle::new(&program.edits, options.coalesces),
-        wire: Some((far_tx, far_rx)),
-        speech: &speech,
-        sent: &sent,
-        heard: 0,
-        piece: options.piece,
-        will_end: !program.is_established && options.ends,
-        is_ending: false,
-        has_lost_stream: false,
+        wire: (far_tx, far_rx),
+        most_bytes: MOST_BYTES,
         gauge,
-        used: 0,
     };
-    world.live(program, &mut subject);
+    World::new(program, surroundings, (&speech, &sent)).live(program, &mut subject);
+}
+
+/// What there is besides the stream.
+pub(super) struct Surroundings<'p> {
+    pub(super) peer: Peer,
+    pub(super) middle: Middle,
+    /// The other end of the stream's transport.
+    pub(super) wire: Wire<'p>,
+    /// What the stream may take from the allocator.
+    pub(super) most_bytes: i64,
+    pub(super) gauge: Gauge,
 }
 
 impl<'p, 's> World<'p, 's> {
-    fn live(&mut self, program: &TlsPeerProgram, subject: &mut Subject<'p, 's>) {
+    pub(super) fn new(
+        program: &TlsPeerProgram,
+        surroundings: Surroundings<'p>,
+        (speech, sent): (&'s Speech, &'s Ledger),
+    ) -> Self {
+        Self {
+            peer: surroundings.peer,
+            middle: surroundings.middle,
+            wire: Some(surroundings.wire),
+            speech,
+            sent,
+            heard: 0,
+            piece: program.options.piece,
+            will_end: !program.is_established && program.options.ends,
+            is_ending: false,
+            has_lost_stream: false,
+            most_bytes: surroundings.most_bytes,
+            gauge: surroundings.gauge,
+            used: 0,
+        }
+    }
+
+    pub(super) fn live(&mut self, program: &TlsPeerProgram, subject: &mut impl Attacked) {
         let options = program.options;
         if program.is_established {
             let shaking = subject.act(Act {
                 deed: Deed::Handshake,
                 polls: None,
             });
-            assert!(self.drive(shaking).is_some(), "they shake hands");
+            let shaken = self.drive(shaking);
             self.calm();
-            assert!(self.peer.progress.is_established, "they shake hands");
+            let progress = &self.peer.progress;
+            assert!(
+                shaken.is_some() && subject.is_established() && progress.is_established,
+                "they shake hands: {:?} {:?}",
+                subject.refusal(),
+                progress.failure
+            );
         }
         let mut data = vec![0; DATA];
         Pattern::new(2).fill(&mut data);
@@ -149,7 +182,7 @@ impl<'p, 's> World<'p, 's> {
                 }
                 step => self.play(step),
             }
-            self.check(program, subject);
+            self.check(subject);
         }
         self.settle(program, subject);
     }
@@ -181,40 +214,32 @@ impl<'p, 's> World<'p, 's> {
                     *byte ^= bits;
                 }
             }
+            Step::Replay => self.middle.replay(),
+            Step::Lose => self.middle.lose(),
             Step::Pieces(piece) => self.piece = *piece,
             Step::Cut { is_in_order } => self.cut(*is_in_order),
         }
     }
 
     /// What must hold at any time.
-    fn check(&self, program: &TlsPeerProgram, subject: &Subject<'_, '_>) {
-        let is_established = subject
-            .tls
-            .as_ref()
-            .is_some_and(|tls| tls.negotiated().is_ok());
-        if is_established && !program.options.is_blind {
+    fn check(&self, subject: &impl Attacked) {
+        assert!(
+            !subject.is_established() || subject.is_convinced_by(&self.middle),
+            "a handshake that was changed is done"
+        );
+        if let Some(error) = &self.peer.progress.failure {
             assert!(
-                self.middle.has_told_the_truth(),
-                "a handshake that was changed is done"
+                subject.may_fail(error) && !subject.is_honest(),
+                "the peer refuses: {error:?}"
             );
         }
-        match &self.peer.progress.failure {
-            None | Some(Error::AlertReceived(_)) => {}
-            // The stream has changed its keys again and again.
-            Some(Error::PeerMisbehaved(PeerMisbehaved::TooManyKeyUpdateRequests)) => {}
-            Some(error) => assert!(!program.edits.is_empty(), "the peer refuses: {error:?}"),
-        }
-        assert!(
-            !(subject.is_honest && self.peer.progress.failure.is_some()),
-            "the peer refuses"
-        );
     }
 
     /// What must come of it all.
-    fn settle(&mut self, program: &TlsPeerProgram, subject: &mut Subject<'p, 's>) {
+    fn settle(&mut self, program: &TlsPeerProgram, subject: &mut impl Attacked) {
         self.piece = self.piece.max(64);
-        let is_there = subject.tls.is_some();
-        if subject.is_honest {
+        let is_there = subject.is_there();
+        if subject.is_honest() {
             self.will_end = true;
             let ended = self.drive(subject.finish());
             assert_eq!(ended, Some(true), "it waits for what nobody will send");
@@ -230,7 +255,7 @@ impl<'p, 's> World<'p, 's> {
                 polls: None,
             }));
         }
-        self.check(program, subject);
+        self.check(subject);
         self.cut(!program.options.ends);
         for deed in [Deed::Receive(1 << 14); 3]
             .into_iter()
@@ -243,7 +268,7 @@ impl<'p, 's> World<'p, 's> {
             );
         }
         self.wire = None;
-        self.check(program, subject);
+        self.check(subject);
         let ended = self.drive(subject.finish());
         assert!(ended.is_some(), "it waits although the wire is gone");
         let closed = self.drive(subject.act(Act {
@@ -290,7 +315,10 @@ impl<'p, 's> World<'p, 's> {
     /// Runs a part of the stream, and counts what that takes from the allocator.
     fn measure(&mut self, mut part: impl FnMut()) {
         let Used { left, most } = (self.gauge)(&mut part);
-        assert!(self.used + most <= MOST_BYTES, "it takes too much memory");
+        assert!(
+            self.used + most <= self.most_bytes,
+            "it takes too much memory"
+        );
         self.used += left;
     }
 
@@ -376,7 +404,7 @@ impl<'p, 's> World<'p, 's> {
 
 impl TlsPeerProgram {
     /// Whether the peer keeps to the rules, and the stream to what peers take.
-    fn is_honest(&self) -> bool {
+    pub(super) fn is_honest(&self) -> bool {
         let is_change = |step: &&Step| match step {
             Step::ChangeKeys { .. } => true,
             Step::Act(act) => matches!(act.deed, Deed::UpdateKeys),
@@ -400,7 +428,11 @@ impl Step {
                     && (1..=MOST).contains(&length)
                     && item.padding == 0
             }
-            Self::Inject(_) | Self::Garble { .. } | Self::Cut { .. } => false,
+            Self::Inject(_)
+            | Self::Garble { .. }
+            | Self::Replay
+            | Self::Lose
+            | Self::Cut { .. } => false,
         }
     }
 }

@@ -6,9 +6,14 @@ use alloc::vec::Vec;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, IsCa,
+    KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SignatureAlgorithm, date_time_ymd,
+};
+use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore};
 use tacket::testing::{DropPoint, MemoryPair, MemoryPipe};
@@ -17,8 +22,13 @@ use tacket::{
     StapledStream,
 };
 
+use super::allocations::counted;
+use super::hello::{
+    ALPN, Hello, MAX_FRAGMENT_LENGTH, PRE_SHARED_KEY, RECORD_SIZE_LIMIT, SERVER_NAME,
+};
 use super::parties::{NAME, Parties, certify, key, memory, pass, roots, run, shake_hands};
-use crate::{ConfigError, TlsStream, TlsVersion};
+use super::stumbling::Stumbling;
+use crate::{ConfigError, TlsError, TlsStream, TlsVersion};
 
 pub(super) fn client_and_server() {
     Parties::new().meet(async |mut client, mut server| {
@@ -304,52 +314,34 @@ pub(super) fn own_provider() {
     });
 }
 
-/// The extensions that a client offers (RFC 8446, 4.1.2 and 4.2), each with its content.
-fn offered(client: ClientConfig) -> Vec<(u16, Vec<u8>)> {
+/// What a client offers.
+fn hello(client: ClientConfig) -> Hello {
     let memory = memory();
     let (left, mut right) = memory.open().expect("a new pair");
     let mut client = TlsStream::client(left, &client.into(), NAME).expect("a name");
-    let mut hello = [0; 4096];
+    let mut record = [0; 4096];
     run(async {
         assert!(client.do_handshake().now_or_never().is_none());
-        right.receive_some(&mut hello).await.expect("a greeting");
+        right.receive_some(&mut record).await.expect("a greeting");
     });
-    // Behind the header of the record, that of the message, the version and the random bytes.
-    let mut rest = &hello[5 + 4 + 2 + 32..];
-    let mut take = |length: usize| {
-        let (taken, behind) = rest.split_at(length);
-        rest = behind;
-        taken
-    };
-    let number = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .fold(0, |number, byte| number << 8 | usize::from(*byte))
-    };
-    // The session, the cipher suites, the kinds of compression.
-    for size in [1, 2, 1] {
-        let length = number(take(size));
-        take(length);
-    }
-    let mut left = number(take(2));
-    let mut offered = Vec::new();
-    while left > 0 {
-        let (kind, length) = (number(take(2)), number(take(2)));
-        offered.push((u16::try_from(kind).expect("16 bits"), take(length).to_vec()));
-        left -= 4 + length;
-    }
-    offered
+    Hello::read(&record)
 }
 
-/// The number of X25519MLKEM768 among the groups.
-const HYBRID: [u8; 2] = [0x11, 0xec];
+const P256: u16 = 23;
+const X25519: u16 = 29;
+/// X25519MLKEM768.
+const HYBRID: u16 = 0x11ec;
 
 pub(super) fn offers_hybrid(client: ClientConfig) -> bool {
-    const SUPPORTED_GROUPS: u16 = 10;
-    let offered = offered(client);
-    let groups = offered.iter().find(|(kind, _)| *kind == SUPPORTED_GROUPS);
-    let (_, groups) = groups.expect("some groups");
-    groups[2..].chunks(2).any(|group| group == HYBRID)
+    hello(client).groups().contains(&HYBRID)
+}
+
+pub(super) fn p256() {
+    assert!(hello(Parties::new().client).groups().contains(&P256));
+}
+
+pub(super) fn x25519() {
+    assert!(hello(Parties::new().client).groups().contains(&X25519));
 }
 
 pub(super) fn no_hybrid_key_exchange() {
@@ -357,13 +349,134 @@ pub(super) fn no_hybrid_key_exchange() {
 }
 
 pub(super) fn no_request_for_short_records() {
-    const MAX_FRAGMENT_LENGTH: u16 = 1;
-    const RECORD_SIZE_LIMIT: u16 = 28;
-    let offered = offered(Parties::new().client);
-    let kinds: Vec<_> = offered.iter().map(|(kind, _)| *kind).collect();
-    assert!(kinds.contains(&0), "no name of the server: {kinds:?}");
-    assert!(!kinds.contains(&MAX_FRAGMENT_LENGTH));
-    assert!(!kinds.contains(&RECORD_SIZE_LIMIT));
+    let hello = hello(Parties::new().client);
+    assert!(hello.has(SERVER_NAME), "no name of the server");
+    assert!(!hello.has(MAX_FRAGMENT_LENGTH) && !hello.has(RECORD_SIZE_LIMIT));
+}
+
+pub(super) fn no_psk() {
+    let hello = hello(Parties::new().client);
+    assert!(hello.has(SERVER_NAME) && !hello.has(PRE_SHARED_KEY));
+}
+
+pub(super) fn alpn_offer() {
+    let mut client = Parties::new().client;
+    client.alpn_protocols = vec![b"h2".into(), b"mqtt".into()];
+    assert_eq!(hello(client).extension(ALPN), b"\0\x08\x02h2\x04mqtt");
+}
+
+/// RSASSA-PSS and PKCS #1, both with SHA-256 (RFC 8446, 4.2.3).
+pub(super) fn rsa() {
+    let signatures = hello(Parties::new().client).signatures();
+    assert!([0x0804, 0x0401].iter().all(|it| signatures.contains(it)));
+}
+
+fn takes_key_of(algorithm: &'static SignatureAlgorithm) {
+    let key_pair = KeyPair::generate_for(algorithm).expect("a key");
+    let params = CertificateParams::new([NAME.into()]).expect("a name");
+    let made = params.self_signed(&key_pair).expect("a certificate");
+    let mut parties = Parties::new();
+    let provider = parties.client.crypto_provider().clone();
+    let chain = vec![made.der().clone()];
+    let key = key_pair.serialize_der().try_into().expect("a key");
+    let certified = CertifiedKey::from_der(chain, key, &provider);
+    let certified = certified.expect("they belong together");
+    parties.server.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+    parties.client = client(&parties, roots([made.der()])).with_no_client_auth();
+    parties.talk(async |_, _| {});
+}
+
+pub(super) fn p384() {
+    takes_key_of(&rcgen::PKCS_ECDSA_P384_SHA384);
+}
+
+pub(super) fn ed25519() {
+    takes_key_of(&rcgen::PKCS_ED25519);
+}
+
+pub(super) fn aes() {
+    let suites = hello(Parties::new().client).suites;
+    assert!(suites.contains(&0x1301) && suites.contains(&0x1302));
+}
+
+pub(super) fn parted_messages() {
+    let mut parties = Parties::new();
+    parties.server.max_fragment_size = Some(100);
+    parties.talk(async |_, _| {});
+}
+
+pub(super) fn a_heap() {
+    Parties::new().meet(async |mut client, mut server| {
+        let shaking = counted(client.do_handshake());
+        let ((shaken, count), accepted) = join(shaking, server.do_handshake()).await;
+        shaken.expect("they trust each other");
+        accepted.expect("they trust each other");
+        assert!(count > 0, "it asks no allocator");
+    });
+}
+
+pub(super) fn handshake_with_errors() {
+    let parties = Parties::new();
+    let pipes = [(); 2].map(|()| MemoryPipe::new(vec![0; 10_000]));
+    let (left_tx, right_rx) = pipes[0].open().expect("a new pipe");
+    let (right_tx, left_rx) = pipes[1].open().expect("a new pipe");
+    let left = StapledStream::new(left_tx, Stumbling(left_rx, false));
+    let right = StapledStream::new(right_tx, right_rx);
+    let (mut client, mut server) = parties.pair((left, right));
+    run(async {
+        let stumbled = client.do_handshake().await;
+        assert!(matches!(stumbled, Err(TlsError::Transport(_))));
+        shake_hands(&mut client, &mut server).await;
+    });
+}
+
+/// The client's configuration has a list with the server's certificate, or with another.
+pub(super) fn revocation() {
+    let mut params = CertificateParams::new([]).expect("no names");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    let pair = KeyPair::generate().expect("a key");
+    let authority = CertifiedIssuer::self_signed(params, pair).expect("a certificate");
+    let mut params = CertificateParams::new([NAME.into()]).expect("a name");
+    params.serial_number = Some(vec![7].into());
+    let pair = KeyPair::generate().expect("a key");
+    let made = params.signed_by(&pair, &authority).expect("signs");
+    for revoked in [7, 8] {
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2026, 1, 1),
+            next_update: date_time_ymd(2040, 1, 1),
+            crl_number: vec![1].into(),
+            issuing_distribution_point: None,
+            revoked_certs: vec![RevokedCertParams {
+                serial_number: vec![revoked].into(),
+                revocation_time: date_time_ymd(2026, 1, 1),
+                reason_code: None,
+                invalidity_date: None,
+            }],
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let list = list.signed_by(&authority).expect("signs");
+        let mut parties = Parties::new();
+        let provider = parties.client.crypto_provider().clone();
+        let trusted = Arc::new(roots([authority.der()]));
+        let verifier = WebPkiServerVerifier::builder_with_provider(trusted, provider.clone())
+            .with_crls([list.der().clone()])
+            .build();
+        let key = pair.serialize_der().try_into().expect("a key");
+        let certified = CertifiedKey::from_der(vec![made.der().clone()], key, &provider);
+        let certified = certified.expect("they belong together");
+        parties.server.cert_resolver = Arc::new(SingleCertAndKey::from(certified));
+        let clock = parties.client.time_provider.clone();
+        parties.client = ClientConfig::builder_with_details(provider, clock)
+            .with_protocol_versions(&[&TLS13])
+            .expect("a version")
+            .with_webpki_verifier(verifier.expect("a root"))
+            .with_no_client_auth();
+        parties.meet(async |mut client, mut server| {
+            let (shaken, _) = join(client.do_handshake(), server.do_handshake()).await;
+            assert_eq!(shaken.is_err(), revoked == 7, "{shaken:?}");
+        });
+    }
 }
 
 pub(super) fn short_records() {

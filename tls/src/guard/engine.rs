@@ -1,14 +1,18 @@
 //! The engine over `embedded-tls`, behind the guard.
 
+mod traffic;
+
 use core::fmt;
+use core::iter::once;
 use core::ops::{Deref, DerefMut};
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use embedded_tls::{CryptoRngCore, TlsConnection, TlsError};
+use embedded_tls::{CryptoRngCore, TlsConnection};
 
-use super::flight::{Stage, check_later};
-use super::gate::{ALERT, Admitted, DATA, Gate, HANDSHAKE, HEADER};
+use super::answers::Offered;
+use super::flight::Stage;
+use super::gate::{ALERT, Admitted, DATA, Gate, HEADER};
 use super::hello::Offer;
 use super::negotiated::GuardNegotiated;
 use super::opening::{Connection, Opened, Opening};
@@ -16,7 +20,7 @@ use super::provider::Seed;
 use super::reason::GuardError;
 use super::settings::GuardedClientConfig;
 use super::storage::TlsStorage;
-use super::suite::{GuardAes128, GuardSuite, Purpose};
+use super::suite::{GuardAes128, GuardSuite, Purpose, alert_as_data};
 use super::verify::PeerIdentity;
 use super::wire::{Mailbox, Wire};
 use crate::engine::SansIo;
@@ -36,16 +40,8 @@ const RESERVED: usize = embedded_tls::TLS_RECORD_OVERHEAD + HEADER;
 /// How long the record of an alert is.
 const ALERT_RECORD: usize = HEADER + 2 + 1 + 16;
 
-/// How many records without data may come one after the other.
-const MAX_IDLE: u8 = 32;
-
-/// How many records are sealed with one key (RFC 8446, 5.5).
-const MAX_SEALED: u32 = 1 << 24;
-
-const USER_CANCELED: u8 = 90;
-
 /// TLS 1.3 by `embedded-tls`, client only, without a heap: whole records only, none in plain sight after the hello, no message out of
-/// its place, and no server that has not proved who it is.
+/// its place, and no server that has not proved who it is. Only a request for a certificate may come twice, where the first one shared a record.
 ///
 /// What it has not: servers, TLS 1.2, other key exchanges than P-256, messages in more than one record, resumption, key updates, and
 /// the answer to ALPN.
@@ -55,13 +51,18 @@ pub struct GuardedEngine<'b, C: GuardSuite = GuardAes128> {
     stage: Progress<'b, C>,
     /// The rest of an admitted record, which is still in the input.
     feeding: usize,
+    /// The rest of what is shown behind it.
+    adding: usize,
 
     /// The rest of an opened record, with its type.
     held: usize,
     idle: u8,
     sealed: u32,
     most_data: usize,
-    has_psk: bool,
+    /// How long a record may be, with its header.
+    room: usize,
+    offered: Offered,
+    protocols: &'b [&'b [u8]],
     needs_room: bool,
     has_ended: bool,
     failure: Option<GuardError>,
@@ -114,10 +115,10 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
             alert,
         } = storage;
         let wire = &*wire;
-        let has_psk = config.trust.pre_shared_key().is_some();
+        let offered = config.offered();
         let offer = Offer {
             suite: C::CODE_POINT,
-            has_psk,
+            has_psk: offered.has_psk,
         };
         let opening = Opening {
             connection: TlsConnection::new(Mailbox(wire), opened, made),
@@ -130,11 +131,14 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
             gate: Gate::new(RX, offer),
             stage: Progress::New(opening),
             feeding: 0,
+            adding: 0,
             held: 0,
             idle: 0,
             sealed: 0,
             most_data: config.most_data().min(TX - RESERVED),
-            has_psk,
+            room: RX,
+            offered,
+            protocols: config.alpn,
             needs_room: false,
             has_ended: false,
             failure: None,
@@ -167,13 +171,13 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
         if !window.is_empty() {
             return Ok(true);
         }
-        while self.feeding == 0 {
+        while self.feeding == 0 && self.adding == 0 {
             match self.gate.admit(incoming.filled())? {
                 Admitted::Part => return Ok(false),
                 Admitted::Noise(length) => incoming.consume(length),
                 Admitted::Record(length) => {
                     self.feeding = length;
-                    self.label(incoming);
+                    self.label(incoming)?;
                 }
             }
         }
@@ -181,30 +185,57 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
         let count = window.put(filled.get(..self.feeding).unwrap_or(filled));
         incoming.consume(count);
         self.feeding -= count;
+        if self.feeding == 0 && self.adding > 0 {
+            let behind = self.behind();
+            let rest = behind.skip(self.behind().count() - self.adding);
+            self.adding -= rest.take_while(|byte| window.put(&[*byte]) == 1).count();
+        }
         Ok(true)
     }
 
+    /// What is shown behind the record with the server's answers: the protocols that were offered, as in the hello, and how long they are
+    /// together.
+    fn behind(&self) -> impl Iterator<Item = u8> + use<'b, C> {
+        let protocols = self.protocols;
+        let lengths = protocols.iter().map(|name| 1 + name.len());
+        // Both were checked when they were given.
+        let length = lengths.sum::<usize>() as u16;
+        let each = |name: &'b &'b [u8]| once(name.len() as u8).chain(name.iter().copied());
+        protocols.iter().flat_map(each).chain(length.to_be_bytes())
+    }
+
     /// Writes on the record at the front what it is, for the cipher.
-    fn label(&self, incoming: &mut Buffer<'b>) {
+    fn label(&mut self, incoming: &mut Buffer<'b>) -> Result<(), GuardError> {
+        let stage = self.wire.stage.get();
         let purpose = match self.stage {
             Progress::Open(..) => Purpose::Traffic,
             _ => Purpose::Handshake {
-                stage: self.wire.stage.get(),
-                has_psk: self.has_psk,
+                stage,
+                offered: self.offered,
             },
         };
-        if let [DATA, version @ ..] = incoming.filled_mut()
-            && let Some(version) = version.first_chunk_mut()
-        {
-            *version = purpose.mark();
-            // A certificate and its proof are noted by who looks at them.
-            match self.wire.stage.get() {
-                Stage::Extensions if self.has_psk => self.wire.stage.set(Stage::Finished),
-                Stage::Extensions => self.wire.stage.set(Stage::Request),
-                Stage::Request => self.wire.stage.set(Stage::Certificate),
-                _ => {}
+        let Some([DATA, major, minor, high, low]) = incoming.filled_mut().first_chunk_mut() else {
+            return Ok(());
+        };
+        [*major, *minor] = purpose.mark();
+        if purpose.has_protocols() {
+            self.adding = self.behind().count();
+            let (length, shown) = (self.feeding, self.feeding - HEADER + self.adding);
+            if shown > self.room {
+                let room = (self.room + HEADER).saturating_sub(self.adding);
+                return Err(GuardError::RecordTooLong { length, room });
             }
+            [*high, *low] = (shown as u16).to_be_bytes();
         }
+        // A certificate and its proof are noted by who looks at them.
+        match (purpose, stage) {
+            (Purpose::Traffic, _) => {}
+            (_, Stage::Extensions) if self.offered.has_psk => self.wire.stage.set(Stage::Finished),
+            (_, Stage::Extensions) => self.wire.stage.set(Stage::Request),
+            (_, Stage::Request) => self.wire.stage.set(Stage::Certificate),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn progress(
@@ -252,168 +283,11 @@ impl<'b, C: GuardSuite> GuardedEngine<'b, C> {
         }
     }
 
-    /// Opens the record that is at the front of `incoming`, and finds out what it is.
-    fn open_record(&mut self, incoming: &mut Buffer<'b>) -> Result<(), GuardError> {
-        let mut stage = core::mem::replace(&mut self.stage, Progress::Closed);
-        let Progress::Open(connection, _) = &mut stage else {
-            return Err(GuardError::Internal);
-        };
-        let found = self.look_inside(connection, incoming);
-        self.stage = stage;
-        match found? {
-            Found::Data => self.idle = 0,
-            Found::Nothing => {
-                self.idle += 1;
-                if self.idle > MAX_IDLE {
-                    return Err(GuardError::TooManyRecords);
-                }
-            }
-            Found::End => self.has_ended = true,
-        }
-        Ok(())
-    }
-
-    fn look_inside(
-        &mut self,
-        connection: &mut Connection<'b, C>,
-        incoming: &mut Buffer<'b>,
-    ) -> Result<Found, GuardError> {
-        let mut cx = Context::from_waker(Waker::noop());
-        let mut opening = pin!(connection.read_buffered());
-        let opened = loop {
-            if let Poll::Ready(opened) = opening.as_mut().poll(&mut cx) {
-                break opened;
-            }
-            // All of the record was there.
-            if self.feeding == 0 {
-                return Err(GuardError::Internal);
-            }
-            self.feed(incoming)?;
-        };
-        let mut inside = opened.map_err(|_| GuardError::BadRecord)?;
-        let all = inside.peek_all();
-        let (typ, content) = all.split_last().ok_or(GuardError::Internal)?;
-        let found = inspect(*typ, content)?;
-        if found == Found::Data {
-            self.held = all.len();
-        } else {
-            inside.pop_all();
-        }
-        Ok(found)
-    }
-
-    /// Hands on what it holds.
-    fn deliver(&mut self, sink: &mut Sink<'_, 'b>) -> Result<(), GuardError> {
-        let Progress::Open(connection, _) = &mut self.stage else {
-            return Err(GuardError::Internal);
-        };
-        let mut cx = Context::from_waker(Waker::noop());
-        // There is some, so it reads nothing.
-        let Poll::Ready(Ok(mut inside)) = pin!(connection.read_buffered()).poll(&mut cx) else {
-            return Err(GuardError::Internal);
-        };
-        let count = sink.room().min(self.held - 1);
-        sink.put(inside.pop(count));
-        self.held -= count;
-        if self.held == 1 {
-            inside.pop_all();
-            self.held = 0;
-        }
-        Ok(())
-    }
-
-    fn receive(
-        &mut self,
-        incoming: &mut Buffer<'b>,
-        sink: &mut Sink<'_, 'b>,
-    ) -> Result<(), GuardError> {
-        loop {
-            if sink.room() == 0 && (sink.taken() > 0 || self.held > 0) || self.has_ended {
-                return Ok(());
-            }
-            if self.held > 0 {
-                self.deliver(sink)?;
-            } else if self.feed(incoming)? {
-                self.open_record(incoming)?;
-            } else {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Adds a record with `data` to `output`, which has room for it. Without data it is the end.
-    fn seal_record(&mut self, output: &mut Buffer<'b>, data: &[u8]) -> Result<(), GuardError> {
-        if self.sealed == MAX_SEALED {
-            return Err(GuardError::KeysUsedUp);
-        }
-        self.sealed += 1;
-        let Progress::Open(mut connection, identity) =
-            core::mem::replace(&mut self.stage, Progress::Closed)
-        else {
-            return Err(GuardError::Internal);
-        };
-        let made = {
-            let mut making = pin!(async {
-                let written = connection.write(data).await?;
-                connection.flush().await?;
-                Ok::<_, TlsError>(written)
-            });
-            self.complete(making.as_mut(), output)?
-        };
-        if !matches!(made, Ok(written) if written == data.len()) {
-            return Err(GuardError::Internal);
-        }
-        self.stage = Progress::Open(connection, identity);
-        Ok(())
-    }
-
-    /// Runs what waits for nothing but room in the window.
-    fn complete<F: Future>(
-        &self,
-        mut future: Pin<&mut F>,
-        output: &mut Buffer<'b>,
-    ) -> Result<F::Output, GuardError> {
-        let mut cx = Context::from_waker(Waker::noop());
-        loop {
-            let polled = future.as_mut().poll(&mut cx);
-            let waits = !self.wire.outbound.borrow().is_empty();
-            if !self.drain(output) {
-                return Err(GuardError::Internal);
-            }
-            match polled {
-                Poll::Ready(done) => return Ok(done),
-                Poll::Pending if waits => {}
-                Poll::Pending => return Err(GuardError::Internal),
-            }
-        }
-    }
-
     fn note(&mut self, outcome: Result<(), GuardError>) -> Result<(), EngineError> {
         outcome.map_err(|error| {
             self.failure = Some(error);
             EngineError::Guard(error)
         })
-    }
-}
-
-/// What a record holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    Data,
-    Nothing,
-    End,
-}
-
-fn inspect(typ: u8, content: &[u8]) -> Result<Found, GuardError> {
-    match (typ, content) {
-        (DATA, []) => Ok(Found::Nothing),
-        (DATA, _) => Ok(Found::Data),
-        (ALERT, [_, 0]) => Ok(Found::End),
-        (ALERT, &[_, USER_CANCELED]) => Ok(Found::Nothing),
-        (ALERT, &[_, alert]) => Err(GuardError::Refused(alert)),
-        (HANDSHAKE, messages) => check_later(messages).map(|()| Found::Nothing),
-        (0 | ALERT, _) => Err(GuardError::Malformed),
-        _ => Err(GuardError::UnexpectedRecord),
     }
 }
 
@@ -425,6 +299,7 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
     type Opened = Opened<'b, C>;
 
     const DEFERS_OUTPUT: bool = false;
+    const RESUMES_HANDSHAKE: bool = false;
 
     fn hold<T>(value: T) -> Inline<T> {
         Inline(value)
@@ -473,7 +348,8 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
     }
 
     fn fitting(&self, wanted: usize, staged: usize, limit: usize) -> usize {
-        let free = limit.saturating_sub(staged);
+        // A piece that looks like an alert takes two records.
+        let free = limit.saturating_sub(staged + OVERHEAD);
         let record = self.most_data + OVERHEAD;
         let whole = free / record * self.most_data;
         let part = (free % record).saturating_sub(OVERHEAD);
@@ -492,7 +368,7 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
         data: &[u8],
     ) -> Result<(), EngineError> {
         let mut pieces = data.chunks(self.most_data);
-        let outcome = pieces.try_for_each(|piece| self.seal_record(output, piece));
+        let outcome = pieces.try_for_each(|piece| self.seal_data(output, piece));
         self.note(outcome)
     }
 
@@ -505,7 +381,7 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
         if output.limit() - output.len() < ALERT_RECORD {
             return Ok(false);
         }
-        let outcome = self.seal_record(output, &[]);
+        let outcome = self.seal_data(output, &[]);
         self.note(outcome)?;
         Ok(true)
     }
@@ -527,17 +403,13 @@ impl<'b, C: GuardSuite> SansIo for GuardedEngine<'b, C> {
         let Some(alert) = self.failure.and_then(GuardError::alert) else {
             return;
         };
-        match core::mem::replace(&mut self.stage, Progress::Closed) {
-            Progress::Open(connection, _) => {
-                let closing = pin!(connection.close());
-                let _ = self.complete(closing, output);
-            }
-            _ if self.gate.is_open() => {}
+        if matches!(self.stage, Progress::Open(..)) {
+            let _ = self.seal_record(output, &alert_as_data(alert));
+        } else if !self.gate.is_open() {
             // Before the client's first protected message, a server takes alerts in plain sight.
-            _ => {
-                output.append(&[ALERT, 3, 3, 0, 2, 2, alert]);
-            }
+            output.append(&[ALERT, 3, 3, 0, 2, 2, alert]);
         }
+        self.stage = Progress::Closed;
     }
 
     fn is_handshaking(&self) -> bool {

@@ -1,5 +1,8 @@
 //! Which messages a server may send under the keys of the handshake, and in which order (RFC 8446, 4.3 and 4.4).
 
+use super::answers::{
+    Offered, check_answers, check_of_certificate, check_of_request, check_of_ticket,
+};
 use super::hello::take;
 use super::reason::GuardError;
 
@@ -47,11 +50,13 @@ impl Stage {
     }
 }
 
-/// Whether `content`, all of a record, is whole messages that may come at `stage`. `hash` is the length of the suite's.
+/// Whether `content`, all of a record, is whole messages that may come at `stage`, after this offer. `protocols` are a part of it where
+/// they are needed, `hash` is the length of the suite's.
 pub(super) fn check_flight(
     content: &[u8],
     mut stage: Stage,
-    has_psk: bool,
+    offered: Offered,
+    protocols: &[u8],
     hash: usize,
 ) -> Result<(), GuardError> {
     if content.is_empty() {
@@ -61,7 +66,7 @@ pub(super) fn check_flight(
     while !rest.is_empty() {
         let (typ, body) = message(&mut rest)?;
         stage = match (stage, typ) {
-            (Stage::Extensions, ENCRYPTED_EXTENSIONS) if has_psk => Stage::Finished,
+            (Stage::Extensions, ENCRYPTED_EXTENSIONS) if offered.has_psk => Stage::Finished,
             (Stage::Extensions, ENCRYPTED_EXTENSIONS) => Stage::Request,
             (Stage::Request, CERTIFICATE_REQUEST) => Stage::Certificate,
             (Stage::Request | Stage::Certificate, CERTIFICATE) => Stage::Verify,
@@ -69,9 +74,9 @@ pub(super) fn check_flight(
             (Stage::Finished, FINISHED) => Stage::Done,
             _ => return Err(GuardError::UnexpectedMessage),
         };
-        if !adds_up(typ, body, hash) {
-            return Err(GuardError::Malformed);
-        }
+        check_body(typ, body, hash, |list| {
+            check_answers(list, offered, protocols)
+        })?;
     }
     Ok(())
 }
@@ -84,8 +89,9 @@ pub(super) fn check_later(content: &[u8]) -> Result<(), GuardError> {
     }
     while !rest.is_empty() {
         match message(&mut rest)? {
-            (NEW_SESSION_TICKET, body) if is_ticket(body) => {}
-            (NEW_SESSION_TICKET, _) => return Err(GuardError::Malformed),
+            (NEW_SESSION_TICKET, body) => {
+                check_body(NEW_SESSION_TICKET, body, 0, |_| Err(GuardError::Internal))?;
+            }
             (KEY_UPDATE, _) => return Err(GuardError::KeyUpdate),
             _ => return Err(GuardError::UnexpectedMessage),
         }
@@ -105,44 +111,64 @@ fn message<'m>(rest: &mut &'m [u8]) -> Result<(u8, &'m [u8]), GuardError> {
     Ok((typ, body))
 }
 
-/// Whether the parts of a message are together as long as it is.
-fn adds_up(typ: u8, mut body: &[u8], hash: usize) -> bool {
+/// Whether the parts of a message are together as long as it is, and its extensions may be there.
+fn check_body(
+    typ: u8,
+    mut body: &[u8],
+    hash: usize,
+    check_answers: impl Fn(&[u8]) -> Result<(), GuardError>,
+) -> Result<(), GuardError> {
     let body = &mut body;
-    let fits = match typ {
-        ENCRYPTED_EXTENSIONS => skip::<2>(body),
-        CERTIFICATE_REQUEST => skip::<1>(body).and_then(|()| skip::<2>(body)),
-        // Nobody asked the server for it, so it has no context.
-        CERTIFICATE => match take(body) {
-            Ok([0]) => skip::<3>(body),
-            _ => None,
-        },
-        CERTIFICATE_VERIFY => match take(body) {
-            Ok(scheme) if scheme != SIGNAL => skip::<2>(body),
-            _ => None,
-        },
-        _ => body.split_off(..hash).map(|_| ()),
-    };
-    fits.is_some() && body.is_empty()
+    match typ {
+        ENCRYPTED_EXTENSIONS => check_answers(part::<2>(body)?)?,
+        CERTIFICATE_REQUEST => {
+            // A context is for requests after the handshake (RFC 8446, 4.3.2).
+            let [] = part::<1>(body)? else {
+                return Err(GuardError::Malformed);
+            };
+            check_of_request(part::<2>(body)?)?;
+        }
+        CERTIFICATE => {
+            // Nobody asked the server for it, so it has no context.
+            let [0] = take(body)? else {
+                return Err(GuardError::Malformed);
+            };
+            let mut entries = part::<3>(body)?;
+            while !entries.is_empty() {
+                part::<3>(&mut entries)?;
+                check_of_certificate(part::<2>(&mut entries)?)?;
+            }
+        }
+        CERTIFICATE_VERIFY => {
+            if take(body)? == SIGNAL {
+                return Err(GuardError::Malformed);
+            }
+            part::<2>(body)?;
+        }
+        NEW_SESSION_TICKET => {
+            take::<8>(body)?;
+            part::<1>(body)?;
+            part::<2>(body)?;
+            check_of_ticket(part::<2>(body)?)?;
+        }
+        _ => {
+            body.split_off(..hash).ok_or(GuardError::Malformed)?;
+        }
+    }
+    if body.is_empty() {
+        Ok(())
+    } else {
+        Err(GuardError::Malformed)
+    }
 }
 
-fn is_ticket(mut body: &[u8]) -> bool {
-    let body = &mut body;
-    let fits = take::<8>(body)
-        .ok()
-        .and_then(|_| skip::<1>(body))
-        .and_then(|()| skip::<2>(body))
-        .and_then(|()| skip::<2>(body));
-    fits.is_some() && body.is_empty()
-}
-
-/// Skips a part that begins with its length, in `N` bytes.
-fn skip<const N: usize>(body: &mut &[u8]) -> Option<()> {
-    let length = take::<N>(body).ok()?;
+/// Takes a part that begins with its length, in `N` bytes.
+fn part<'m, const N: usize>(body: &mut &'m [u8]) -> Result<&'m [u8], GuardError> {
+    let length = take::<N>(body)?;
     let length = length
         .iter()
         .fold(0, |length, byte| length << 8 | usize::from(*byte));
-    body.split_off(..length)?;
-    Some(())
+    body.split_off(..length).ok_or(GuardError::Malformed)
 }
 
 #[cfg(test)]
@@ -156,7 +182,7 @@ mod tests {
     }
 
     fn extensions() -> Vec<u8> {
-        message(ENCRYPTED_EXTENSIONS, &[0, 4, 0, 0, 0, 0])
+        message(ENCRYPTED_EXTENSIONS, &[0, 4, 0, 10, 0, 0])
     }
 
     fn request() -> Vec<u8> {
@@ -176,7 +202,15 @@ mod tests {
     }
 
     fn check(content: &[u8], stage: Stage) -> Result<(), GuardError> {
-        check_flight(content, stage, false, 32)
+        check_flight(content, stage, Offered::default(), &[], 32)
+    }
+
+    fn check_with_psk(content: &[u8], stage: Stage) -> Result<(), GuardError> {
+        let offered = Offered {
+            has_psk: true,
+            ..Offered::default()
+        };
+        check_flight(content, stage, offered, &[], 32)
     }
 
     #[test]
@@ -191,7 +225,7 @@ mod tests {
         }
         assert_eq!(check(&certificate(), Stage::Request), Ok(()));
         let short = [extensions(), finished()].concat();
-        assert_eq!(check_flight(&short, Stage::Extensions, true, 32), Ok(()));
+        assert_eq!(check_with_psk(&short, Stage::Extensions), Ok(()));
     }
 
     #[test]
@@ -238,7 +272,7 @@ mod tests {
                 assert_eq!(refused, Err(GuardError::UnexpectedMessage), "{stage:?}");
             }
         }
-        let refused = check_flight(&certificate(), Stage::Finished, true, 32);
+        let refused = check_with_psk(&certificate(), Stage::Finished);
         assert_eq!(refused, Err(GuardError::UnexpectedMessage));
     }
 
@@ -271,6 +305,7 @@ mod tests {
             (ENCRYPTED_EXTENSIONS, &[0], Stage::Extensions),
             (CERTIFICATE_REQUEST, &[1, 0, 0], Stage::Request),
             (CERTIFICATE_REQUEST, &[0, 0, 0, 0], Stage::Request),
+            (CERTIFICATE_REQUEST, &[1, 7, 0, 0], Stage::Request),
             (CERTIFICATE, &[1, 0, 0, 0], Stage::Request),
             (CERTIFICATE, &[1, 0, 0, 0, 0], Stage::Request),
             (CERTIFICATE, &[0, 0, 0, 1], Stage::Request),
@@ -279,12 +314,55 @@ mod tests {
             (CERTIFICATE_VERIFY, &[4, 3, 0, 0, 0], Stage::Verify),
             (CERTIFICATE_VERIFY, &[4], Stage::Verify),
             (CERTIFICATE_VERIFY, &[3, 2, 0, 2, 0, 40], Stage::Verify),
+            (CERTIFICATE, &[0, 0, 0, 3, 0, 0, 1], Stage::Request),
+            (CERTIFICATE, &[0, 0, 0, 5, 0, 0, 1, 7, 0], Stage::Request),
             (FINISHED, &[0; 31], Stage::Finished),
             (FINISHED, &[0; 33], Stage::Finished),
         ] {
             let refused = check(&message(typ, body), stage);
             assert_eq!(refused, Err(GuardError::Malformed), "{typ} {body:?}");
         }
+    }
+
+    #[test]
+    fn the_extensions_of_each_message_are_looked_at() {
+        for (typ, body, stage, wanted) in [
+            (
+                ENCRYPTED_EXTENSIONS,
+                &[0, 4, 0, 0, 0, 0][..],
+                Stage::Extensions,
+                GuardError::UnofferedExtension,
+            ),
+            (
+                ENCRYPTED_EXTENSIONS,
+                &[0, 4, 0, 51, 0, 0],
+                Stage::Extensions,
+                GuardError::IllegalExtension,
+            ),
+            (
+                CERTIFICATE_REQUEST,
+                &[0, 0, 4, 0, 42, 0, 0],
+                Stage::Request,
+                GuardError::IllegalExtension,
+            ),
+            (
+                CERTIFICATE,
+                &[0, 0, 0, 10, 0, 0, 1, 7, 0, 4, 0, 5, 0, 0],
+                Stage::Request,
+                GuardError::UnofferedExtension,
+            ),
+            (
+                CERTIFICATE,
+                &[0, 0, 0, 16, 0, 0, 1, 7, 0, 0, 0, 0, 1, 7, 0, 4, 0, 0, 0, 0],
+                Stage::Request,
+                GuardError::IllegalExtension,
+            ),
+        ] {
+            assert_eq!(check(&message(typ, body), stage), Err(wanted), "{body:?}");
+        }
+        let ticket = [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 10, 0, 0];
+        let refused = check_later(&message(NEW_SESSION_TICKET, &ticket));
+        assert_eq!(refused, Err(GuardError::IllegalExtension));
     }
 
     #[test]

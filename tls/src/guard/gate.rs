@@ -11,7 +11,7 @@
 //! * handshake/server_hello.rs, `calculate_shared_secret`: the group and the length of the share are checked in `hello.rs`, the point
 //!   itself by `p256`.
 //! * handshake/mod.rs, messages parsed by what is in them, not by their length: `flight.rs` lets pass only those whose parts
-//!   add up to it.
+//!   add up to it, and `answers.rs` only extensions that belong there.
 //! * connection.rs, `client_cert_verify` (unwrap on the length of the signature): the key is P-256, checked when it was given.
 //! * key_schedule.rs, `increment_counter` (unwrap after 2^64 records): the engine stops long before.
 //! * config.rs, `with_psk` (unwrap beyond four identities): there is one.
@@ -23,11 +23,12 @@ use super::reason::GuardError;
 /// The length of the header of a record (RFC 8446, 5.1).
 pub(super) const HEADER: usize = 5;
 
-/// The most that a protected record may hold (RFC 8446, 5.2).
-const MAX_BODY: usize = (1 << 14) + 256;
-
-/// The least: a type and a tag.
+/// What a protected record has besides its data, at least: a type and a tag.
 const MIN_SEALED: usize = 1 + 16;
+
+/// The most that a record may hold: what the suites add to what is inside is a tag, and with its type and its padding that is no more than
+/// this (RFC 8446, 5.4).
+const MAX_BODY: usize = (1 << 14) + MIN_SEALED;
 
 /// How many changes of ciphers are put up with. They mean nothing in TLS 1.3 (RFC 8446, D.4).
 const MAX_CHANGES: u8 = 2;
@@ -241,10 +242,10 @@ mod tests {
         );
 
         gate.room = 70_000;
-        let longest = [&[DATA, 3, 3], &16_640_u16.to_be_bytes()[..]].concat();
+        let longest = [&[DATA, 3, 3], &16_401_u16.to_be_bytes()[..]].concat();
         assert_eq!(gate.admit(&longest), Ok(Admitted::Part));
-        let longer = [&[DATA, 3, 3], &16_641_u16.to_be_bytes()[..]].concat();
-        let (length, room) = (16_646, 16_645);
+        let longer = [&[DATA, 3, 3], &16_402_u16.to_be_bytes()[..]].concat();
+        let (length, room) = (16_407, 16_406);
         assert_eq!(
             gate.admit(&longer),
             Err(GuardError::RecordTooLong { length, room })

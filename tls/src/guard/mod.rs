@@ -1,5 +1,8 @@
 //! What stands between a peer and `embedded-tls`.
 
+mod absent;
+mod answers;
+mod connector;
 mod engine;
 mod error;
 mod extension;
@@ -7,13 +10,13 @@ mod flight;
 mod gate;
 mod hello;
 mod negotiated;
-mod open;
 mod opening;
 mod path;
 mod peer_key;
 mod provider;
 mod reason;
 mod settings;
+mod signal;
 mod storage;
 mod stream;
 mod suite;
@@ -22,10 +25,10 @@ mod validity;
 mod verify;
 mod wire;
 
+pub use connector::GuardedConnector;
 pub use engine::GuardedEngine;
 pub use error::{TrustError, VerifyError};
 pub use negotiated::GuardNegotiated;
-pub use open::open_guarded_tls_over_tcp_stream;
 pub use reason::GuardError;
 pub use settings::{ClientCertificate, GuardedClientConfig, MaxFragment};
 pub use storage::TlsStorage;

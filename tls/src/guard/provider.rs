@@ -13,7 +13,8 @@ use p256::elliptic_curve::rand_core::{self, RngCore};
 
 use super::flight::Stage;
 use super::settings::ClientCertificate;
-use super::suite::{GuardSuite, read_signal};
+use super::signal::read_signal;
+use super::suite::GuardSuite;
 use super::verify::GuardVerifier;
 use super::wire::Wire;
 

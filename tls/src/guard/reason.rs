@@ -41,6 +41,10 @@ pub enum GuardError {
     Parted,
     /// The server chose what was not offered.
     IllegalHello,
+    /// An extension of the server's that answers none of the client's.
+    UnofferedExtension,
+    /// An extension in a message where it has no place, or a second time.
+    IllegalExtension,
     /// The server asks for another hello: it does not know the curve P-256.
     HelloRetry,
     /// The peer changes its keys, which this engine cannot.
@@ -70,7 +74,8 @@ impl GuardError {
             | Self::KeyUpdate
             | Self::TooManyRecords => Some(10),
             Self::Malformed => Some(50),
-            Self::IllegalHello => Some(47),
+            Self::IllegalHello | Self::IllegalExtension => Some(47),
+            Self::UnofferedExtension => Some(110),
             Self::HelloRetry => Some(40),
             Self::BadRecord => Some(20),
             Self::BadFinished => Some(51),
@@ -93,6 +98,8 @@ impl fmt::Display for GuardError {
             Self::Malformed => "malformed record or message",
             Self::Parted => "a message in more than one record",
             Self::IllegalHello => "the server chose what was not offered",
+            Self::UnofferedExtension => "an extension that was not asked for",
+            Self::IllegalExtension => "an extension out of its place",
             Self::HelloRetry => "the server does not know the curve P-256",
             Self::KeyUpdate => "the peer changes its keys, which is not supported",
             Self::BadRecord => "a record is not protected by the keys of the session",

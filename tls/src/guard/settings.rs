@@ -8,9 +8,11 @@ use p256::ecdsa::SigningKey;
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 
+use super::answers::Offered;
 use super::suite::{GuardAes128, GuardAes256};
 use super::trust::GuardTrust;
 use super::validity::Validity;
+use super::verify::server_name;
 use crate::config::check_protocols;
 use crate::error::ConfigError;
 
@@ -34,7 +36,7 @@ pub struct GuardedClientConfig<'c, C = GuardAes128> {
     pub(super) trust: GuardTrust<'c>,
     pub(super) name: ServerName<'c>,
     pub(super) validity: Validity<'c>,
-    alpn: &'c [&'c [u8]],
+    pub(super) alpn: &'c [&'c [u8]],
     max_fragment: Option<MaxFragment>,
     pub(super) certificate: Option<ClientCertificate<'c>>,
     suite: PhantomData<C>,
@@ -78,8 +80,10 @@ impl<'c> GuardedClientConfig<'c> {
 }
 
 impl<'c, C> GuardedClientConfig<'c, C> {
-    /// Offers these protocols by ALPN (RFC 7301), the preferred one first. Which one the server took, if any, cannot be known: it is for
-    /// servers that refuse whoever offers none.
+    /// Offers these protocols by ALPN (RFC 7301), the preferred one first. Which one the server took, if any, cannot be known, but one
+    /// that was not offered is refused: who offers one protocol speaks that, or whatever a server without ALPN speaks.
+    ///
+    /// The record with the server's answer needs room for the offer too, with 1 byte a protocol and 2 more, beyond the 5 of a header.
     ///
     /// # Errors
     ///
@@ -90,7 +94,8 @@ impl<'c, C> GuardedClientConfig<'c, C> {
         Ok(self)
     }
 
-    /// Sends no records with more data than that, and asks the server to do the same (RFC 6066, 4). Not every server does.
+    /// Sends no records with more data than that, and asks the server to do the same (RFC 6066, 4). Not every server does, and whether
+    /// this one has agreed is not known afterwards: a longer record is taken if there is room for it.
     #[must_use]
     pub const fn with_max_fragment(mut self, max_fragment: MaxFragment) -> Self {
         self.max_fragment = Some(max_fragment);
@@ -109,6 +114,15 @@ impl<'c, C> GuardedClientConfig<'c, C> {
         match self.max_fragment {
             None => 1 << 14,
             Some(max_fragment) => max_fragment.bytes(),
+        }
+    }
+
+    /// What the server may answer.
+    pub(super) fn offered(&self) -> Offered {
+        Offered {
+            has_psk: self.trust.pre_shared_key().is_some(),
+            has_name: server_name(&self.name).is_some(),
+            max_fragment: self.max_fragment.map_or(0, MaxFragment::number),
         }
     }
 
@@ -158,6 +172,16 @@ impl MaxFragment {
             Self::Of1024 => 1024,
             Self::Of2048 => 2048,
             Self::Of4096 => 4096,
+        }
+    }
+
+    /// The number that it has in a hello.
+    const fn number(self) -> u8 {
+        match self {
+            Self::Of512 => 1,
+            Self::Of1024 => 2,
+            Self::Of2048 => 3,
+            Self::Of4096 => 4,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use zeroize::Zeroize as _;
+
 use super::wire::Wire;
 
 /// Memory for one TLS session at a time, where there is no heap: records of up to `RX` bytes from the peer, each way of up to `TX`
@@ -13,6 +15,11 @@ use super::wire::Wire;
 ///   [`GuardError::RecordTooLong`](crate::GuardError::RecordTooLong).
 /// * `TX`, at least 512: the longest message of the handshake, which grows with the server's name, the protocols offered and the
 ///   client's certificate ([`GuardError::NoRoom`](crate::GuardError::NoRoom)). A record takes `TX` - 133 bytes of data.
+///
+/// After a session, however it ended, it still holds the last data in either direction, up to 2 x `RX` + `TX` bytes of it, until another
+/// session overwrites it or [`wipe`](Self::wipe) does. The next session neither sends nor hands out any of it. Keys do not lie here but in the
+/// stream: those of `embedded-tls` stay where that was until the memory is used otherwise. Who has to keep them from one who reads the memory
+/// of a board has to overwrite that too.
 ///
 /// ```
 /// use tacket_tls::TlsStorage;
@@ -65,6 +72,21 @@ impl<const RX: usize, const TX: usize> TlsStorage<RX, TX> {
             alert: [0; ALERT_ROOM],
         }
     }
+
+    /// Overwrites what the last session has left.
+    ///
+    /// ```
+    /// # let mut storage = tacket_tls::TlsStorage::<512, 512>::new();
+    /// storage.wipe();
+    /// ```
+    pub fn wipe(&mut self) {
+        self.wire = Wire::new();
+        self.incoming.zeroize();
+        self.outgoing.zeroize();
+        self.opened.zeroize();
+        self.made.zeroize();
+        self.alert.zeroize();
+    }
 }
 
 impl<const RX: usize, const TX: usize> Default for TlsStorage<RX, TX> {
@@ -80,5 +102,30 @@ impl<const RX: usize, const TX: usize> fmt::Debug for TlsStorage<RX, TX> {
             .field("rx", &RX)
             .field("tx", &TX)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_in_memory_that_was_wiped() {
+        let mut storage = TlsStorage::<512, 513>::new();
+        storage.incoming.fill(1);
+        storage.outgoing.fill(1);
+        storage.opened.fill(1);
+        storage.made.fill(1);
+        storage.alert.fill(1);
+        storage.wire.outbound.get_mut().put(&[1; 128]);
+        storage.wire.inbound.get_mut().put(&[1; 128]);
+        storage.wipe();
+        assert_eq!(storage.incoming, [0; 512]);
+        assert_eq!(storage.outgoing, [0; 513]);
+        assert_eq!(storage.opened, [0; 512]);
+        assert_eq!(storage.made, [0; 513]);
+        assert_eq!(storage.alert, [0; ALERT_ROOM]);
+        assert!(storage.wire.outbound.get_mut().is_empty());
+        assert!(storage.wire.inbound.get_mut().is_empty());
     }
 }

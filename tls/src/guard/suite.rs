@@ -4,15 +4,19 @@
 //! record is known to be the peer's, its inside is judged. What cannot be shown to `embedded-tls` is told to the engine in
 //! words that `embedded-tls` hands on: during the handshake as a signature that no server can send, after it as data.
 //!
-//! The other way round, the engine says what a record is for in the version that the header of a record has for history's sake.
+//! The other way round, the engine says what a record is for in the version that the header of a record has for history's sake, and puts
+//! the protocols that were offered behind the record in which they are answered. What it wants to tell the peer is data of a form
+//! that it never has otherwise.
 
 use aead::generic_array::typenum::Unsigned as _;
 use aead::{AeadCore, AeadInPlace, Buffer, Error, Key, KeyInit, KeySizeUser, Nonce, Tag};
-use embedded_tls::{SignatureScheme, TlsCipherSuite};
+use embedded_tls::TlsCipherSuite;
 
-use super::flight::{SIGNAL, Stage, check_flight};
+use super::answers::Offered;
+use super::flight::{Stage, check_flight};
 use super::gate::{ALERT, DATA, HANDSHAKE, HEADER};
 use super::reason::GuardError;
+use super::signal::signal;
 
 /// In the place of the major version of a record that is to be opened.
 const MARK: u8 = 0x54;
@@ -20,14 +24,21 @@ const MARK: u8 = 0x54;
 /// Together with the stage of a handshake: there are no certificates.
 const WITH_PSK: u8 = 0x80;
 
-/// Instead of a stage: the handshake is done.
+/// Also: the server was asked for by name.
+const WITH_NAME: u8 = 0x40;
+
+/// Where the number of a length of records is in it, and where the stage.
+const FRAGMENT_SHIFT: u8 = 3;
+const THREE_BITS: u8 = 0b111;
+
+/// Instead of all that: the handshake is done.
 const TRAFFIC: u8 = 0x7f;
 
 /// What is sealed as data of no length, which nobody else sends: the end.
 const END: [u8; 3] = [1, 0, ALERT];
 
-/// What is sealed when the connection of `embedded-tls` is closed, which is done after a failure only.
-const FAILURE: [u8; 3] = [2, 80, ALERT];
+/// The level of an alert that ends a session.
+const FATAL: u8 = 2;
 
 /// The suites that a [`GuardedEngine`](crate::GuardedEngine) can use: [`GuardAes128`] and [`GuardAes256`]. Sealed.
 pub trait GuardSuite: Suite {}
@@ -44,7 +55,7 @@ pub trait Suite: TlsCipherSuite + 'static {
 /// What a record is, for the cipher that opens it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    Handshake { stage: Stage, has_psk: bool },
+    Handshake { stage: Stage, offered: Offered },
     Traffic,
 }
 
@@ -52,9 +63,11 @@ impl Purpose {
     /// What to show instead of the version of the record.
     pub(super) const fn mark(self) -> [u8; 2] {
         match self {
-            Self::Handshake { stage, has_psk } => {
-                let psk = if has_psk { WITH_PSK } else { 0 };
-                [MARK, stage as u8 | psk]
+            Self::Handshake { stage, offered } => {
+                let psk = if offered.has_psk { WITH_PSK } else { 0 };
+                let name = if offered.has_name { WITH_NAME } else { 0 };
+                let fragment = offered.max_fragment << FRAGMENT_SHIFT;
+                [MARK, stage as u8 | fragment | name | psk]
             }
             Self::Traffic => [MARK, TRAFFIC],
         }
@@ -67,14 +80,48 @@ impl Purpose {
         if note == TRAFFIC {
             return Some(Self::Traffic);
         }
-        match Stage::new(note & !WITH_PSK) {
+        match Stage::new(note & THREE_BITS) {
             Some(stage) => Some(Self::Handshake {
                 stage,
-                has_psk: note & WITH_PSK != 0,
+                offered: Offered {
+                    has_psk: note & WITH_PSK != 0,
+                    has_name: note & WITH_NAME != 0,
+                    max_fragment: note >> FRAGMENT_SHIFT & THREE_BITS,
+                },
             }),
             None => None,
         }
     }
+
+    /// Whether the protocols that were offered are behind the record.
+    pub(super) const fn has_protocols(self) -> bool {
+        matches!(
+            self,
+            Self::Handshake {
+                stage: Stage::Extensions,
+                ..
+            }
+        )
+    }
+}
+
+/// What is sealed as an alert when it is given as data.
+pub(super) const fn alert_as_data(description: u8) -> [u8; 3] {
+    [ALERT, FATAL, description]
+}
+
+/// Whether that would be sealed as an alert if it were data.
+pub(super) const fn is_alert(data: &[u8]) -> bool {
+    matches!(data, [ALERT, FATAL, _])
+}
+
+/// A record and the protocols behind it, each behind its length; how long they are together is behind them.
+fn split_protocols(shown: &mut [u8]) -> Option<(&mut [u8], &[u8])> {
+    let (shown, length) = shown.split_last_chunk_mut()?;
+    let length = usize::from(u16::from_be_bytes(*length));
+    let record = shown.len().checked_sub(length)?;
+    let (record, protocols) = shown.split_at_mut_checked(record)?;
+    Some((record, protocols))
 }
 
 /// `A`, in a suite whose hash is `HASH` bytes long.
@@ -113,9 +160,9 @@ impl<A: AeadInPlace, const HASH: usize> AeadInPlace for Guarded<A, HASH> {
         _associated_data: &[u8],
         buffer: &mut dyn Buffer,
     ) -> Result<(), Error> {
-        let instead = match buffer.as_ref() {
+        let instead = match *buffer.as_ref() {
             [DATA] => Some(END),
-            inside if *inside == END => Some(FAILURE),
+            [ALERT, FATAL, description, DATA] => Some([FATAL, description, ALERT]),
             _ => None,
         };
         if let Some(inside) = instead {
@@ -145,19 +192,34 @@ impl<A: AeadInPlace, const HASH: usize> AeadInPlace for Guarded<A, HASH> {
             return Err(Error);
         };
         let purpose = Purpose::read(mark, note).ok_or(Error)?;
-        let header = Self::header(buffer.len())?;
-        self.0.decrypt_in_place(nonce, &header, buffer)?;
-        let inside = buffer.as_ref();
+        let shown = buffer.as_mut();
+        let (record, protocols): (_, &[u8]) = if purpose.has_protocols() {
+            split_protocols(shown).ok_or(Error)?
+        } else {
+            (shown, &[])
+        };
+        let header = Self::header(record.len())?;
+        let length = record.len().checked_sub(A::TagSize::USIZE).ok_or(Error)?;
+        let (inside, tag) = record.split_at_mut_checked(length).ok_or(Error)?;
+        let tag = Tag::<Self>::from_slice(tag);
+        self.0
+            .decrypt_in_place_detached(nonce, &header, inside, tag)?;
         let padded = inside.iter().rposition(|byte| *byte != 0);
-        buffer.truncate(padded.map_or(0, |last| last + 1));
-        match purpose {
-            Purpose::Traffic if buffer.is_empty() => buffer.extend_from_slice(&[0, DATA]),
-            // The type stays behind the data, for the engine.
-            Purpose::Traffic => buffer.extend_from_slice(&[DATA]),
-            Purpose::Handshake { stage, has_psk } => {
-                let found = check_inside(buffer.as_ref(), stage, has_psk, HASH);
-                found.or_else(|error| signal(error, buffer))
+        let length = padded.map_or(0, |last| last + 1);
+        let inside = inside.get(..length).ok_or(Error)?;
+        let found = match purpose {
+            Purpose::Handshake { stage, offered } => {
+                check_inside(inside, stage, offered, protocols, HASH)
             }
+            Purpose::Traffic => Ok(()),
+        };
+        buffer.truncate(length);
+        match (purpose, found) {
+            (Purpose::Traffic, _) if length == 0 => buffer.extend_from_slice(&[0, DATA]),
+            // The type stays behind the data, for the engine.
+            (Purpose::Traffic, _) => buffer.extend_from_slice(&[DATA]),
+            (Purpose::Handshake { .. }, Ok(())) => Ok(()),
+            (Purpose::Handshake { .. }, Err(error)) => signal(error, buffer),
         }
     }
 
@@ -173,58 +235,18 @@ impl<A: AeadInPlace, const HASH: usize> AeadInPlace for Guarded<A, HASH> {
 }
 
 /// Whether that may be in a protected record of the handshake.
-fn check_inside(inside: &[u8], stage: Stage, has_psk: bool, hash: usize) -> Result<(), GuardError> {
+fn check_inside(
+    inside: &[u8],
+    stage: Stage,
+    offered: Offered,
+    protocols: &[u8],
+    hash: usize,
+) -> Result<(), GuardError> {
     match inside {
-        [content @ .., HANDSHAKE] => check_flight(content, stage, has_psk, hash),
+        [content @ .., HANDSHAKE] => check_flight(content, stage, offered, protocols, hash),
         [_, description, ALERT] => Err(GuardError::Refused(*description)),
         [.., ALERT] | [] => Err(GuardError::Malformed),
         _ => Err(GuardError::UnexpectedRecord),
-    }
-}
-
-/// Puts `error` in the place of what is inside, in the form of a signature.
-fn signal(error: GuardError, buffer: &mut dyn Buffer) -> Result<(), Error> {
-    let [code, value] = to_bytes(error);
-    let [high, low] = SIGNAL;
-    let length = 2;
-    let message = [
-        15,
-        0,
-        0,
-        4 + length,
-        high,
-        low,
-        0,
-        length,
-        code,
-        value,
-        HANDSHAKE,
-    ];
-    buffer.truncate(0);
-    buffer.extend_from_slice(&message)
-}
-
-/// What the signature says. `None`: it is one.
-pub(super) fn read_signal(scheme: SignatureScheme, signature: &[u8]) -> Option<GuardError> {
-    let is_signal = scheme == SignatureScheme::Sha224Dsa;
-    is_signal.then_some(match *signature {
-        [0, alert] => GuardError::Refused(alert),
-        [1, _] => GuardError::Malformed,
-        [2, _] => GuardError::Parted,
-        [3, _] => GuardError::UnexpectedMessage,
-        [4, _] => GuardError::UnexpectedRecord,
-        _ => GuardError::Internal,
-    })
-}
-
-const fn to_bytes(error: GuardError) -> [u8; 2] {
-    match error {
-        GuardError::Refused(alert) => [0, alert],
-        GuardError::Malformed => [1, 0],
-        GuardError::Parted => [2, 0],
-        GuardError::UnexpectedMessage => [3, 0],
-        GuardError::UnexpectedRecord => [4, 0],
-        _ => [5, 0],
     }
 }
 
@@ -259,6 +281,9 @@ suites! {
 
 #[cfg(test)]
 mod tests {
+    use embedded_tls::SignatureScheme;
+
+    use super::super::signal::read_signal;
     use super::*;
     use alloc::vec::Vec;
 
@@ -294,12 +319,18 @@ mod tests {
         }
     }
 
+    const PROTOCOLS: &[u8] = b"\x04mqtt\x02h2\0\x08";
+
     fn open(inside: &[u8], purpose: Purpose) -> Result<Vec<u8>, Error> {
         let (key, nonce) = (Default::default(), Default::default());
         let header = Cipher::header(inside.len() + 16)?;
         let mut record = Record(inside.to_vec(), inside.len() + 16);
         let sealed = Plain::new(&key).encrypt_in_place(&nonce, &header, &mut record);
         sealed.expect("it fits");
+        if purpose.has_protocols() {
+            record.0.extend_from_slice(PROTOCOLS);
+            record.1 = record.0.len();
+        }
         let [mark, note] = purpose.mark();
         let shown = [DATA, mark, note, header[3], header[4]];
         Cipher::new(&key).decrypt_in_place(&nonce, &shown, &mut record)?;
@@ -337,7 +368,7 @@ mod tests {
     fn in_the_handshake_what_may_come_is_left_alone_and_the_rest_is_told() {
         let purpose = Purpose::Handshake {
             stage: Stage::Extensions,
-            has_psk: false,
+            offered: Offered::default(),
         };
         let extensions = [8, 0, 0, 2, 0, 0, HANDSHAKE];
         assert_eq!(open(&extensions, purpose).as_deref(), Ok(&extensions[..]));
@@ -352,6 +383,18 @@ mod tests {
             (&[20, 0, 0, 0, HANDSHAKE], GuardError::UnexpectedMessage),
             (&[1, 2, 3, DATA], GuardError::UnexpectedRecord),
             (&[1, 20], GuardError::UnexpectedRecord),
+            (
+                &[8, 0, 0, 6, 0, 4, 0, 0, 0, 0, HANDSHAKE],
+                GuardError::UnofferedExtension,
+            ),
+            (
+                &[8, 0, 0, 6, 0, 4, 0, 43, 0, 0, HANDSHAKE],
+                GuardError::IllegalExtension,
+            ),
+            (
+                b"\x08\0\0\x0b\0\x09\0\x10\0\x05\0\x03\x02h3\x16",
+                GuardError::IllegalHello,
+            ),
         ] {
             let shown = open(inside, purpose).expect("it is the peer's");
             let [15, 0, 0, 6, 3, 2, 0, 2, code, value, HANDSHAKE] = shown[..] else {
@@ -359,6 +402,47 @@ mod tests {
             };
             let told = read_signal(SignatureScheme::Sha224Dsa, &[code, value]);
             assert_eq!(told, Some(error));
+        }
+    }
+
+    #[test]
+    fn a_purpose_is_read_as_it_was_marked() {
+        assert_eq!(read(Purpose::Traffic), Some(Purpose::Traffic));
+        for stage in (0..=5).filter_map(Stage::new) {
+            for max_fragment in 0..=4 {
+                for flags in 0..4 {
+                    let offered = Offered {
+                        has_psk: flags & 1 != 0,
+                        has_name: flags & 2 != 0,
+                        max_fragment,
+                    };
+                    let purpose = Purpose::Handshake { stage, offered };
+                    assert_eq!(read(purpose), Some(purpose));
+                }
+            }
+        }
+    }
+
+    fn read(purpose: Purpose) -> Option<Purpose> {
+        let [mark, note] = purpose.mark();
+        Purpose::read(mark, note)
+    }
+
+    #[test]
+    fn the_protocols_behind_a_record_are_what_its_answer_is_checked_against() {
+        let offered = Offered::default();
+        let stage = Stage::Extensions;
+        let purpose = Purpose::Handshake { stage, offered };
+        for chosen in [&b"\x04mqtt"[..], b"\x02h2"] {
+            let length = u8::try_from(chosen.len()).expect("short");
+            let inside = [
+                &[8, 0, 0, length + 8, 0, length + 6, 0, 16, 0, length + 2][..],
+                &[0, length],
+                chosen,
+                &[HANDSHAKE],
+            ]
+            .concat();
+            assert_eq!(open(&inside, purpose), Ok(inside));
         }
     }
 
@@ -391,14 +475,18 @@ mod tests {
             let shown = open(&inside, Purpose::Traffic).expect("it is the peer's");
             assert!(shown.len() > 1 && shown.ends_with(&[DATA]), "{inside:?}");
             let stage = Stage::new(random() % 6).expect("a stage");
-            let has_psk = random() % 2 == 0;
-            let purpose = Purpose::Handshake { stage, has_psk };
+            let offered = Offered {
+                has_psk: random() % 2 == 0,
+                ..Offered::default()
+            };
+            let purpose = Purpose::Handshake { stage, offered };
             let shown = open(&inside, purpose).expect("it is the peer's");
             let is_signal = shown.starts_with(&[15, 0, 0, 6, 3, 2]) && shown.len() == 11;
             if !is_signal {
                 let (typ, messages) = shown.split_last().expect("not empty");
                 assert_eq!(*typ, HANDSHAKE, "{inside:?}");
-                assert_eq!(check_flight(messages, stage, has_psk, 32), Ok(()));
+                let checked = check_flight(messages, stage, offered, &[], 32);
+                assert_eq!(checked, Ok(()), "{inside:?}");
                 passed += 1;
             }
         }
@@ -410,6 +498,9 @@ mod tests {
         for shown in [
             &[DATA, 3, 3, 0, 18][..],
             &[DATA, MARK, 6, 0, 18],
+            &[DATA, MARK, 7, 0, 18],
+            // No protocols behind it, or more than there is room for.
+            &[DATA, MARK, 0, 0, 18],
             &[DATA, MARK],
             &[],
         ] {
@@ -450,7 +541,14 @@ mod tests {
         assert_eq!(seal(b"data\x17"), b"data\x17");
         assert_eq!(seal(b"\0\x17"), b"\0\x17");
         assert_eq!(seal(&[DATA]), END);
-        assert_eq!(seal(&END), FAILURE);
+        let [typ, level, description] = alert_as_data(22);
+        assert!(is_alert(&alert_as_data(22)));
+        assert_eq!(seal(&[typ, level, description, DATA]), [2, 22, ALERT]);
+        for data in [&[ALERT, FATAL][..], &[ALERT, FATAL, 0, 0], &[ALERT, 1, 0]] {
+            let inside = [data, &[DATA]].concat();
+            assert!(!is_alert(data));
+            assert_eq!(seal(&inside), inside);
+        }
         assert_eq!(seal(&[20, 0, 0, 0, HANDSHAKE]), [20, 0, 0, 0, HANDSHAKE]);
     }
 }

@@ -27,6 +27,9 @@ const MAX_HASH: usize = 64;
 
 /// Checks who a server is, for one handshake.
 ///
+/// A stream of [`TlsStream::guarded_client`](crate::TlsStream::guarded_client) has one. By itself it is for those who use `embedded-tls`
+/// without this crate's streams: it checks certificates, and not what else the guard does.
+///
 /// It demands one message with certificates and then one signature, or neither with a [`PreSharedKey`]. Whatever else comes is
 /// refused, and what was refused stays so. That a message which never came was missed, only [`verdict`](Self::verdict) can tell:
 /// without asking it, nothing is verified.
@@ -105,13 +108,10 @@ impl<'a> GuardVerifier<'a> {
         }
     }
 
-    /// The name to ask the server for (SNI, RFC 6066). `None`: an address is not asked for.
+    /// The name to ask the server for (SNI, RFC 6066), without the dot that it may have at its end. `None`: an address is not asked for.
     #[must_use]
     pub fn server_name(&self) -> Option<&'a str> {
-        match self.name {
-            ServerName::DnsName(name) => Some(name.as_ref()),
-            _ => None,
-        }
+        server_name(self.name)
     }
 
     /// The key to offer, if there are to be no certificates.
@@ -193,6 +193,14 @@ impl<'a> GuardVerifier<'a> {
             Some(error) => Err(TlsError::AbortHandshake(AlertLevel::Fatal, error.alert())),
             None => Ok(()),
         }
+    }
+}
+
+/// What to ask a server for that is to be `name`. A dot at its end is not a part of it any more.
+pub(super) fn server_name<'n>(name: &'n ServerName<'_>) -> Option<&'n str> {
+    match name {
+        ServerName::DnsName(name) => Some(name.as_ref()),
+        _ => None,
     }
 }
 

@@ -13,7 +13,7 @@ const PREFIX: u8 = 24;
 /// Starts a stack on `ethernet`, and the task that drives it.
 ///
 /// It asks for its address by DHCP, or takes that of the argument `address`: then its network is all that shares the first 24 bits, and
-/// no router is known. The stack has an address once [`Stack::wait_config_up`] returns.
+/// a router and a server of names are known if the arguments `router` and `dns` are. The stack has an address once [`Stack::wait_config_up`] returns.
 ///
 /// # Panics
 ///
@@ -26,8 +26,8 @@ pub fn start_network<const SOCKETS: usize>(
     let config = match argument::<Ipv4Addr>("address") {
         Some(address) => Config::ipv4_static(StaticConfigV4 {
             address: Ipv4Cidr::new(address, PREFIX),
-            gateway: None,
-            dns_servers: Default::default(),
+            gateway: argument("router"),
+            dns_servers: argument("dns").into_iter().collect(),
         }),
         None => Config::dhcpv4(Default::default()),
     };

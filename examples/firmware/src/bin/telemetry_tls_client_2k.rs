@@ -4,10 +4,10 @@
 
 use embassy_executor::Spawner;
 use embassy_net::Stack;
-use tacket_board::{ethernet, exit, report};
+use tacket_board::{ethernet, exit};
 use tacket_embassy::{Net, Options};
 use tacket_firmware::{Memory, Provision, generator, task_bytes, telemetry_over_tls};
-use tacket_tls::{MaxFragment, TlsStorage};
+use tacket_tls::{Anchors, GuardedConnector, MaxFragment, TlsStorage};
 
 /// The record that has been agreed on, with its header, its tag and its padding.
 const RX: usize = 5 + 2048 + 256;
@@ -34,21 +34,9 @@ async fn talk(net: Net, stack: Stack<'static>) {
         return exit(false);
     };
     stack.wait_config_up().await;
-    let session = telemetry_over_tls(
-        &net,
-        &provision,
-        Some(MaxFragment::Of2048),
-        &mut rng,
-        MEMORY.take(),
-    );
-    match session.await {
-        Ok(summary) => {
-            report!("{} requests, {} samples", summary.requests, summary.samples);
-            exit(true);
-        }
-        Err(error) => {
-            report!("the session failed: {error}");
-            exit(false);
-        }
-    }
+    let roots = [provision.root()];
+    let anchors = Anchors::from_certificates(&roots).expect("root= is of an authority");
+    let config = provision.client(&anchors, Some(MaxFragment::Of2048));
+    let connector = GuardedConnector::new(&config, &mut rng, MEMORY.take());
+    telemetry_over_tls(&net, &provision.name, connector).await;
 }

@@ -33,6 +33,10 @@ pub fn start(spawner: Spawner) -> Stack<'static> {
 #[expect(async_fn_in_trait, reason = "only for the images of this package")]
 pub trait Session {
     /// Shakes hands over `socket`, and has `echo` [exchanged](Echo::exchange). Whether that went as it should.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not safe. Dropped, it leaves the connection where it is.
     async fn hold(
         &mut self,
         socket: &mut TcpSocket<'static>,
@@ -50,7 +54,11 @@ pub struct Echo {
 }
 
 impl Echo {
-    /// Sends it in pieces, each when the one before is back.
+    /// Sends it in pieces, each when the one before is back. Whether all came back.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not safe. Dropped, a part of it may be on its way.
     pub async fn exchange<S: Read + Write>(&mut self, stream: &mut S) -> bool {
         for start in (0..self.bytes).step_by(PIECE) {
             self.sent.fill(start as u8);
@@ -66,7 +74,15 @@ impl Echo {
     }
 }
 
-/// Holds all sessions, and ends.
+/// Holds all sessions, and ends the program.
+///
+/// # Panics
+///
+/// When an argument is missing.
+///
+/// # Cancel safety
+///
+/// Not safe. Its buffers are taken, so it cannot be called again.
 pub async fn run(stack: Stack<'static>, mut session: impl Session) {
     let provision = Provision::from_arguments();
     let Some(mut rng) = generator() else {
