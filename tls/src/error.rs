@@ -201,6 +201,9 @@ pub enum ConfigError {
     /// A file cannot be read: which, and why.
     #[cfg(feature = "rustls")]
     File(String),
+    /// A certificate is damaged, or of a kind that is not known: how.
+    #[cfg(feature = "dtls")]
+    Certificate(String),
     /// A text in PEM is damaged: how.
     #[cfg(feature = "rustls")]
     Pem(String),
@@ -235,6 +238,8 @@ impl fmt::Display for ConfigError {
             Self::InvalidFingerprint => f.write_str("a fingerprint has 64 hexadecimal digits"),
             #[cfg(feature = "rustls")]
             Self::File(problem) => write!(f, "cannot read {problem}"),
+            #[cfg(feature = "dtls")]
+            Self::Certificate(problem) => write!(f, "not a proper certificate: {problem}"),
             #[cfg(feature = "rustls")]
             Self::Pem(problem) => write!(f, "not proper PEM: {problem}"),
             #[cfg(feature = "rustls")]

@@ -43,7 +43,7 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
-#[cfg(any(feature = "embedded-tls", feature = "rustcrypto"))]
+#[cfg(any(feature = "dtls", feature = "embedded-tls", feature = "rustcrypto"))]
 mod algorithms;
 #[cfg(feature = "rustls")]
 mod asked_name;
@@ -58,7 +58,12 @@ mod default_engine;
 mod dtls;
 mod engine;
 mod error;
-#[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
+#[cfg(any(
+    feature = "aws-lc-rs",
+    feature = "dtls",
+    feature = "embedded-tls",
+    feature = "ring"
+))]
 mod fingerprint;
 #[cfg(feature = "embedded-tls")]
 mod guard;
@@ -88,11 +93,22 @@ pub use config::{ClientConfig, ServerConfig};
 pub use config::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
 pub use connector::TlsConnector;
 pub use default_engine::DefaultEngine;
+#[cfg(feature = "dtls")]
+pub use dtls::{
+    DtlsChannel, DtlsChannelStatistics, DtlsClientConfig, DtlsConnectError, DtlsEndpoint,
+    DtlsError, DtlsIdentity, DtlsProblem, DtlsPsk, DtlsServeStatistics, DtlsServerConfig,
+    DtlsStatistics, DtlsTrust,
+};
 #[cfg(feature = "embedded-tls")]
 pub use embedded_tls::CryptoRngCore;
 pub use engine::Engine;
 pub use error::{ConfigError, EngineError, NeedHandshake, TlsError};
-#[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
+#[cfg(any(
+    feature = "aws-lc-rs",
+    feature = "dtls",
+    feature = "embedded-tls",
+    feature = "ring"
+))]
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "embedded-tls")]
 pub use guard::{

@@ -1,11 +1,22 @@
 //! The first message of a client, as far as a cookie needs it, and the answer that asks for one (RFC 6347, 4.2.1).
 
+use alloc::vec;
+use alloc::vec::Vec;
+
 use super::record::{ContentType, HEADER, Record, Records};
 
 /// The bytes before the body of a handshake message or a fragment of one.
 const MESSAGE_HEADER: usize = 12;
 const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
 const HELLO_VERIFY_REQUEST: u8 = 3;
+const SUPPORTED_VERSIONS: [u8; 2] = [0, 43];
+const DTLS_1_3: [u8; 2] = [0xfe, 0xfc];
+/// The random of a server's hello that is none: the SHA-256 of "HelloRetryRequest".
+const HELLO_RETRY_REQUEST: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
 /// The bytes of a cookie that is made here.
 pub(super) const COOKIE: usize = 32;
 /// The bytes of a [`hello_verify_request`].
@@ -75,6 +86,33 @@ impl<'d> ClientHello<'d> {
         Self::parse_body(sequence, message, content.0).ok_or(NoHello::Other)
     }
 
+    /// Version and random: what tells one handshake of a client from another.
+    pub(super) fn random(&self) -> [u8; 32] {
+        random_in(self.before_cookie).unwrap_or_default()
+    }
+
+    /// Whether the client could speak DTLS 1.3, too (RFC 8446, 4.2.1).
+    pub(super) fn offers_dtls13(&self) -> bool {
+        let versions = supported_versions(self.after_cookie).unwrap_or_default();
+        versions.chunks(2).any(|version| version == DTLS_1_3)
+    }
+
+    /// The hello that this one repeats with a cookie, as a datagram.
+    pub(super) fn without_cookie(&self) -> Vec<u8> {
+        let length = self.before_cookie.len() + 1 + self.after_cookie.len();
+        let [.., l1, l2, l3] = u32::try_from(length).unwrap_or_default().to_be_bytes();
+        let content = u16::try_from(MESSAGE_HEADER + length).unwrap_or_default();
+        // Its record has another number.
+        let mut datagram = vec![22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0];
+        datagram.push(u8::from(self.sequence == 0));
+        datagram.extend(content.to_be_bytes());
+        datagram.extend([CLIENT_HELLO, l1, l2, l3, 0, 0, 0, 0, 0, l1, l2, l3]);
+        datagram.extend(self.before_cookie);
+        datagram.push(0);
+        datagram.extend(self.after_cookie);
+        datagram
+    }
+
     fn parse_body(sequence: u64, message: u16, body: &'d [u8]) -> Option<Self> {
         let mut reader = Reader(body);
         let [major, _minor] = reader.take_array::<2>()?;
@@ -103,6 +141,53 @@ impl<'d> ClientHello<'d> {
             after_cookie,
         })
     }
+}
+
+/// What the first fragment of a fragmented hello says of whose it is. `None`: it is another fragment.
+pub(super) fn random_of_fragment(datagram: &[u8]) -> Option<[u8; 32]> {
+    let content = datagram.get(HEADER..)?;
+    let mut reader = Reader(content);
+    let [kind, _, _, _, _, _, 0, 0, 0, ..] = reader.take_array::<MESSAGE_HEADER>()? else {
+        return None;
+    };
+    (kind == CLIENT_HELLO)
+        .then(|| random_in(reader.0))
+        .flatten()
+}
+
+fn supported_versions(after_cookie: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader(after_cookie);
+    reader.take_vector::<2>()?;
+    reader.take_vector::<1>()?;
+    let mut extensions = Reader(reader.take_vector::<2>()?);
+    loop {
+        let kind = extensions.take_array::<2>()?;
+        let extension = extensions.take_vector::<2>()?;
+        if kind == SUPPORTED_VERSIONS {
+            return Reader(extension).take_vector::<1>();
+        }
+    }
+}
+
+fn random_in(body: &[u8]) -> Option<[u8; 32]> {
+    body.get(2..34)?.try_into().ok()
+}
+
+/// Whether a server only says this to a client that has proven its address: it is a hello of its own, and asks for nothing again (RFC 8446, 4.1.3).
+pub(super) fn is_answer_to_proof(datagram: &[u8]) -> bool {
+    let Some(Ok(Record::Full {
+        content_type: ContentType::Handshake,
+        epoch: 0,
+        content,
+        ..
+    })) = Records::of(datagram).next()
+    else {
+        return false;
+    };
+    let mut reader = Reader(content);
+    let header = reader.take_array::<MESSAGE_HEADER>();
+    let is_server_hello = header.is_some_and(|[kind, ..]| kind == SERVER_HELLO);
+    is_server_hello && random_in(reader.0).is_some_and(|random| random != HELLO_RETRY_REQUEST)
 }
 
 /// The datagram that asks for the hello again, with this cookie.
@@ -305,13 +390,83 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_hello_without_its_cookie_is_the_first_one() {
+        let datagram = hello(b"cookie");
+        let found = ClientHello::parse(&datagram).expect("a hello");
+        let first = found.without_cookie();
+        let expected = ClientHello {
+            sequence: 0,
+            message: 0,
+            cookie: b"",
+            ..found
+        };
+        assert_eq!(ClientHello::parse(&first), Ok(expected));
+        assert_eq!(expected.random(), [7; 32]);
+    }
+
+    #[test]
+    fn a_hello_offers_dtls_1_3_by_its_extension_alone() {
+        let with = |versions: &[u8]| {
+            let mut after = AFTER[..6].to_vec();
+            after.extend([0, 9 + 5 + u8::try_from(versions.len()).expect("short")]);
+            after.extend(&AFTER[8..13]);
+            after.extend([0, 43, 0, 1 + u8::try_from(versions.len()).expect("short")]);
+            after.push(u8::try_from(versions.len()).expect("short"));
+            after.extend(versions);
+            after.extend([0, 9, 0, 0]);
+            let body = body(b"", &after);
+            let datagram = fragment(CLIENT_HELLO, body.len(), 0, &body);
+            let found = ClientHello::parse(&datagram).expect("a hello");
+            found.offers_dtls13()
+        };
+        assert!(with(&[0xfe, 0xfc]));
+        assert!(with(&[0xfe, 0xfd, 0xfe, 0xfc]));
+        assert!(!with(&[0xfe, 0xfd]));
+        assert!(!with(&[0xfd, 0xfe, 0xfc, 0xfe]));
+        assert!(!with(&[]));
+    }
+
+    #[test]
+    fn a_fragment_says_whose_it_is_if_it_is_the_first() {
+        let body = body(b"", AFTER);
+        let first = fragment(CLIENT_HELLO, body.len(), 0, &body[..40]);
+        assert_eq!(random_of_fragment(&first), Some([7; 32]));
+        let none = [
+            fragment(CLIENT_HELLO, body.len(), 40, &body[40..]),
+            fragment(CLIENT_HELLO, body.len(), 0, &body[..33]),
+            fragment(SERVER_HELLO, body.len(), 0, &body[..40]),
+            Vec::new(),
+        ];
+        for datagram in none {
+            assert_eq!(random_of_fragment(&datagram), None, "{datagram:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_servers_hello_is_told_from_a_question() {
+        let answer = |kind, random: &[u8]| fragment(kind, 34, 0, &[&[0xfe, 0xfd], random].concat());
+        assert!(is_answer_to_proof(&answer(SERVER_HELLO, &[7; 32])));
+        let questions = [
+            answer(SERVER_HELLO, &HELLO_RETRY_REQUEST),
+            answer(HELLO_VERIFY_REQUEST, &[7; 32]),
+            hello_verify_request(1, &[9; COOKIE]).to_vec(),
+            Vec::new(),
+        ];
+        for datagram in questions {
+            assert!(!is_answer_to_proof(&datagram), "{datagram:02x?}");
+        }
+    }
+
+    #[test]
     fn no_changed_byte_makes_it_panic() {
         let good = hello(b"cookie");
         for place in 0..good.len() {
             for value in 0..=u8::MAX {
                 let mut changed = good.clone();
                 changed[place] = value;
-                let _ = ClientHello::parse(&changed);
+                let hello = ClientHello::parse(&changed);
+                let _ = hello.map(|hello| (hello.offers_dtls13(), hello.without_cookie()));
+                let _ = (random_of_fragment(&changed), is_answer_to_proof(&changed));
             }
         }
     }

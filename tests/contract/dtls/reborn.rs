@@ -1,0 +1,197 @@
+//! Peers that begin anew.
+
+use core::cell::RefCell;
+use core::pin::pin;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{join, select};
+use tacket::testing::{Link, SeededExecutor};
+use tacket::{Bind as _, Clock as _, Error as _, Fault, LocalAddress as _, SendDatagram as _};
+use tacket_tests::NAME;
+use tacket_tls::DtlsError;
+
+use super::sent_to;
+use super::{Channel, SECOND, World, echo, endpoint, endpoint_at, round, while_serving};
+
+/// Covers DTL-25, DTL-26.
+#[test]
+fn a_client_that_begins_anew_from_its_address_gets_a_new_channel_and_the_old_one_breaks() {
+    // It had done its handshake, or only begun it: after this many datagrams it is gone.
+    for datagrams in [2, 3, 100] {
+        let executor = SeededExecutor::new(1);
+        let world = World::new(&executor);
+        executor.run(async {
+            let (server, address) = endpoint(&world.server).await;
+            let (client, from) = endpoint(&world.client).await;
+            let config = world.client_config();
+            let ends = &RefCell::new(Vec::new());
+            let handler = async |channel: Channel| {
+                let handled = echo(channel).await;
+                ends.borrow_mut().push(handled.clone());
+                handled
+            };
+            while_serving(&server, &world.server_config(), handler, async {
+                let left = std::cell::Cell::new(datagrams);
+                world.net.set_hook(move |packet| {
+                    if packet.from == from && left.replace(left.get() - 1) <= 0 {
+                        packet.arrivals.clear();
+                    }
+                });
+                let channel = client.connect(address, &config, NAME).expect("open");
+                let waiting = async {
+                    channel.do_handshake().await.expect("a handshake");
+                    round(&channel, b"once").await;
+                };
+                let waited = tacket::timeout(&executor, SECOND / 2, waiting).await;
+                assert_eq!(waited.is_ok(), datagrams == 100);
+                world.net.remove_hook();
+                // It loses its memory, and has the same address again.
+                drop((channel, client));
+                let (client, _) = endpoint_at(&world.client, &from.to_string()).await;
+                let channel = client.connect(address, &config, NAME).expect("open");
+                round(&channel, b"again").await;
+                assert_eq!(server.statistics().associations, 1);
+            })
+            .await;
+            assert_eq!(ends.take(), [Err(DtlsError::Replaced)]);
+            assert_eq!(server.statistics().replaced, 1);
+        });
+    }
+}
+
+/// A hello without a cookie proves nothing: it replaces nobody.
+#[test]
+fn a_forged_hello_from_the_address_of_a_client_harms_it_not() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let (client, from) = endpoint(&world.client).await;
+        let (forger, _) = endpoint(&world.client).await;
+        let config = world.client_config();
+        let channel = client.connect(address, &config, NAME).expect("open");
+        while_serving(&server, &world.server_config(), echo, async {
+            round(&channel, b"before").await;
+            world.net.set_hook(move |packet| {
+                if packet.to == address {
+                    packet.from = from;
+                }
+            });
+            let forged = forger.connect(address, &config, NAME).expect("open");
+            let waiting = tacket::timeout(&executor, 20 * SECOND, forged.do_handshake());
+            assert!(waiting.await.is_err());
+            assert!(server.statistics().asked > 4);
+            round(&channel, b"after").await;
+            assert_eq!(server.statistics().replaced, 0);
+        })
+        .await;
+    });
+}
+
+/// Alerts, data and hand-made records in plain text from the address of a peer end nothing, neither in the handshake nor later.
+#[test]
+fn forged_datagrams_from_the_address_of_a_peer_end_nothing() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let (client, from) = endpoint(&world.client).await;
+        let config = world.client_config();
+        let channel = client.connect(address, &config, NAME).expect("open");
+        let record = |content_type: u8, epoch: u8, content: &[u8]| {
+            let length = u8::try_from(content.len()).expect("short");
+            let head = [
+                content_type,
+                0xfe,
+                0xfd,
+                0,
+                epoch,
+                0,
+                0,
+                0,
+                0,
+                9,
+                9,
+                0,
+                length,
+            ];
+            [&head[..], content].concat()
+        };
+        let forged = [
+            record(21, 0, &[2, 40]),
+            record(21, 0, &[1, 0]),
+            record(23, 0, b"data"),
+            record(21, 1, &[7; 32]),
+            record(22, 1, &[7; 60]),
+            record(23, 1, &[7; 60]),
+            record(23, 2, &[7; 60]),
+            b"xyz".to_vec(),
+            Vec::new(),
+        ];
+        let anywhere = "0.0.0.0:0".parse().expect("an address");
+        let mut forger = world.client.bind(anywhere).await.expect("a free port");
+        let hidden = forger.local_addr().expect("an address");
+        world.net.set_usual_link(Link::new().delay(SECOND / 200));
+        world.net.set_hook(move |packet| {
+            if packet.from == hidden {
+                packet.from = if packet.to == address { from } else { address };
+            }
+        });
+        let forging = pin!(async {
+            loop {
+                for datagram in &forged {
+                    for peer in [from, address] {
+                        forger.send_to(datagram, peer).await.expect("sends");
+                    }
+                    executor.sleep_until(executor.now() + SECOND / 2000).await;
+                }
+            }
+        });
+        let talking = pin!(async {
+            channel.do_handshake().await.expect("a handshake");
+            assert!(executor.now() < SECOND / 2, "nothing was lost");
+            for _ in 0..20 {
+                round(&channel, b"message").await;
+            }
+        });
+        let config = world.server_config();
+        while_serving(&server, &config, echo, select(talking, forging)).await;
+        assert!(client.statistics().ignored > 50 && server.statistics().ignored > 50);
+        assert_eq!(client.statistics().failed + server.statistics().failed, 0);
+    });
+}
+
+/// Covers DTL-27.
+#[test]
+fn a_second_connect_to_a_peer_breaks_the_first_channel_at_once() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let (client, _) = endpoint(&world.client).await;
+        let config = world.client_config();
+        let connect = || client.connect(address, &config, NAME).expect("open");
+        // Its handshake has not begun: it never sends anything.
+        let idle = connect();
+        let running = connect();
+        assert_eq!(idle.do_handshake().await, Err(DtlsError::Replaced));
+        assert_eq!(sent_to(&world.net, address), []);
+        // It is running.
+        let waiting = async { running.do_handshake().await };
+        let (waited, done) = join(waiting, async { connect() }).await;
+        assert_eq!(waited, Err(DtlsError::Replaced));
+        assert_eq!(sent_to(&world.net, address).len(), 1);
+        while_serving(&server, &world.server_config(), echo, async {
+            // It is done.
+            round(&done, b"message").await;
+            let last = connect();
+            let mut message = [0; 10];
+            let refused = done.receive(&mut message).now_or_never().expect("at once");
+            assert_eq!(refused.clone(), Err(DtlsError::Replaced));
+            assert_eq!(refused.expect_err("broken").fault(), Fault::Broken);
+            round(&last, b"message").await;
+        })
+        .await;
+        assert!(executor.now() < 3 * SECOND, "{:?}", world.net.events());
+    });
+}
