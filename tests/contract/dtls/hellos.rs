@@ -126,10 +126,9 @@ fn a_hello_is_answered_by_a_cookie_and_one_with_a_cookie_by_the_handshake() {
             assert_eq!((state(&server), server.statistics().replaced), ((1, 0), 0));
 
             // Until the end of the next window, and no longer.
+            let request = other.say(&hello).await.remove(0);
             executor.sleep_until(executor.now() + 61 * SECOND).await;
-            let answers = other
-                .say(&with_cookie(&hello, cookie_of(&answers[0])))
-                .await;
+            let answers = other.say(&with_cookie(&hello, cookie_of(&request))).await;
             assert_eq!((answers.len(), answers[0][13]), (1, 3));
         })
         .await;

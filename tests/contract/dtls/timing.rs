@@ -135,7 +135,10 @@ fn a_hundred_handshakes_in_a_row_succeed_on_a_terrible_network() {
                 channel.do_handshake().await.expect("a handshake");
                 let message = number.to_be_bytes();
                 let mut answer = [0; 4];
+                let mut tries = 0;
                 loop {
+                    tries += 1;
+                    assert!(tries < 100, "{number}: {:?}", server.statistics());
                     channel.send(&message).await.expect("sends");
                     let receiving = channel.receive(&mut answer);
                     let received = tacket::timeout(&executor, SECOND, receiving).await;

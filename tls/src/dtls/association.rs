@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::mem;
 use core::net::SocketAddr;
@@ -14,7 +15,7 @@ use super::config::{DtlsClientConfig, DtlsServerConfig};
 use super::dimpl_engine::{DimplEngine, LONGEST_RETRY};
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
-use super::hello::COOKIE;
+use super::hello::{COOKIE, ClientHello, asked_by};
 use super::outbox::Outbox;
 use super::record::admissible;
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
@@ -56,6 +57,8 @@ pub(super) struct Association {
     /// The peer will send no more.
     has_ended: bool,
     attempts: u32,
+    /// The record by which a client first sent the cookie that it was asked for.
+    cookie_sent: Option<u64>,
     /// Records are as long as those of AES in DTLS 1.2, whose nonces are drawn by lot.
     draws_lots: bool,
     statistics: DtlsChannelStatistics,
@@ -80,6 +83,8 @@ pub(super) struct Admitted {
     /// What tells its hello from others.
     pub(super) random: Option<[u8; 32]>,
     pub(super) cookie: Option<[u8; COOKIE]>,
+    /// The same of the hellos before it from this address: one that was held up on its way begins nothing.
+    pub(super) earlier: Vec<[u8; 32]>,
     /// Until the handshake begins.
     pub(super) hello: Vec<u8>,
 }
@@ -136,6 +141,7 @@ impl Association {
             room: INBOX,
             has_ended: false,
             attempts: 0,
+            cookie_sent: None,
             draws_lots: false,
             statistics: DtlsChannelStatistics {
                 sent: 0,
@@ -205,6 +211,13 @@ impl Association {
         let (Phase::Handshaking(engine) | Phase::Established(engine)) = &mut self.phase else {
             return false;
         };
+        let answered = self.cookie_sent.zip(asked_by(&admitted));
+        if answered.is_some_and(|(sent, answered)| answered >= sent) {
+            // Its cookie is not good, or not any more. The engine would send it for ever.
+            let problem = DtlsProblem::Protocol("the server takes no cookie".to_string());
+            self.fail(problem, around);
+            return true;
+        }
         match engine.receive(around.now, &admitted) {
             Ok(()) => self.carry_on(around),
             Err(problem) => self.fail(problem, around),
@@ -244,6 +257,12 @@ impl Association {
                 Ok(None) => return,
                 Ok(Some(Output::Datagram(length))) => {
                     let datagram = around.scratch.get(..length).unwrap_or_default();
+                    if self.cookie_sent.is_none()
+                        && let Ok(hello) = ClientHello::parse(datagram)
+                        && !hello.cookie.is_empty()
+                    {
+                        self.cookie_sent = Some(hello.sequence);
+                    }
                     self.last_sent = around.out.push(Some(self.id), self.peer, datagram);
                 }
                 Ok(Some(Output::Established)) => {
@@ -251,6 +270,7 @@ impl Association {
                     if let Phase::Handshaking(engine) = phase {
                         self.phase = Phase::Established(engine);
                     }
+                    self.cookie_sent = None;
                     around.statistics.established += 1;
                     self.wake(around.wake);
                 }
@@ -283,12 +303,16 @@ impl Association {
             }
             DtlsProblem::Protocol(_) if self.attempts < ATTEMPTS => {
                 self.attempts += 1;
-                Some(self.retransmit.saturating_mul(1 << (self.attempts - 1)))
+                Some(
+                    self.retransmit
+                        .saturating_mul((1 << (self.attempts - 1)) - 1),
+                )
             }
             _ => None,
         };
         if let Some(rest) = rest.filter(|_| is_client && !self.is_established()) {
             self.phase = Phase::Resting(around.now.saturating_add(rest));
+            self.cookie_sent = None;
             return;
         }
         around.statistics.failed += 1;

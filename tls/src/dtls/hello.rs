@@ -190,6 +190,19 @@ pub(super) fn is_answer_to_proof(datagram: &[u8]) -> bool {
     is_server_hello && random_in(reader.0).is_some_and(|random| random != HELLO_RETRY_REQUEST)
 }
 
+/// Which record a server has answered by asking for a cookie, if this is that.
+pub(super) fn asked_by(datagram: &[u8]) -> Option<u64> {
+    match Records::of(datagram).next() {
+        Some(Ok(Record::Full {
+            content_type: ContentType::Handshake,
+            epoch: 0,
+            sequence,
+            content: [HELLO_VERIFY_REQUEST, ..],
+        })) => Some(sequence),
+        _ => None,
+    }
+}
+
 /// The datagram that asks for the hello again, with this cookie.
 pub(super) fn hello_verify_request(
     sequence: u64,
@@ -493,5 +506,8 @@ pub(super) mod tests {
         assert_eq!(content[15..], cookie);
         assert_eq!(answer[1..3], [0xfe, 0xff]);
         assert_eq!(answer.len(), 60);
+        assert_eq!(asked_by(&answer), Some(0x0102_0304_0506));
+        assert_eq!(asked_by(&hello(b"cookie")), None);
+        assert_eq!(asked_by(&answer[..20]), None);
     }
 }

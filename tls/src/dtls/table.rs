@@ -20,6 +20,9 @@ use super::hello::{ClientHello, NoHello, hello_verify_request, random_of_fragmen
 use super::outbox::Outbox;
 use super::statistics::DtlsStatistics;
 
+/// How many hellos of one address are known to be old.
+const EARLIER: usize = 16;
+
 /// All peers of an endpoint.
 pub(super) struct Table {
     associations: HashMap<u64, Association>,
@@ -218,6 +221,17 @@ impl Table {
         })
     }
 
+    /// What tells the hellos of this client from others, that of its association included.
+    fn hellos_of(&self, peer: SocketAddr) -> Vec<[u8; 32]> {
+        let known = self.by_address.get(&peer);
+        let known = known.and_then(|id| self.associations.get(id));
+        let Some(Role::Server(client)) = known.map(|known| &known.role) else {
+            return Vec::new();
+        };
+        let hellos = client.random.iter().chain(&client.earlier);
+        hellos.take(EARLIER).copied().collect()
+    }
+
     /// A hello that begins something new, if it has a good cookie.
     fn hello(
         &mut self,
@@ -240,10 +254,16 @@ impl Table {
             self.statistics.asked += 1;
             return true;
         }
+        let config = serving.config.clone();
+        let earlier = self.hellos_of(peer);
+        if earlier.contains(&hello.random()) {
+            return false;
+        }
         let client = Admitted {
-            config: serving.config.clone(),
+            config,
             random: Some(hello.random()),
             cookie: hello.cookie.try_into().ok(),
+            earlier,
             hello: datagram.to_vec(),
         };
         self.admit(peer, |id| Association::new(id, peer, Role::Server(client)));
@@ -278,6 +298,7 @@ impl Table {
             config,
             random,
             cookie: None,
+            earlier: self.hellos_of(peer),
             hello: Vec::new(),
         };
         let admitted = self.admit(peer, |id| {
