@@ -119,7 +119,7 @@ fn a_hundred_handshakes_in_a_row_succeed_on_a_terrible_network() {
         // One in ten, by its turn, up to three seconds later.
         late.set(late.get().wrapping_mul(1_103_515_245).wrapping_add(12_345));
         let draw = late.get() >> 16;
-        if draw % 10 == 0 {
+        if draw.is_multiple_of(10) {
             for arrival in &mut packet.arrivals {
                 *arrival += Duration::from_millis(u64::from(draw / 10 % 3000));
             }

@@ -9,12 +9,15 @@ use tacket_tls::{
 
 use super::{Channel, Error, SECOND, World, echo, endpoint, round, while_serving};
 
+/// `None`: nothing, in half a minute.
+type Outcome = Option<Result<(), Error>>;
+
 /// What comes of a handshake, and a message there and back: at the client, and at the server.
 fn shaken(
     client_config: &DtlsClientConfig,
     server_config: &DtlsServerConfig,
     name: &str,
-) -> (Option<Result<(), Error>>, Option<Result<(), Error>>) {
+) -> (Outcome, Outcome) {
     let executor = SeededExecutor::new(1);
     let world = World::new(&executor);
     let at_server = std::cell::RefCell::new(None);
@@ -41,7 +44,7 @@ fn shaken(
     (at_client, at_server.take())
 }
 
-const BOTH: (Option<Result<(), Error>>, Option<Result<(), Error>>) = (Some(Ok(())), Some(Ok(())));
+const BOTH: (Outcome, Outcome) = (Some(Ok(())), Some(Ok(())));
 
 fn identity(authority: &Authority, names: &[&str]) -> DtlsIdentity {
     let (certificate, key) = authority.certify(names, |_| {});

@@ -53,6 +53,8 @@ use crate::error::ConfigError;
 ///     Ok(length)
 /// }
 /// ```
+///
+#[doc = include_str!("../../DTLS.md")]
 pub struct DtlsEndpoint<D: Datagram<Error: 'static>> {
     handle: Rc<Handle<D>>,
 }
