@@ -5,6 +5,7 @@ mod drops;
 mod ends;
 mod hellos;
 mod reborn;
+mod seeds;
 mod timing;
 mod trust;
 
@@ -12,6 +13,7 @@ use core::net::SocketAddr;
 use core::pin::pin;
 use core::time::Duration;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use futures_util::future::{Either, select};
 use tacket::testing::{
@@ -36,11 +38,15 @@ struct World {
     net: SimNet,
     server: SimHost,
     client: SimHost,
-    authority: Authority,
+    authority: Rc<Authority>,
 }
 
 impl World {
     fn new(executor: &SeededExecutor<'_>) -> Self {
+        Self::of(executor, Rc::new(Authority::new()))
+    }
+
+    fn of(executor: &SeededExecutor<'_>, authority: Rc<Authority>) -> Self {
         let net = SimNet::new(executor);
         let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
         let server = net.host(&[ip(SERVER), ip("2001:db8::1")]);
@@ -49,7 +55,7 @@ impl World {
             net,
             server,
             client,
-            authority: Authority::new(),
+            authority,
         }
     }
 

@@ -32,6 +32,12 @@ const RETRANSMIT: Duration = Duration::from_secs(1);
 const INBOX: usize = 10;
 /// How often a client begins anew, when what came was not what it should have been: anybody can write such a thing.
 const ATTEMPTS: u32 = 8;
+/// How long a client waits for the end of a handshake whose server has answered, in first timeouts: four attempts, and some more.
+const PATIENCE: u32 = 20;
+/// It doubles, up to this.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
+/// The same when a certificate is not trusted, which is more likely to stay so.
+const ATTEMPTS_OF_STRANGERS: u32 = 2;
 /// How many messages one key protects whose nonces are drawn by lot, of 64 bits.
 const LOTS: u64 = 1 << 24;
 
@@ -57,8 +63,12 @@ pub(super) struct Association {
     /// The peer will send no more.
     has_ended: bool,
     attempts: u32,
-    /// The record by which a client first sent the cookie that it was asked for.
-    cookie_sent: Option<u64>,
+    /// The record by which a client first repeated its hello, as the server had asked it to.
+    repeated: Option<u64>,
+    /// When a client that has got so far, and no farther, begins anew.
+    stuck_at: Option<Duration>,
+    /// How often that was so.
+    stuck: u32,
     /// Records are as long as those of AES in DTLS 1.2, whose nonces are drawn by lot.
     draws_lots: bool,
     statistics: DtlsChannelStatistics,
@@ -141,7 +151,9 @@ impl Association {
             room: INBOX,
             has_ended: false,
             attempts: 0,
-            cookie_sent: None,
+            repeated: None,
+            stuck_at: None,
+            stuck: 0,
             draws_lots: false,
             statistics: DtlsChannelStatistics {
                 sent: 0,
@@ -204,14 +216,16 @@ impl Association {
 
     /// A datagram has come from the peer. Returns whether anybody looked at it.
     pub(super) fn arrived(&mut self, datagram: &[u8], around: &mut Surroundings<'_>) -> bool {
-        let admitted = admissible(datagram, self.is_established());
+        let is_established = self.is_established();
+        let admitted = admissible(datagram, is_established);
         if admitted.is_empty() {
             return false;
         }
         let (Phase::Handshaking(engine) | Phase::Established(engine)) = &mut self.phase else {
             return false;
         };
-        let answered = self.cookie_sent.zip(asked_by(&admitted));
+        let answered = self.repeated.zip(asked_by(&admitted));
+        let answered = answered.filter(|_| !is_established);
         if answered.is_some_and(|(sent, answered)| answered >= sent) {
             // Its cookie is not good, or not any more. The engine would send it for ever.
             let problem = DtlsProblem::Protocol("the server takes no cookie".to_string());
@@ -227,6 +241,12 @@ impl Association {
 
     /// Time has gone on.
     pub(super) fn tick(&mut self, around: &mut Surroundings<'_>) {
+        if self.stuck_at.is_some_and(|at| at <= around.now) {
+            // Somebody else's word may have been taken for the server's. Then both wait for what they do not understand.
+            self.stuck = (self.stuck + 1).min(8);
+            (self.repeated, self.stuck_at) = (None, None);
+            return self.begin(around);
+        }
         match &mut self.phase {
             Phase::Resting(until) if *until <= around.now => self.begin(around),
             Phase::Handshaking(engine) | Phase::Established(engine) => {
@@ -240,11 +260,12 @@ impl Association {
     }
 
     pub(super) fn deadline(&self) -> Option<Duration> {
-        match &self.phase {
+        let due = match &self.phase {
             Phase::Resting(until) => Some(*until),
             Phase::Handshaking(engine) | Phase::Established(engine) => engine.deadline(),
-            Phase::Idle | Phase::Over(_) => None,
-        }
+            Phase::Idle | Phase::Over(_) => return None,
+        };
+        due.into_iter().chain(self.stuck_at).min()
     }
 
     /// Does what the engine says, until it says nothing more.
@@ -257,11 +278,15 @@ impl Association {
                 Ok(None) => return,
                 Ok(Some(Output::Datagram(length))) => {
                     let datagram = around.scratch.get(..length).unwrap_or_default();
-                    if self.cookie_sent.is_none()
+                    if self.repeated.is_none()
+                        && let Phase::Handshaking(_) = self.phase
                         && let Ok(hello) = ClientHello::parse(datagram)
-                        && !hello.cookie.is_empty()
+                        && hello.message > 0
                     {
-                        self.cookie_sent = Some(hello.sequence);
+                        let patience = self.retransmit.saturating_mul(PATIENCE << self.stuck);
+                        let patience = patience.min(LONGEST_PATIENCE);
+                        self.repeated = Some(hello.sequence);
+                        self.stuck_at = Some(around.now.saturating_add(patience));
                     }
                     self.last_sent = around.out.push(Some(self.id), self.peer, datagram);
                 }
@@ -270,7 +295,7 @@ impl Association {
                     if let Phase::Handshaking(engine) = phase {
                         self.phase = Phase::Established(engine);
                     }
-                    self.cookie_sent = None;
+                    self.stuck_at = None;
                     around.statistics.established += 1;
                     self.wake(around.wake);
                 }
@@ -301,22 +326,27 @@ impl Association {
                 self.retransmit = LONGEST_RETRY;
                 Some(Duration::ZERO)
             }
-            DtlsProblem::Protocol(_) if self.attempts < ATTEMPTS => {
-                self.attempts += 1;
-                Some(
-                    self.retransmit
-                        .saturating_mul((1 << (self.attempts - 1)) - 1),
-                )
+            // Nothing of this is authentic before the handshake is done.
+            DtlsProblem::Protocol(_) => self.rest(ATTEMPTS),
+            DtlsProblem::Untrusted(_) | DtlsProblem::NoCertificate => {
+                self.rest(ATTEMPTS_OF_STRANGERS)
             }
             _ => None,
         };
         if let Some(rest) = rest.filter(|_| is_client && !self.is_established()) {
             self.phase = Phase::Resting(around.now.saturating_add(rest));
-            self.cookie_sent = None;
+            (self.repeated, self.stuck_at) = (None, None);
             return;
         }
         around.statistics.failed += 1;
         self.end(Over::Problem(problem), around.wake);
+    }
+
+    /// How long to wait before the next attempt, if there is to be one.
+    fn rest(&mut self, attempts: u32) -> Option<Duration> {
+        let made = self.attempts;
+        self.attempts += 1;
+        (made < attempts).then(|| self.retransmit.saturating_mul((1 << made) - 1))
     }
 
     /// It is over, and stays so. What has come can still be received.

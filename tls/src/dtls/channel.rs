@@ -45,8 +45,8 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     ///
     /// # Errors
     ///
-    /// [`DtlsError::Problem`]: it failed. Of a client that is only so if the peer is not trusted, or after eight attempts, each of which met with something
-    /// that it did not understand. A server that refuses says nothing that could be believed, and is waited for.
+    /// [`DtlsError::Problem`]: it failed. Before the end of a handshake nothing is authentic, so a client tries more than once: three times, within a second or two, if
+    /// the server's certificate is not trusted, nine times if it does not understand what comes. A server that refuses says nothing that could be believed, and is waited for.
     ///
     /// # Cancel safety
     ///
