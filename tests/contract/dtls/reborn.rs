@@ -88,6 +88,36 @@ fn a_forged_hello_from_the_address_of_a_client_harms_it_not() {
     });
 }
 
+/// A hello with a good cookie, from before, is no new one.
+#[test]
+fn a_hello_that_was_held_up_on_its_way_replaces_nobody() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let (client, _) = endpoint(&world.client).await;
+        let config = world.client_config();
+        // What says that it is the second message of its sender comes again, twenty seconds later.
+        world.net.set_hook(move |packet| {
+            if packet.to == address
+                && packet.data.get(13..19) == Some(&[1, 0, 0, packet.data[16], 0, 1])
+            {
+                packet.arrivals.push(20 * SECOND);
+            }
+        });
+        while_serving(&server, &world.server_config(), echo, async {
+            let connect = || client.connect(address, &config, NAME).expect("open");
+            round(&connect(), b"first").await;
+            let second = connect();
+            round(&second, b"second").await;
+            executor.sleep_until(executor.now() + 30 * SECOND).await;
+            round(&second, b"still the second").await;
+            assert_eq!(server.statistics().replaced, 1);
+        })
+        .await;
+    });
+}
+
 /// Alerts, data and hand-made records in plain text from the address of a peer end nothing, neither in the handshake nor later.
 #[test]
 fn forged_datagrams_from_the_address_of_a_peer_end_nothing() {

@@ -8,8 +8,8 @@ use std::collections::HashSet;
 use futures_util::future::{Either, select};
 use rand_core::{Rng as _, SeedableRng as _};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use tacket::AsyncResource as _;
 use tacket::testing::{Link, SeededExecutor};
-use tacket::{AsyncResource as _, Clock as _};
 use tacket_tests::NAME;
 use tacket_tls::{DtlsClientConfig, DtlsServerConfig};
 
@@ -138,5 +138,5 @@ fn a_thousand_seeds_shake_hands_in_time_and_deliver_what_is_authentic_once() {
     let mild = failed.iter().filter(|(_, loss)| *loss <= 0.1).count();
     // A third of the seeds lose a tenth or less.
     assert!(mild <= 3, "{failed:?}");
-    assert!(failed.len() <= 30, "{failed:?}");
+    assert!(failed.len() <= 10, "{failed:?}");
 }

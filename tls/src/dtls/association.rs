@@ -37,7 +37,7 @@ const PATIENCE: u32 = 20;
 /// It doubles, up to this.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
 /// The same when a certificate is not trusted, which is more likely to stay so.
-const ATTEMPTS_OF_STRANGERS: u32 = 2;
+const ATTEMPTS_WITH_STRANGERS: u32 = 2;
 /// How many messages one key protects whose nonces are drawn by lot, of 64 bits.
 const LOTS: u64 = 1 << 24;
 
@@ -63,9 +63,11 @@ pub(super) struct Association {
     /// The peer will send no more.
     has_ended: bool,
     attempts: u32,
+    /// Those that met with a certificate that is not trusted.
+    strangers: u32,
     /// The record by which a client first repeated its hello, as the server had asked it to.
     repeated: Option<u64>,
-    /// When a client that has got so far, and no farther, begins anew.
+    /// When a client whose server has answered, and that has got no farther, begins anew.
     stuck_at: Option<Duration>,
     /// How often that was so.
     stuck: u32,
@@ -151,6 +153,7 @@ impl Association {
             room: INBOX,
             has_ended: false,
             attempts: 0,
+            strangers: 0,
             repeated: None,
             stuck_at: None,
             stuck: 0,
@@ -232,6 +235,11 @@ impl Association {
             self.fail(problem, around);
             return true;
         }
+        if matches!(self.role, Role::Client { .. }) && !is_established {
+            let patience = self.retransmit.saturating_mul(PATIENCE << self.stuck);
+            let until = around.now.saturating_add(patience.min(LONGEST_PATIENCE));
+            self.stuck_at.get_or_insert(until);
+        }
         match engine.receive(around.now, &admitted) {
             Ok(()) => self.carry_on(around),
             Err(problem) => self.fail(problem, around),
@@ -283,10 +291,7 @@ impl Association {
                         && let Ok(hello) = ClientHello::parse(datagram)
                         && hello.message > 0
                     {
-                        let patience = self.retransmit.saturating_mul(PATIENCE << self.stuck);
-                        let patience = patience.min(LONGEST_PATIENCE);
                         self.repeated = Some(hello.sequence);
-                        self.stuck_at = Some(around.now.saturating_add(patience));
                     }
                     self.last_sent = around.out.push(Some(self.id), self.peer, datagram);
                 }
@@ -327,9 +332,13 @@ impl Association {
                 Some(Duration::ZERO)
             }
             // Nothing of this is authentic before the handshake is done.
-            DtlsProblem::Protocol(_) => self.rest(ATTEMPTS),
+            DtlsProblem::Protocol(_) => {
+                self.attempts += 1;
+                self.rest(self.attempts, ATTEMPTS)
+            }
             DtlsProblem::Untrusted(_) | DtlsProblem::NoCertificate => {
-                self.rest(ATTEMPTS_OF_STRANGERS)
+                self.strangers += 1;
+                self.rest(self.strangers, ATTEMPTS_WITH_STRANGERS)
             }
             _ => None,
         };
@@ -342,11 +351,9 @@ impl Association {
         self.end(Over::Problem(problem), around.wake);
     }
 
-    /// How long to wait before the next attempt, if there is to be one.
-    fn rest(&mut self, attempts: u32) -> Option<Duration> {
-        let made = self.attempts;
-        self.attempts += 1;
-        (made < attempts).then(|| self.retransmit.saturating_mul((1 << made) - 1))
+    /// How long to wait before the next attempt, if there is to be one after so many of at most `most`.
+    fn rest(&self, made: u32, most: u32) -> Option<Duration> {
+        (made <= most).then(|| self.retransmit.saturating_mul((1 << (made - 1)) - 1))
     }
 
     /// It is over, and stays so. What has come can still be received.
