@@ -132,7 +132,8 @@ fn a_hundred_handshakes_in_a_row_succeed_on_a_terrible_network() {
         while_serving(&server, &world.server_config(), echo, async {
             for number in 0..100_u32 {
                 let channel = client.connect(address, &config, NAME).expect("open");
-                channel.do_handshake().await.expect("a handshake");
+                let waiting = tacket::timeout(&executor, 3600 * SECOND, channel.do_handshake());
+                waiting.await.expect("in time").expect("a handshake");
                 let message = number.to_be_bytes();
                 let mut answer = [0; 4];
                 let mut tries = 0;

@@ -24,6 +24,30 @@ use crate::error::NeedHandshake;
 /// All operations take it shared, so several tasks can send and receive. As a [`SendChannel`] and a [`ReceiveChannel`] it is a channel like others.
 ///
 /// [Closed](AsyncResource::close), it tells the peer so, once. Dropped, it tells nobody.
+///
+/// ```
+/// use core::time::Duration;
+/// use tacket::{AsyncResource, Clock, Datagram, timeout};
+/// use tacket_tls::{DtlsChannel, DtlsError};
+///
+/// /// Asks until there is an answer, for datagrams get lost.
+/// async fn ask<D: Datagram<Error: 'static>>(
+///     channel: DtlsChannel<D>,
+///     clock: &impl Clock,
+///     question: &[u8],
+///     answer: &mut [u8],
+/// ) -> Result<Option<usize>, DtlsError<D::Error>> {
+///     channel.do_handshake().await?;
+///     loop {
+///         channel.send(question).await?;
+///         let waiting = channel.receive(answer);
+///         if let Ok(received) = timeout(clock, Duration::from_secs(1), waiting).await {
+///             channel.close().await?;
+///             return received;
+///         }
+///     }
+/// }
+/// ```
 pub struct DtlsChannel<D: Datagram<Error: 'static>> {
     shared: Rc<Shared<D::Error>>,
     id: u64,

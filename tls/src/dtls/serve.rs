@@ -19,6 +19,15 @@ use super::shared::Served;
 use super::table::Table;
 
 /// What [`serve`](DtlsEndpoint::serve) has done.
+///
+/// ```
+/// use tacket_tls::DtlsServeStatistics;
+///
+/// const fn is_all_well(done: &DtlsServeStatistics) -> bool {
+///     done.completed == done.accepted
+/// }
+/// # assert!(is_all_well(&DtlsServeStatistics::default()));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DtlsServeStatistics {

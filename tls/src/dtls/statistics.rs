@@ -1,6 +1,16 @@
 //! What an endpoint and its channels have seen.
 
 /// What a [`DtlsEndpoint`](crate::DtlsEndpoint) has seen so far.
+///
+/// ```
+/// use tacket_tls::DtlsStatistics;
+///
+/// /// Whether most of what comes is of no use.
+/// const fn is_under_attack(seen: &DtlsStatistics) -> bool {
+///     seen.ignored + seen.asked > seen.datagrams / 2
+/// }
+/// # assert!(!is_under_attack(&DtlsStatistics::default()));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DtlsStatistics {
@@ -29,6 +39,16 @@ pub struct DtlsStatistics {
 }
 
 /// What a [`DtlsChannel`](crate::DtlsChannel) has seen so far.
+///
+/// ```
+/// use tacket_tls::DtlsChannelStatistics;
+///
+/// /// Which part of the messages came too fast.
+/// fn overrun(seen: &DtlsChannelStatistics) -> f64 {
+///     seen.dropped as f64 / seen.received.max(1) as f64
+/// }
+/// # assert_eq!(overrun(&DtlsChannelStatistics::default()), 0.0);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DtlsChannelStatistics {
