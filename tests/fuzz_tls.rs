@@ -15,6 +15,7 @@ mod wire;
 mod world;
 
 pub use doors::{
-    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsVerifierProgram, Used,
+    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProviderProgram,
+    TlsVerifierProgram, Used,
 };
 pub use program::TlsProgram;

@@ -76,6 +76,15 @@ pub fn tls_contract_image(target: Target, name: &str) -> Result<Image, HilError>
     build("tacket-firmware-tls-contract", target, name)
 }
 
+/// Builds a client or a server of TLS on a heap that is there to measure what it costs, unless it is there.
+///
+/// # Errors
+///
+/// Those of [`Firmware::build`].
+pub fn tls_heap_image(target: Target, name: &str) -> Result<Image, HilError> {
+    build("tacket-firmware-tls-heap", target, name)
+}
+
 fn build(package: &str, target: Target, name: &str) -> Result<Image, HilError> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/firmware");
     Firmware::in_folder(folder)

@@ -3,12 +3,22 @@
 
 extern crate alloc;
 
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a test whose peer says something else cannot go on, and runs on a desktop"
+)]
+mod attacks;
 mod authority;
 mod figures;
 #[expect(clippy::large_futures, reason = "programs run on a desktop")]
 mod fuzz_pool;
 #[expect(clippy::large_futures, reason = "programs run on a desktop")]
 mod fuzz_tls;
+#[expect(clippy::expect_used, reason = "what measures says that it may panic")]
+#[expect(clippy::large_futures, reason = "servers run on a desktop")]
+mod heap_guests;
 mod images;
 mod median;
 #[expect(
@@ -38,23 +48,29 @@ use tacket::Clock;
 use tacket::testing::{Clause, Examiner, Outcome, Report};
 use tacket_std::MonotonicClock;
 
+pub use attacks::{
+    ATTACKS_ON_CLIENTS, ATTACKS_ON_SERVERS, AttackOnClient, AttackOnServer, AttackOutcome,
+    HostileClients, HostileServers,
+};
 pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
 pub use fuzz_tls::{
-    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsVerifierProgram, Used,
+    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsProviderProgram,
+    TlsVerifierProgram, Used,
 };
+pub use heap_guests::{Clients, HeapGuest, Role, Suite, crowded_hello, telemetry_tls_server};
 pub use images::{
     direct_image, example, heap_image, names_image, part_image, test_image, tls_contract_image,
-    tls_image,
+    tls_heap_image, tls_image,
 };
 pub use median::median;
 pub use owner::{Owner, authority_params, sec1, server_params};
 pub use parts::{PARTS, flash_of_part, instructions_of_a_wake, sizes_of_parts};
 pub use pingpong::pingpong;
 pub use scripted::{
-    ALERT, CHANGE, DATA, HANDSHAKE, Scripted, answers, certificate, certificates, extensions,
-    message, record,
+    ALERT, CHANGE, DATA, HANDSHAKE, Opening, Scripted, Sealing, answers, certificate, certificates,
+    extensions, message, record,
 };
 pub use sizes::Sizes;
 pub use tls_guests::{

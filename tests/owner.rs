@@ -1,8 +1,10 @@
 //! Those who have certificates of every kind.
 
+use std::sync::LazyLock;
+
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, SignatureAlgorithm, SigningKey as _,
+    PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey as _,
 };
 use tacket_tls::pki_types::CertificateDer;
 
@@ -70,6 +72,18 @@ impl Owner {
         Self { der, key, params }
     }
 
+    /// The same for a key of RSA that nobody has.
+    #[must_use]
+    pub fn issue_for_rsa(&self, params: CertificateParams) -> Self {
+        let issuer = Issuer::from_params(&self.params, &self.key);
+        let der = params.signed_by(&RsaKey, &issuer).expect("a certificate");
+        Self {
+            der: der.der().clone(),
+            key: KeyPair::generate().expect("a key"),
+            params,
+        }
+    }
+
     /// The same key and name, with another certificate.
     #[must_use]
     pub fn certified_by(&self, issuer: &Self, params: CertificateParams) -> Self {
@@ -84,6 +98,24 @@ impl Owner {
     #[must_use]
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.key.sign(message).expect("a signature")
+    }
+}
+
+/// A public key of 2048 bits.
+struct RsaKey;
+
+impl PublicKeyData for RsaKey {
+    fn der_bytes(&self) -> &[u8] {
+        static KEY: LazyLock<Vec<u8>> = LazyLock::new(|| {
+            let number = [0xa5; 256];
+            let head = [0x30, 0x82, 1, 10, 2, 0x82, 1, 1, 0];
+            [&head[..], &number, &[2, 3, 1, 0, 1]].concat()
+        });
+        &KEY
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_RSA_SHA256
     }
 }
 

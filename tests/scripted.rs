@@ -11,6 +11,10 @@ use tacket::{ReceiveStream, SendStream};
 
 use crate::owner::Owner;
 
+mod traffic;
+
+pub use traffic::{Opening, Sealing};
+
 /// The type of a record: the ciphers change, which in TLS 1.3 means nothing.
 pub const CHANGE: u8 = 20;
 /// The type of a record: an alert.
@@ -27,12 +31,14 @@ pub struct Scripted<S> {
     /// All messages of the handshake.
     transcript: Vec<u8>,
     handshake: Vec<u8>,
+    /// The server's secret, of the handshake and then of the data.
     server: Vec<u8>,
     sealing: Keys,
     opening: Keys,
 }
 
 /// What protects one direction.
+#[derive(Debug)]
 struct Keys {
     key: LessSafeKey,
     iv: [u8; 12],
@@ -344,6 +350,14 @@ impl<S: ReceiveStream + SendStream> Scripted<S> {
         assert_eq!((finished[0], finished.last()), (20, Some(&HANDSHAKE)));
         self.sealing = Keys::new(self.suite, &server);
         self.opening = Keys::new(self.suite, &client);
+        self.server = server;
+    }
+
+    /// Goes on with the next keys for data, of which it has told the client (RFC 8446, 7.2).
+    pub fn change_keys(&mut self) {
+        let suite = self.suite;
+        self.server = suite.expand(&self.server, "traffic upd", &[], suite.hash.output_len());
+        self.sealing = Keys::new(suite, &self.server);
     }
 
     /// The secrets of both.

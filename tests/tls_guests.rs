@@ -155,7 +155,7 @@ pub fn tls_costs(name: &str) -> Result<TlsCosts, HilError> {
     clippy::expect_used,
     reason = "what they are called with says that it may panic"
 )]
-fn budget(image: &Image, finished: &Finished) -> Result<TlsBudget, HilError> {
+pub(crate) fn budget(image: &Image, finished: &Finished) -> Result<TlsBudget, HilError> {
     let mut lines = finished.lines.iter();
     let stack = lines.find_map(|line| line.strip_prefix("stack ")?.split(' ').next()?.parse().ok());
     Ok(TlsBudget {
@@ -165,29 +165,39 @@ fn budget(image: &Image, finished: &Finished) -> Result<TlsBudget, HilError> {
 }
 
 /// Boots a client, and has `talk` speak with it, so often, over TLS. It says whether that went well.
-#[expect(
-    clippy::expect_used,
-    reason = "what they are called with says that it may panic"
-)]
 fn serve(
     boot: Boot,
     sessions: u64,
     talk: impl AsyncFn(TlsStream<TcpStream>) -> bool,
 ) -> Result<Finished, HilError> {
     let authority = Authority::new();
-    let config = authority.server_config();
+    serve_as(boot, &authority, &authority.server_config(), sessions, talk)
+}
+
+/// The same with this configuration, of a server that `authority` has certified.
+#[expect(
+    clippy::expect_used,
+    reason = "what they are called with says that it may panic"
+)]
+pub(crate) fn serve_as(
+    boot: Boot,
+    authority: &Authority,
+    config: &ServerConfig,
+    sessions: u64,
+    talk: impl AsyncFn(TlsStream<TcpStream>) -> bool,
+) -> Result<Finished, HilError> {
     let mut listener =
         TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
     let port = listener.local_addr().expect("its own").port();
     let there = SocketAddr::from((HERE, port));
-    let guest = provision(boot, &authority, NAME)
+    let guest = provision(boot, authority, NAME)
         .argument(format!("server={there}"))
         .start()?;
     let clock = MonotonicClock::new();
     let serving = async {
         for _ in 0..sessions {
             let stream = listener.accept().await.expect("a client");
-            let stream = session(stream, &config);
+            let stream = session(stream, config);
             assert!(talk(stream).await, "the guest is not content");
         }
     };

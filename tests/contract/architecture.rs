@@ -97,6 +97,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "tacket-firmware-tls-heap",
+        &[
+            CORE,
+            "tacket-board",
+            "tacket-firmware",
+            "tacket-firmware-direct",
+            "tacket-firmware-heap",
+            "tacket-tls",
+        ],
+    ),
+    (
         "tacket-firmware-tls",
         &[
             CORE,

@@ -26,7 +26,7 @@ const GROUPS: [(&str, usize); 20] = [
     ("LCK", 7),
     ("TST", 12),
     ("EMB", 29),
-    ("FRM", 16),
+    ("FRM", 18),
     ("HIL", 5),
 ];
 

@@ -52,6 +52,7 @@ mod tcp;
 mod tcp_listener;
 mod tcp_port;
 mod tls;
+mod tls_attacks;
 mod tls_guard;
 #[cfg(unix)]
 mod unix;

@@ -1,7 +1,7 @@
 //! The images that the tests boot, and how.
 
 use tacket_hil::{Board, Boot, HilError, Image, Target};
-use tacket_tests::{PARTS, flash_of_part, part_image, tls_image};
+use tacket_tests::{HeapGuest, PARTS, Role, flash_of_part, part_image, tls_image};
 
 /// An image of the examples.
 pub(crate) fn example(target: Target, name: &str) -> Image {
@@ -107,6 +107,7 @@ fn every_image_is_built_for_every_board_that_boots_it() {
     for target in [v7m, riscv] {
         for name in [
             "echo_tls_client_heap",
+            "page_tls_server",
             "telemetry_tls_client_heap",
             "telemetry_tls_server",
         ] {
@@ -122,6 +123,11 @@ fn every_image_is_built_for_every_board_that_boots_it() {
     }
     for name in ["tls_direct", "tls_guarded"] {
         tls_image(v7m, name).unwrap();
+    }
+    for role in [Role::Client, Role::Server] {
+        for is_direct in [false, true] {
+            HeapGuest::build(role, is_direct).unwrap();
+        }
     }
     for (part, _) in PARTS {
         flash_of_part(part).unwrap();

@@ -27,6 +27,7 @@ mod serving;
 mod symbols;
 mod tls;
 mod tls_attacks;
+mod tls_heap;
 mod tls_names;
 mod tls_peers;
 mod tls_proxies;

@@ -7,7 +7,7 @@ use tacket_tests::{Authority, NAME, provision, to_hex};
 use tacket_tls::rustls::crypto::ring::default_provider;
 use tacket_tls::{ServerConfig, TlsStream, rustls};
 
-use crate::images::{boot, boot_heap, example};
+use crate::images::{boot, boot_heap, example, heap_image};
 use crate::peers::serve_one;
 
 /// Boots a client, and demands that it is content with the thermostat behind TLS here.
@@ -39,6 +39,15 @@ fn the_telemetry_client_is_content_with_the_desktop_over_tls() {
 fn the_same_client_over_rustls_is_content_with_the_desktop() {
     let authority = Authority::new();
     let client = provision(boot_heap("telemetry_tls_client_heap"), &authority, NAME);
+    assert_content(client, &authority.server_config());
+}
+
+/// Covers FRM-18.
+#[test]
+fn the_same_client_over_rustls_is_content_with_the_desktop_on_risc_v_too() {
+    let authority = Authority::new();
+    let image = heap_image(Target::RISCV32IMAC, "telemetry_tls_client_heap");
+    let client = provision(Boot::new(&image, Board::RISCV32_VIRT), &authority, NAME);
     assert_content(client, &authority.server_config());
 }
 

@@ -5,51 +5,62 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use embedded_io_async::Read as _;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, join, join_all, select};
 use tacket::{AsyncResource as _, CloseOnEof, ReceiveStream as _, SendStream as _, StapledStream};
 use tacket_examples::telemetry::{self, Client, Thermostat};
 use tacket_hil::{Board, Boot, Guest, Target};
 use tacket_std::{Child, MonotonicClock, TcpStream};
-use tacket_tests::{Authority, HANDSHAKE, NAME, certified, record};
+use tacket_tests::{Authority, NAME, certified};
 use tacket_tls::{ClientConfig, TlsStream};
 
 use crate::images::heap_image;
 use crate::peers::run_here;
 use crate::serving::command;
 
-const CORTEX_M3: (Target, Board) = (Target::THUMBV7M, Board::MPS2_AN385);
+pub(crate) const CORTEX_M3: (Target, Board) = (Target::THUMBV7M, Board::MPS2_AN385);
 const RISC_V: (Target, Board) = (Target::RISCV32IMAC, Board::RISCV32_VIRT);
 
-fn boot((target, board): (Target, Board)) -> Boot {
+pub(crate) fn boot((target, board): (Target, Board)) -> Boot {
     Boot::new(&heap_image(target, "telemetry_tls_server"), board)
         .forward(8)
         .forward(9)
 }
 
 /// A server that `authority` has certified, and its address.
-fn serving(boot: Boot, authority: &Authority) -> (Guest, SocketAddr) {
+pub(crate) fn serving(boot: Boot, authority: &Authority) -> (Guest, SocketAddr) {
     let mut guest = certified(boot, authority, NAME).start().unwrap();
     guest.wait_for("listening").unwrap();
     let address = guest.address_of(8).unwrap();
     (guest, address)
 }
 
-/// Has it end, with this record of what it did.
-fn finish(mut guest: Guest, did: &str) {
+/// Has it end, with this record of what it did. The most of its heap that was in use at the same time.
+pub(crate) fn finish(mut guest: Guest, did: &str) -> usize {
     command(&mut guest);
     guest
         .wait_for(did)
         .unwrap_or_else(|error| panic!("{error}"));
+    let most = heap(&mut guest);
     guest.finish().unwrap_or_else(|error| panic!("{error}"));
+    most
 }
 
-async fn connect(address: SocketAddr, config: &ClientConfig) -> TlsStream<TcpStream> {
+/// The most of its heap that was in use at the same time, as it tells at its end.
+pub(crate) fn heap(guest: &mut Guest) -> usize {
+    let line = guest.wait_for("heap ");
+    let line = line.unwrap_or_else(|error| panic!("{error}"));
+    let most = line.split(' ').nth(1);
+    most.and_then(|most| most.parse().ok())
+        .unwrap_or_else(|| panic!("{line}"))
+}
+
+pub(crate) async fn connect(address: SocketAddr, config: &ClientConfig) -> TlsStream<TcpStream> {
     let stream = TcpStream::connect(address).await.unwrap();
     TlsStream::client(stream, config, NAME).unwrap()
 }
 
 /// Has a client of the desktop be content with the thermostat.
-fn assert_content(address: SocketAddr, authority: &Authority) {
+pub(crate) fn assert_content(address: SocketAddr, authority: &Authority) {
     let config = authority.client_config();
     let clock = MonotonicClock::new();
     let summary = run_here(async {
@@ -126,7 +137,9 @@ fn a_risc_v_serves_openssl() {
 
 fn assert_curl_is_content(machine: (Target, Board)) {
     let authority = Authority::new();
-    let (guest, address) = serving(boot(machine).argument("serve=page"), &authority);
+    let image = heap_image(machine.0, "page_tls_server");
+    let boot = Boot::new(&image, machine.1).forward(8);
+    let (mut guest, address) = serving(boot.argument("clients=1"), &authority);
     let port = address.port();
     let (mut curl, _folder, root) = foreign("curl", &authority);
     curl.args(["--silent", "--show-error", "--fail", "--max-time", "30"]);
@@ -139,7 +152,8 @@ fn assert_curl_is_content(machine: (Target, Board)) {
         .unwrap();
     let text = String::from_utf8_lossy(&said.stdout);
     assert_eq!(text, "all is well\n0 200", "{said:?}");
-    finish(guest, "1 completed, 0 failed");
+    guest.wait_for("a client was served").unwrap();
+    guest.finish().unwrap();
 }
 
 /// Covers FRM-17.
@@ -191,6 +205,99 @@ fn two_clients_are_served_at_the_same_time_and_the_third_waits() {
 
 /// Covers FRM-17.
 #[test]
+fn two_clients_are_served_two_wait_and_the_next_is_refused() {
+    let authority = Authority::new();
+    let (guest, address) = serving(boot(CORTEX_M3), &authority);
+    let config = authority.client_config();
+    run_here(async {
+        let mut served = Vec::new();
+        for _ in 0..2 {
+            let mut client = Client::new(connect(address, &config).await);
+            client.read(Thermostat::TEMPERATURE).await.unwrap();
+            served.push(client);
+        }
+        let mut waiting = [
+            connect(address, &config).await,
+            connect(address, &config).await,
+        ];
+        let mut refused = connect(address, &config).await;
+        let [one, other] = &mut waiting;
+        let shaking = join(one.do_handshake(), other.do_handshake());
+        match select(Box::pin(refused.do_handshake()), Box::pin(shaking)).await {
+            Either::Left((refused, _)) => assert!(refused.is_err()),
+            Either::Right(_) => panic!("those who wait were not served"),
+        }
+        drop(served);
+        for client in &mut waiting {
+            client.do_handshake().await.unwrap();
+        }
+        for client in waiting {
+            client.close().await.unwrap();
+        }
+    });
+    finish(
+        guest,
+        "4 accepted, 2 at the same time, 2 completed, 2 failed",
+    );
+}
+
+/// Covers FRM-17.
+#[test]
+fn a_silent_client_keeps_others_out_no_longer_than_its_time() {
+    let authority = Authority::new();
+    let (mut guest, address) = serving(boot(CORTEX_M3).argument("session=3000"), &authority);
+    let config = authority.client_config();
+    run_here(async {
+        let silent = join_all((0..2).map(async |_| {
+            let mut stream = connect(address, &config).await;
+            stream.do_handshake().await.unwrap();
+            stream
+        }))
+        .await;
+        let mut third = Client::new(connect(address, &config).await);
+        third.read(Thermostat::TEMPERATURE).await.unwrap();
+        third.close().await.unwrap();
+        drop(silent);
+    });
+    guest.wait_for("the session took too long").unwrap();
+    finish(guest, "1 completed, 2 failed");
+}
+
+/// Covers FRM-17.
+#[test]
+fn a_client_that_does_not_shake_hands_is_let_go() {
+    let authority = Authority::new();
+    let (mut guest, address) = serving(boot(CORTEX_M3), &authority);
+    run_here(async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        while let Ok(1..) = stream.receive_some(&mut [0; 100]).await {}
+    });
+    guest
+        .wait_for("the handshake was not done in time")
+        .unwrap();
+    finish(guest, "0 completed, 1 failed");
+}
+
+/// Covers FRM-17.
+#[test]
+fn who_is_not_done_when_the_server_drains_is_cut_off() {
+    let authority = Authority::new();
+    let (guest, address) = serving(boot(CORTEX_M3).argument("grace=200"), &authority);
+    let config = authority.client_config();
+    run_here(async {
+        let mut client = Client::new(connect(address, &config).await);
+        client.read(Thermostat::TEMPERATURE).await.unwrap();
+        let mut guest = guest;
+        command(&mut guest);
+        guest.wait_for("draining, with 1 clients").unwrap();
+        while client.read(Thermostat::TEMPERATURE).await.is_ok() {}
+        guest.wait_for("1 cut").unwrap();
+        guest.finish().unwrap();
+    });
+}
+
+/// Covers FRM-17.
+#[test]
 fn a_client_that_refuses_the_certificate_or_speaks_no_tls_fails_alone() {
     let [authority, other] = [Authority::new(), Authority::new()];
     let (mut guest, address) = serving(boot(CORTEX_M3), &authority);
@@ -221,59 +328,4 @@ fn without_entropy_nobody_is_served() {
     let mut guest = Boot::new(&image, Board::MPS2_AN385).start().unwrap();
     guest.wait_for("this board has no entropy").unwrap();
     assert!(guest.finish().is_err());
-}
-
-/// A record with a part of a hello that is said to be as long as rustls would take.
-fn part_of_long_hello(index: usize) -> Vec<u8> {
-    let beginning: &[u8] = if index == 0 {
-        &[1, 0, 0xff, 0xff, 3, 3]
-    } else {
-        &[]
-    };
-    let mut content = beginning.to_vec();
-    content.resize(1 << 14, 0);
-    record(HANDSHAKE, &content)
-}
-
-/// Covers FRM-17.
-#[test]
-fn two_clients_cannot_exhaust_the_heap_before_their_handshake() {
-    let authority = Authority::new();
-    let (guest, address) = serving(boot(CORTEX_M3), &authority);
-    run_here(join_all((0..2).map(async |_| {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        for index in 0..4 {
-            // It refuses it before all has come.
-            if stream.send_all(&part_of_long_hello(index)).await.is_err() {
-                return;
-            }
-        }
-        while let Ok(1..) = stream.receive_some(&mut [0; 100]).await {}
-    })));
-    assert_content(address, &authority);
-    finish(guest, "1 completed, 2 failed");
-}
-
-/// Covers FRM-17.
-#[test]
-fn two_clients_cannot_exhaust_the_heap_with_long_records() {
-    let authority = Authority::new();
-    let (guest, address) = serving(boot(CORTEX_M3), &authority);
-    let config = authority.client_config();
-    run_here(async {
-        let mut clients = join_all((0..2).map(async |_| {
-            let mut stream = connect(address, &config).await;
-            stream.do_handshake().await.unwrap();
-            stream
-        }))
-        .await;
-        // No frame begins so. What follows is thrown away.
-        join_all(clients.iter_mut().map(async |stream| {
-            let _ = stream.send_all(&[0xff; 1 << 16]).await;
-            while let Ok(1..) = stream.receive_some(&mut [0; 100]).await {}
-        }))
-        .await;
-    });
-    assert_content(address, &authority);
-    finish(guest, "1 completed, 2 failed");
 }

@@ -30,6 +30,9 @@ pub(super) static P384_SHA384: Ecdsa = Ecdsa(Curve::P384, Hash::Sha384);
 #[cfg(feature = "p384")]
 static P384_SHA256: Ecdsa = Ecdsa(Curve::P384, Hash::Sha256);
 
+/// What a point begins with that is written out (SEC 1, 2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
 #[derive(Debug)]
 enum Curve {
     P256,
@@ -51,6 +54,10 @@ pub(super) struct Ecdsa(Curve, Hash);
 
 impl Ecdsa {
     fn verify_hash(&self, key: &[u8], hash: &[u8], signature: &[u8]) -> Option<()> {
+        // Those who read keys know more forms than there may be (RFC 8422, 5.3).
+        if key.first() != Some(&UNCOMPRESSED) {
+            return None;
+        }
         match self.0 {
             Curve::P256 => {
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
@@ -197,6 +204,24 @@ mod tests {
                 let verified = algorithm.verify_signature(key, b"something else", signature);
                 assert!(verified.is_err(), "{algorithm:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_compressed_is_none() {
+        let (key, [signature, _]) = &signed()[0];
+        let verified = P256_SHA256.verify_signature(key, MESSAGE, signature);
+        verified.expect("it is written out");
+        let odd = key[64] & 1;
+        for other in [
+            [&[2 + odd][..], &key[1..33]].concat(),
+            [&[5][..], &key[1..33]].concat(),
+            [&[6 + odd][..], &key[1..]].concat(),
+            key[1..].to_vec(),
+            Vec::new(),
+        ] {
+            let verified = P256_SHA256.verify_signature(&other, MESSAGE, signature);
+            verified.expect_err("another form");
         }
     }
 

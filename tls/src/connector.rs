@@ -16,6 +16,8 @@ use crate::stream::TlsStream;
 /// A function that takes one works with every engine, unchanged. On a desktop, and on a board with a heap, it is a reference to a
 /// `ClientConfig`; on a board without one it is a `GuardedConnector`.
 ///
+/// It is not for trait objects: each engine has streams of its own type.
+///
 /// A client of an engine without a heap can be split only after its handshake. Who splits calls
 /// [`do_handshake`](TlsStream::do_handshake) first, which is right with every engine; and says that there are halves by a bound,
 /// `TlsStream<S, C::Engine>: Stream`.

@@ -6,7 +6,7 @@
 //! From the top down: a [`TlsStream`] moves bytes between its transport and an [`Engine`], which only computes. The engine is
 //! [rustls]; a [`ClientConfig`] says whom a client trusts and a [`ServerConfig`] how a server proves who it is. rustls'
 //! own configurations make one of these too, so what it can do can be had here. Where there is no heap, the engine is a
-//! [`GuardedEngine`], for clients. No setting here turns verification off.
+//! [`GuardedEngine`], for clients. Code that takes a [`TlsConnector`] makes clients with either. No setting here turns verification off.
 //!
 //! Over datagrams, a [`DtlsEndpoint`] is a client and a server at once, and each peer a [`DtlsChannel`] of messages.
 //!
@@ -25,7 +25,7 @@
 //! * `dtls`: [`DtlsEndpoint`], one socket for datagrams and a channel for each peer. Brings `rustls` and `std`.
 //! * `p384`, `ed25519`: certificates with these keys, or with SHA-384, too. Both bring `embedded-tls`.
 //!
-//! Without an engine the crate is empty.
+//! A desktop takes `ring`, a board with an allocator `rustcrypto`, and one without `embedded-tls`. Without an engine the crate is empty.
 //!
 #![doc = include_str!("../CAPABILITIES.md")]
 #![no_std]
@@ -47,6 +47,8 @@ extern crate alloc;
 #[cfg(any(test, doctest, feature = "std"))]
 extern crate std;
 
+#[cfg(feature = "rustls")]
+mod adaptive;
 #[cfg(any(feature = "dtls", feature = "embedded-tls", feature = "rustcrypto"))]
 mod algorithms;
 #[cfg(feature = "rustls")]
@@ -79,6 +81,9 @@ mod negotiated;
 mod open;
 mod open_error;
 mod pump;
+mod reading;
+#[cfg(feature = "rustls")]
+mod records;
 #[cfg(feature = "rustcrypto")]
 mod rustcrypto;
 #[cfg(feature = "rustls")]

@@ -22,8 +22,9 @@ use crate::engine::{Engine, SansIo};
 use crate::error::TlsError;
 use crate::lock::Lock;
 use crate::memory::Memory;
+use crate::reading::FIRST_READ;
 use crate::session::{Failure, Session, Shaken, Taken, into_error};
-use crate::staged::{FIRST_READ, Outgoing};
+use crate::staged::Outgoing;
 
 /// A session and both directions of its transport: `T` sends, `R` receives, `H` refers to the session. All are borrowed from a
 /// stream, or all owned by its halves.

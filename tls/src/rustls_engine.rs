@@ -19,13 +19,14 @@ use rustls_pki_types::ServerName;
 use crate::asked_name::AskedName;
 use crate::engine::SansIo;
 use crate::error::{ConfigError, EngineError};
+use crate::memory::IS_AMPLE;
 use crate::negotiated::{CipherSuite, Negotiated, TlsVersion};
 
 type Buffer = crate::buffer::Buffer<Vec<u8>>;
 type Sink<'b> = crate::buffer::Sink<'b, Vec<u8>>;
 
 /// How many full records are prepared for one write to the transport. Boards have no memory for more than one.
-const RECORDS_AT_ONCE: usize = if cfg!(target_os = "none") { 1 } else { 4 };
+const RECORDS_AT_ONCE: usize = if IS_AMPLE { 4 } else { 1 };
 
 /// The length of the header of a record (RFC 8446, 5.1).
 const HEADER: usize = 5;

@@ -1,109 +1,45 @@
 //! Ciphertext on its way: what was read and is not understood yet, and what is to be written.
 
 use crate::buffer::Buffer;
-use crate::memory::Memory;
+use crate::memory::{IS_AMPLE, Memory};
+use crate::reading::{FIRST_READ, LONGEST_RECORD, RECORD_HEADER, Reading as _};
 
-/// The length of the header of a record (RFC 8446, 5.1).
-const RECORD_HEADER: usize = 5;
-
-/// How much ciphertext a read asks for during the handshake. It doubles when the transport fills it.
-pub(crate) const FIRST_READ: usize = 4 * 1024;
-
-/// How much ciphertext a read asks for after the handshake, at least. It doubles when the transport fills it, and goes back by half
-/// when the transport brings less than a quarter. A connection that is idle waits with a buffer of that size.
-const LEAST_READ: usize = 128;
-
-/// How much ciphertext a read asks for at most, and how much can wait to be understood: more than the longest message
-/// that the engine accepts. Without an operating system a message is at most as long as a record: whoever connects could make a
-/// board keep four times as much.
-const MOST_READ: usize = if HAS_MEMORY {
+/// How much ciphertext can wait to be understood: more than the longest message that the engine accepts. Without an operating system a
+/// message is at most as long as a record: whoever connects could make a board keep four times as much.
+const MOST_WAITING: usize = if IS_AMPLE {
     80 * 1024
 } else {
     LONGEST_RECORD + 4 * 1024
 };
 
-/// The longest record (RFC 8446, 5.2).
-const LONGEST_RECORD: usize = RECORD_HEADER + (1 << 14) + 256;
-
-/// Whether there is an operating system, and so memory for more than is sure to be needed.
-const HAS_MEMORY: bool = cfg!(feature = "std");
-
 /// Ciphertext that has arrived and is not understood yet.
-pub(crate) struct Incoming<M> {
+pub(crate) struct Incoming<M: Memory> {
     pub(crate) buffer: Buffer<M>,
-    read: usize,
-    records: Records,
-}
-
-/// How far the records have come of which the ciphertext consists.
-#[derive(Debug, Default)]
-struct Records {
-    /// How much of the next header.
-    header: usize,
-    /// How much of the record behind it is still to come.
-    rest: usize,
-}
-
-impl Records {
-    /// This has come.
-    fn follow(&mut self, mut data: &[u8]) {
-        while let [byte, others @ ..] = data {
-            if self.header == RECORD_HEADER {
-                let count = self.rest.min(data.len());
-                self.rest -= count;
-                data = data.get(count..).unwrap_or_default();
-            } else {
-                self.header += 1;
-                // The last two bytes are the length.
-                self.rest = (self.rest << 8 | usize::from(*byte)) & 0xffff;
-                data = others;
-            }
-            if self.header == RECORD_HEADER && self.rest == 0 {
-                *self = Self::default();
-            }
-        }
-    }
-
-    /// How much of a record that has begun is still to come. No record is longer than it may be.
-    fn rest(&self) -> Option<usize> {
-        let is_known = self.header == RECORD_HEADER;
-        is_known.then_some(self.rest.min(LONGEST_RECORD))
-    }
+    reading: M::Reading,
 }
 
 impl<M: Memory> Incoming<M> {
-    pub(crate) const fn over(memory: M) -> Self {
+    pub(crate) fn over(memory: M) -> Self {
         Self {
             buffer: Buffer::over(memory),
-            read: FIRST_READ,
-            records: Records { header: 0, rest: 0 },
+            reading: M::Reading::default(),
         }
     }
 
     /// The handshake is done.
-    pub(crate) const fn read_less(&mut self) {
-        self.read = LEAST_READ;
+    pub(crate) fn read_less(&mut self) {
+        self.reading.read_less();
     }
 
     /// Where to read to. `None`: what is there should have been enough.
     pub(crate) fn room(&mut self) -> Option<&mut [u8]> {
-        let most = MOST_READ.min(self.buffer.limit());
+        let most = MOST_WAITING.min(self.buffer.limit());
         let free = most.checked_sub(self.buffer.len())?;
-        if self.buffer.is_empty() && self.buffer.capacity() > 3 * self.read {
-            self.buffer.shrink(self.read);
+        let usual = self.reading.usual();
+        if self.buffer.is_empty() && self.buffer.capacity() > usual.saturating_mul(3) {
+            self.buffer.shrink(usual);
         }
-        let count = if M::IS_FIXED {
-            free
-        } else {
-            match self.records.rest() {
-                // Room for one record, once its length is known.
-                Some(rest) if !HAS_MEMORY => rest.min(free),
-                _ => {
-                    let count = self.read.saturating_sub(self.buffer.len());
-                    count.max(LEAST_READ).min(free)
-                }
-            }
-        };
+        let count = self.reading.next(self.buffer.len()).min(free);
         let room = self.buffer.room(count).get_mut(..count)?;
         (!room.is_empty()).then_some(room)
     }
@@ -112,20 +48,14 @@ impl<M: Memory> Incoming<M> {
     pub(crate) fn commit(&mut self, count: usize) {
         let before = self.buffer.len();
         self.buffer.commit(count);
-        if !HAS_MEMORY {
-            let new = self.buffer.filled().get(before..);
-            return self.records.follow(new.unwrap_or_default());
-        }
-        if self.buffer.len() >= self.read {
-            self.read = MOST_READ.min(self.read * 2);
-        } else if self.buffer.len() < self.read / 4 {
-            self.read = LEAST_READ.max(self.read / 2);
-        }
+        let waiting = self.buffer.filled();
+        let came = waiting.get(before..).unwrap_or_default();
+        self.reading.came(came, waiting.len());
     }
 
     pub(crate) fn append(&mut self, data: &[u8]) {
-        if self.buffer.append(data) && !HAS_MEMORY {
-            self.records.follow(data);
+        if self.buffer.append(data) {
+            self.reading.came_otherwise(data);
         }
     }
 
@@ -133,7 +63,7 @@ impl<M: Memory> Incoming<M> {
     /// data as far into a page as the copy, and those of the records behind it further. See [`Buffer`]'s copy.
     pub(crate) fn align_with(&mut self, address: usize) {
         // A page is much where there is no operating system, or little to copy.
-        if cfg!(feature = "std") && self.read >= FIRST_READ {
+        if IS_AMPLE && self.reading.usual() >= FIRST_READ {
             self.buffer.align_with(address.wrapping_sub(RECORD_HEADER));
         }
     }
@@ -209,34 +139,6 @@ mod tests {
         outgoing.grown();
         outgoing.consume(length);
         outgoing.flushed();
-    }
-
-    #[test]
-    fn the_rest_of_a_record_is_known_however_it_comes() {
-        let stream = [
-            &[22, 3, 3, 1, 2][..],
-            &[7; 258],
-            &[23, 3, 3, 0, 1, 7],
-            &[21, 3, 3, 0, 0],
-        ];
-        let stream = stream.concat();
-        let ends = [263, 269];
-        for step in 1..=stream.len() {
-            let mut records = Records::default();
-            for (index, part) in stream.chunks(step).enumerate() {
-                records.follow(part);
-                let come = (index * step + part.len()).min(stream.len());
-                let expected = match come {
-                    0..5 | 263..=267 | 269.. => None,
-                    5..263 => Some(ends[0] - come),
-                    _ => Some(ends[1] - come),
-                };
-                assert_eq!(records.rest(), expected, "{come} in steps of {step}");
-            }
-        }
-        let mut records = Records::default();
-        records.follow(&[23, 3, 3, 0xff, 0xff]);
-        assert_eq!(records.rest(), Some(LONGEST_RECORD), "longer than any");
     }
 
     #[test]

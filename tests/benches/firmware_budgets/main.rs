@@ -3,8 +3,8 @@
 //!
 //! And what TLS costs there, which needs no turns: it is counted.
 //!
-//! `firmware_budgets [--write] [--tls] [ROUNDS]` prints the tables, or those of TLS alone; `--write` puts them into
-//! `examples/firmware/BUDGETS.md` too. It needs what `tests/run` installs, and a C compiler.
+//! `firmware_budgets [--write] [--tls] [--heap] [ROUNDS]` prints the tables, or those of TLS without a heap or with one alone; `--write` puts
+//! them into `examples/firmware/BUDGETS.md` too. It needs what `tests/run` installs, and a C compiler.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
     reason = "a measurement that goes wrong may as well stop"
 )]
 
+mod heap;
 mod tls;
 
 use core::fmt::Write as _;
@@ -269,15 +270,16 @@ fn document() -> PathBuf {
 
 fn main() {
     let mut rounds = 5;
-    let (mut writes, mut only_tls) = (false, false);
+    let [mut writes, mut only_tls, mut only_heap] = [false; 3];
     for argument in env::args().skip(1) {
         match argument.as_str() {
             "--write" => writes = true,
             "--tls" => only_tls = true,
+            "--heap" => only_heap = true,
             number => {
                 rounds = number
                     .parse()
-                    .expect("--write, --tls, or the number of rounds")
+                    .expect("--write, --tls, --heap, or the number of rounds")
             }
         }
     }
@@ -287,9 +289,16 @@ fn main() {
             write_figures(&document(), name, &table).expect("the table");
         }
     };
-    tell("figures of the guard", tls::guard());
-    tell("figures of clients", tls::clients());
-    if !only_tls {
+    let is_all = !only_tls && !only_heap;
+    if is_all || only_tls {
+        tell("figures of the guard", tls::guard());
+        tell("figures of clients", tls::clients());
+    }
+    if is_all || only_heap {
+        tell("figures of rustls", heap::layer());
+        tell("figures of a server", heap::server());
+    }
+    if is_all {
         let head = "| protocol | what | on tacket | direct | difference or ratio | aim |\n|---|---|---:|---:|---:|---|\n";
         let rows = PROTOCOLS.iter().map(|protocol| protocol.measure(rounds));
         tell("figures", head.to_owned() + &rows.collect::<String>());

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Once;
 
 use tacket::testing::Pattern;
-use tacket_tests::{TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsVerifierProgram, Used};
+use tacket_tests::{
+    TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProviderProgram, TlsVerifierProgram, Used,
+};
 
 /// A target of the fuzzer, and what it does with an input.
 type Target = (&'static str, fn(&[u8]));
@@ -24,6 +26,9 @@ const SESSION: Target = ("tls_session", |input| {
 const CONFIG: Target = ("tls_config", |input| TlsConfigProgram::parse(input).run());
 const GUARD: Target = ("tls_guard", |input| {
     TlsGuardProgram::parse(input).run(measure);
+});
+const PROVIDER: Target = ("tls_provider", |input| {
+    TlsProviderProgram::parse(input).run();
 });
 const VERIFIER: Target = ("tls_verifier", |input| {
     TlsVerifierProgram::parse(input).run(measure);
@@ -121,4 +126,10 @@ fn no_server_that_was_made_up_gets_more_of_a_client_without_a_heap_than_a_docume
 fn no_certificate_that_was_made_up_is_trusted_where_others_would_not() {
     replay(VERIFIER);
     try_chance(VERIFIER, 1000);
+}
+
+#[test]
+fn whatever_the_algorithms_for_boards_are_given_they_agree_with_other_ones() {
+    replay(PROVIDER);
+    try_chance(PROVIDER, 1000);
 }

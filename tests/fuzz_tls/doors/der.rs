@@ -29,7 +29,7 @@ impl Node {
         Self { tag, inside }
     }
 
-    fn nodes(&self) -> &[Self] {
+    pub(super) fn nodes(&self) -> &[Self] {
         match &self.inside {
             Inside::Nodes(nodes) => nodes,
             Inside::Bytes(_) => &[],

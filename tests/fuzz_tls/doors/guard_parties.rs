@@ -48,7 +48,7 @@ const MOST_BYTES: i64 = 1 << 17;
 pub(super) struct GuardPapers {
     pub(super) certificate: CertificateDer<'static>,
     key: OwnKey,
-    roots: [CertificateDer<'static>; 1],
+    pub(super) roots: [CertificateDer<'static>; 1],
     strangers: [CertificateDer<'static>; 1],
     certificates: [Fingerprint; 1],
     keys: [Fingerprint; 1],

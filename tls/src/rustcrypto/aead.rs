@@ -13,6 +13,8 @@ use rustls::crypto::cipher::{
 };
 use rustls::{ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion};
 
+use super::length::Lengths;
+
 /// How long a tag is, of every algorithm here.
 const TAG: usize = 16;
 
@@ -49,7 +51,10 @@ impl<A: Cipher> Tls13AeadAlgorithm for Aead<A> {
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Direction::<A>::new(&key, iv))
+        Box::new(Incoming {
+            direction: Direction::<A>::new(&key, iv),
+            lengths: Lengths::default(),
+        })
     }
 
     fn key_len(&self) -> usize {
@@ -113,9 +118,29 @@ impl<A: Cipher> MessageEncrypter for Direction<A> {
     }
 }
 
-impl<A: Cipher> MessageDecrypter for Direction<A> {
+/// What opens the records of one direction, until its key is updated.
+struct Incoming<A> {
+    direction: Direction<A>,
+    lengths: Lengths,
+}
+
+impl<A: Cipher> MessageDecrypter for Incoming<A> {
     fn decrypt<'a>(
         &mut self,
+        message: InboundOpaqueMessage<'a>,
+        seq: u64,
+    ) -> Result<InboundPlainMessage<'a>, Error> {
+        let opened = self.direction.open(message, seq)?;
+        if opened.typ == ContentType::Handshake {
+            self.lengths.follow(opened.payload)?;
+        }
+        Ok(opened)
+    }
+}
+
+impl<A: Cipher> Direction<A> {
+    fn open<'a>(
+        &self,
         mut message: InboundOpaqueMessage<'a>,
         seq: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
@@ -172,7 +197,7 @@ mod tests {
             ProtocolVersion::TLSv1_2,
             &mut payload,
         );
-        let opened = direction::<A>(key, iv).decrypt(message, seq)?;
+        let opened = direction::<A>(key, iv).open(message, seq)?;
         assert_eq!(opened.version, ProtocolVersion::TLSv1_3);
         Ok((opened.typ, opened.payload.to_vec()))
     }
@@ -231,8 +256,14 @@ mod tests {
         let nonce: [u8; 12] = hex(nonce).try_into().expect("12 bytes");
         let mut buf = plain.to_vec();
         let tag = cipher.encrypt_in_place_detached(&nonce.into(), &hex(aad), &mut buf);
-        buf.extend_from_slice(&tag.expect("sealed"));
-        assert_eq!(buf, hex(sealed));
+        let mut tag = tag.expect("sealed");
+        assert_eq!([&buf[..], &tag].concat(), hex(sealed));
+        let opened = cipher.decrypt_in_place_detached(&nonce.into(), &hex(aad), &mut buf, &tag);
+        opened.expect("it is whole");
+        assert_eq!(buf, plain);
+        tag[15] ^= 1;
+        let opened = cipher.decrypt_in_place_detached(&nonce.into(), &hex(aad), &mut buf, &tag);
+        opened.expect_err("another tag");
     }
 
     /// RFC 8439, 2.8.2.

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     /// FIPS 180-4, by NIST's examples.
-    const KNOWN: [(&[u8], &str); 3] = [
+    const KNOWN: [(&[u8], &str); 4] = [
         (
             b"",
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -71,7 +71,23 @@ mod tests {
             b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
             "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
         ),
+        (
+            b"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqr\
+              lmnopqrsmnopqrstnopqrstu",
+            "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1",
+        ),
     ];
+
+    /// FIPS 180-4, by NIST's examples: the letter a, a million times.
+    #[test]
+    fn the_hash_of_much_is_that_of_the_standard() {
+        let mut transcript = Sha256.start();
+        for _ in 0..1000 {
+            transcript.update(&[b'a'; 1000]);
+        }
+        let known = hex("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+        assert_eq!(transcript.finish().as_ref(), known);
+    }
 
     #[test]
     fn hashes_are_those_of_the_standard_in_one_piece_and_in_several() {
@@ -86,9 +102,12 @@ mod tests {
                 let mut fork = whole.fork();
                 whole.update(&data[cut..]);
                 assert_eq!(whole.fork_finish().as_ref(), known);
+                let mut other = fork.fork();
+                other.update(b"something else");
+                assert_ne!(other.finish().as_ref(), known);
+                fork.update(&data[cut..]);
+                assert_eq!(fork.finish().as_ref(), known);
                 assert_eq!(whole.finish().as_ref(), known);
-                fork.update(b"something else");
-                assert_ne!(fork.finish().as_ref(), known);
             }
         }
     }

@@ -3,6 +3,9 @@
 mod aead;
 mod hash;
 mod hmac;
+#[cfg(test)]
+mod known_answers;
+mod length;
 mod p256;
 mod random;
 mod schemes;
@@ -25,6 +28,13 @@ use self::x25519::X25519;
 /// It speaks TLS 1.3. Keys are exchanged with X25519 or P-256, records are protected with ChaCha20-Poly1305 or AES-128-GCM, in
 /// this order. Signatures, those of certificates too, are ECDSA of P-256 with SHA-256; the features `p384` and `ed25519` let it
 /// check theirs as well. Private keys are of P-256, in PKCS #8 or SEC 1.
+///
+/// Wiped once they are over are private keys, secrets of exchanges, and keys of records; not the states of HMAC, of which HKDF makes those keys, and
+/// what of a key was on the stack.
+///
+/// No message of a peer's handshake may have more than 4 KiB, a chain of certificates neither, or what rustls makes of it might exhaust
+/// a board's memory: a longer one is refused as `rustls::InvalidMessage::HandshakePayloadTooLarge`. What rustls keeps of one for a
+/// moment is up to 60 KB, in whatever state the connection is; a heap is to have room for that beside what its connections need.
 ///
 /// Random bytes and the time come from the board. Where there are no random bytes, a handshake fails: with
 /// `rustls::Error::FailedToGetRandomBytes`, which also is the answer to bytes that obviously repeat.

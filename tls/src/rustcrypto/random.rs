@@ -24,10 +24,14 @@ pub(super) fn draw_secret(
     for (byte, other) in secret.iter_mut().zip(others.iter()) {
         *byte ^= other;
     }
-    // Two that are equal leave nothing but zeros, two that are constant one word again and again.
-    let (words, _) = secret.as_chunks::<4>();
-    let is_constant = words.iter().all(|word| Some(word) == words.first());
-    if is_constant {
+    // Two that are equal leave nothing but zeros, two that are constant one word again and again. All are looked at, so that the time it
+    // takes does not tell where they differ.
+    let before = secret.iter();
+    let after = secret.iter().skip(4);
+    let difference = before
+        .zip(after)
+        .fold(0, |all, (one, other)| all | (one ^ other));
+    if difference == 0 {
         return Err(GetRandomFailed);
     }
     Ok(secret)

@@ -105,6 +105,26 @@ mod tests {
         }
     }
 
+    /// RFC 7748, 5.2: each secret is the one that came of the two before.
+    #[test]
+    fn a_thousand_secrets_made_of_each_other_end_as_in_the_standard() {
+        let mut point = [0; 32];
+        point[0] = 9;
+        let mut secret = point;
+        for count in 1..=1000 {
+            let exchange = Box::new(Exchange::new(secret.into()));
+            let shared = exchange.complete(&point).expect("a secret");
+            point = secret;
+            secret = shared.secret_bytes().try_into().expect("32 bytes");
+            if count == 1 {
+                let known = "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079";
+                assert_eq!(secret[..], hex(known));
+            }
+        }
+        let known = "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51";
+        assert_eq!(secret[..], hex(known));
+    }
+
     /// RFC 7748, 6.1; RFC 8448, 3.
     #[test]
     fn what_is_drawn_is_the_secret_and_what_is_sent_belongs_to_it() {

@@ -40,9 +40,13 @@ pub(crate) async fn end() -> ! {
     semihosting::process::exit(i32::from(!success))
 }
 
-/// A panic is reported, and is the end, at once.
+/// A panic is reported, and is the end, at once. Without the feature `panic-text` none of its text is in the program.
 #[panic_handler]
 fn on_panic(info: &PanicInfo<'_>) -> ! {
-    report!("{info}");
+    if cfg!(feature = "panic-text") {
+        report!("{info}");
+    } else {
+        report!("a panic; the feature panic-text would say more");
+    }
     semihosting::process::exit(1)
 }

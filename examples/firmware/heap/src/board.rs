@@ -78,6 +78,16 @@ pub fn generate_from_arguments() -> bool {
 /// When its certificate is none.
 #[must_use]
 pub fn client_of(provision: &Provision) -> ClientConfig {
+    rustls_client_of(provision).into()
+}
+
+/// The same, as rustls has it.
+///
+/// # Panics
+///
+/// As [`client_of`].
+#[must_use]
+pub fn rustls_client_of(provision: &Provision) -> rustls::ClientConfig {
     let mut roots = RootCertStore::empty();
     let taken = roots.add(provision.root().into_owned());
     taken.expect("root= is of an authority");
@@ -88,11 +98,10 @@ pub fn client_of(provision: &Provision) -> ClientConfig {
     }
     let config = rustls::ClientConfig::builder_with_details(provider.into(), calendar);
     let config = config.with_protocol_versions(&[&TLS13]);
-    let config = config
+    config
         .expect("the provider has TLS 1.3")
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.into()
+        .with_no_client_auth()
 }
 
 /// A server that proves who it is with the certificate of the argument `certificate` and its key of the argument `key`, both in hexadecimal.
@@ -102,6 +111,16 @@ pub fn client_of(provision: &Provision) -> ClientConfig {
 /// When an argument is missing or cannot be read, or the key is not that of the certificate.
 #[must_use]
 pub fn server_from_arguments() -> ServerConfig {
+    rustls_server_from_arguments().into()
+}
+
+/// The same, as rustls has it.
+///
+/// # Panics
+///
+/// As [`server_from_arguments`].
+#[must_use]
+pub fn rustls_server_from_arguments() -> rustls::ServerConfig {
     let certificate: Hex<CERTIFICATE> = argument("certificate").expect("the argument certificate=");
     let key: Hex<KEY> = argument("key").expect("the argument key=");
     let certificate = CertificateDer::from(certificate.to_vec());
@@ -113,5 +132,5 @@ pub fn server_from_arguments() -> ServerConfig {
         .expect("the provider has TLS 1.3")
         .with_no_client_auth()
         .with_single_cert(vec![certificate], key);
-    config.expect("key= belongs to certificate=").into()
+    config.expect("key= belongs to certificate=")
 }

@@ -7,6 +7,9 @@ mod board;
 mod heap;
 mod page;
 
-pub use board::{client_of, generate_from_arguments, server_from_arguments};
+pub use board::{
+    client_of, generate_from_arguments, rustls_client_of, rustls_server_from_arguments,
+    server_from_arguments,
+};
 pub use heap::Heap;
 pub use page::serve_page;

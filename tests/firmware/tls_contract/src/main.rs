@@ -200,6 +200,9 @@ async fn unwrap(wiring: &Wiring, parties: &Parties) -> bool {
     }
     let mut server = server;
     let received = server.receive_some(&mut buf).await;
+    let suites = [client.negotiated(), server.negotiated()];
+    let suites = suites.map(|known| known.map(|known| known.cipher_suite().id()));
+    report!("the suites of both ends: {suites:x?}");
     let Ok((left, right)) = try_join(client.unwrap(), server.unwrap()).await else {
         return false;
     };

@@ -13,7 +13,7 @@ use tacket_firmware::{EchoBuffers, Memory, Provision, echo_over_tls, task_bytes}
 use tacket_firmware_heap::{Heap, client_of, generate_from_arguments};
 
 #[global_allocator]
-static HEAP: Heap<81_920> = Heap::new();
+static HEAP: Heap<102_400> = Heap::new();
 
 static MEMORY: Memory<1, 4096, 4096, 2> = Memory::new();
 static BUFFERS: ConstStaticCell<EchoBuffers> = ConstStaticCell::new([[0; 2048]; 2]);

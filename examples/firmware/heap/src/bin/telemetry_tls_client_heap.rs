@@ -12,7 +12,7 @@ use tacket_firmware::{Memory, Provision, task_bytes, telemetry_over_tls};
 use tacket_firmware_heap::{Heap, client_of, generate_from_arguments};
 
 #[global_allocator]
-static HEAP: Heap<81_920> = Heap::new();
+static HEAP: Heap<102_400> = Heap::new();
 
 static MEMORY: Memory<1, 1024, 1024, 2> = Memory::new();
 

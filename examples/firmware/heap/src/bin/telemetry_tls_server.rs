@@ -1,22 +1,25 @@
-//! Thermostats over TLS on port 8, two clients at the same time; whoever comes meanwhile waits. A client of port 9 has it drain, and end.
+//! Thermostats over TLS on port 8, two clients at the same time, while two more wait. A client of port 9 has it drain, and end.
 //!
-//! Arguments: `certificate=HEX` and `key=HEX`, in DER, `now=SECONDS` since 1970, `entropy=HEX` of 32 random bytes; `serve=page` has it be a web
-//! server of one page.
+//! Arguments: `certificate=HEX` and `key=HEX`, in DER, `now=SECONDS` since 1970, `entropy=HEX` of 32 random bytes; `session=MS`, the time that a
+//! client has in all.
 #![no_std]
 #![no_main]
 
+use core::fmt;
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 
 use embassy_executor::Spawner;
 use embassy_net::Stack;
-use futures_util::future::join;
-use tacket::{AsyncResource as _, Handler as _, Listen as _, Listener as _, ServeEvent, Server};
+use futures_util::future::try_join;
+use tacket::{
+    AsyncResource as _, Handler as _, Listen as _, Listener as _, ServeEvent, Server, timeout,
+};
 use tacket_board::{argument, ethernet, exit, report};
 use tacket_embassy::{Net, NetError, Options, TcpListener, TcpStream};
 use tacket_examples::telemetry::{self, ServeError, Thermostat};
 use tacket_firmware::{Handlers, Memory, output_bytes, task_bytes};
-use tacket_firmware_heap::{Heap, generate_from_arguments, serve_page, server_from_arguments};
+use tacket_firmware_heap::{Heap, generate_from_arguments, server_from_arguments};
 use tacket_tls::{TlsError, TlsListener, TlsStream, WithHandshake, WithHandshakeError};
 
 const PORT: u16 = 8;
@@ -28,20 +31,31 @@ const CLIENTS: usize = 2;
 /// The time that a client has for its handshake: three times what one takes here, for two at once.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// The time that a client has in all, in milliseconds: a silent one keeps others out no longer.
+const SESSION: u64 = 10 * 60 * 1000;
+
 #[global_allocator]
-static HEAP: Heap<114_688> = Heap::new();
+static HEAP: Heap<147_456> = Heap::new();
 
 /// Sockets for those who are served, those who wait, those who were served last and are still closing, and a command.
 static MEMORY: Memory<7, 1024, 1024, 8, Handlers<CLIENTS>> = Memory::new();
 
 /// How a client of this server fails.
-type Failure = WithHandshakeError<NetError, ServeError<TlsError<NetError>>>;
+type Failure = WithHandshakeError<NetError, SessionError>;
 
-/// What there is for clients.
-#[derive(Clone, Copy)]
-struct Service {
-    net: Net,
-    is_page: bool,
+/// How a session fails.
+enum SessionError {
+    Serve(ServeError<TlsError<NetError>>),
+    TooLong,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Serve(error) => error.fmt(f),
+            Self::TooLong => f.write_str("the session took too long"),
+        }
+    }
 }
 
 #[tacket_board::entry]
@@ -77,24 +91,22 @@ async fn serve(net: Net, stack: Stack<'static>) {
 }
 
 /// Shakes hands with a client, and serves it.
-async fn handle(stream: TlsStream<TcpStream>, service: Service) -> Result<(), Failure> {
-    let Service { net, is_page } = service;
-    let serving = async |stream: TlsStream<TcpStream>| {
-        if is_page {
-            let page = serve_page(stream, "all is well").await;
-            return page.map_err(ServeError::Stream);
+async fn handle(stream: TlsStream<TcpStream>, net: Net) -> Result<(), Failure> {
+    let limit = Duration::from_millis(argument("session").unwrap_or(SESSION));
+    let session = async |stream: TlsStream<TcpStream>| {
+        let mut thermostat = Thermostat::new();
+        let serving = telemetry::serve(stream, &mut thermostat, &net);
+        match timeout(&net, limit, serving).await {
+            Ok(served) => served.map(drop).map_err(SessionError::Serve),
+            Err(_) => Err(SessionError::TooLong),
         }
-        telemetry::serve(stream, &mut Thermostat::new(), &net).await?;
-        Ok(())
     };
-    let handler = WithHandshake::new(net, HANDSHAKE, serving);
+    let handler = WithHandshake::new(net, HANDSHAKE, session);
     handler.handle(stream).await
 }
 
 async fn serve_clients(net: Net) -> Result<(), NetError> {
     let config = server_from_arguments();
-    let is_page = argument("serve").is_some_and(|what: heapless::String<16>| what == "page");
-    let service = Service { net, is_page };
     let everywhere = |port| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
     let listener = TcpListener::bind_with_backlog(net, everywhere(PORT), CLIENTS)?;
     let listener = TlsListener::new(listener, &config).expect("a configuration without early data");
@@ -104,7 +116,7 @@ async fn serve_clients(net: Net) -> Result<(), NetError> {
         ServeEvent::Full(error) => report!("no room for a client: {error}"),
         _ => {}
     };
-    let handler = |stream| handle(stream, service);
+    let handler = |stream| handle(stream, net);
     let server = Server::<_, _, _, _, CLIENTS>::with_report(listener, &net, handler, tell);
     let stopping = async {
         let command = commands.accept().await?;
@@ -113,16 +125,20 @@ async fn serve_clients(net: Net) -> Result<(), NetError> {
         command.close().await
     };
     report!("listening on port {PORT}");
-    let (served, stopped) = join(server.run::<CLIENTS>(), stopping).await;
-    if let Ok(so_far) = served {
-        report!(
-            "{} accepted, {} at the same time, {} completed, {} failed, {} cut",
-            so_far.accepted,
-            so_far.most_active,
-            so_far.completed,
-            so_far.failed,
-            so_far.cut
-        );
-    }
-    stopped
+    let serving = async {
+        server.run::<CLIENTS>().await.map_err(|error| match error {
+            tacket::ServeError::Listener(error) => error,
+            other => panic!("{other}"),
+        })
+    };
+    let (served, ()) = try_join(serving, stopping).await?;
+    report!(
+        "{} accepted, {} at the same time, {} completed, {} failed, {} cut",
+        served.accepted,
+        served.most_active,
+        served.completed,
+        served.failed,
+        served.cut
+    );
+    Ok(())
 }
