@@ -1,12 +1,15 @@
 //! Peers that begin anew.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::pin::pin;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{join, select};
+use futures_util::future::{Either, join, select};
 use tacket::testing::{Link, SeededExecutor};
-use tacket::{Bind as _, Clock as _, Error as _, Fault, LocalAddress as _, SendDatagram as _};
+use tacket::{
+    AsyncResource as _, Bind as _, Clock as _, Error as _, Fault, LocalAddress as _,
+    SendDatagram as _,
+};
 use tacket_tests::NAME;
 use tacket_tls::DtlsError;
 
@@ -31,7 +34,7 @@ fn a_client_that_begins_anew_from_its_address_gets_a_new_channel_and_the_old_one
                 handled
             };
             while_serving(&server, &world.server_config(), handler, async {
-                let left = std::cell::Cell::new(datagrams);
+                let left = Cell::new(datagrams);
                 world.net.set_hook(move |packet| {
                     if packet.from == from && left.replace(left.get() - 1) <= 0 {
                         packet.arrivals.clear();
@@ -57,6 +60,94 @@ fn a_client_that_begins_anew_from_its_address_gets_a_new_channel_and_the_old_one
             assert_eq!(server.statistics().replaced, 1);
         });
     }
+}
+
+/// Also where there is room for one alone: it has the room of its old self, and no more than that.
+#[test]
+fn a_client_that_begins_anew_is_served_where_all_handlers_are_at_work() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let (client, from) = endpoint(&world.client).await;
+        let (stranger, _) = endpoint(&world.client).await;
+        let config = world.client_config();
+        let at_work = &Cell::new(0);
+        let handler = async |channel: Channel| {
+            at_work.set(at_work.get() + 1);
+            assert_eq!(at_work.get(), 1);
+            let handled = echo(channel).await;
+            // It takes its time to notice.
+            executor.sleep_until(executor.now() + SECOND / 10).await;
+            at_work.set(0);
+            handled
+        };
+        let serving_config = world.server_config();
+        let serving = pin!(server.serve(&serving_config, 1, handler));
+        let talking = pin!(async {
+            let channel = client.connect(address, &config, NAME).expect("open");
+            round(&channel, b"once").await;
+            drop((channel, client));
+            for reboot in 1..=3 {
+                // The first attempts are given up before they have a handler.
+                let (client, _) = endpoint_at(&world.client, &from.to_string()).await;
+                let channel = client.connect(address, &config, NAME).expect("open");
+                if reboot < 3 {
+                    let waiting = channel.do_handshake();
+                    let waited = tacket::timeout(&executor, SECOND / 100, waiting).await;
+                    assert!(waited.is_err());
+                    continue;
+                }
+                round(&channel, b"again").await;
+                let other = stranger.connect(address, &config, NAME).expect("open");
+                let waiting = tacket::timeout(&executor, 5 * SECOND, other.do_handshake());
+                assert!(waiting.await.is_err());
+                assert!(server.statistics().refused > 0);
+                round(&channel, b"still").await;
+                channel.close().await.expect("closes");
+                round(&other, b"now").await;
+            }
+            assert_eq!(server.statistics().replaced, 3);
+        });
+        let Either::Right(_) = select(serving, talking).await else {
+            panic!("it serves no more");
+        };
+    });
+}
+
+/// The same of one that was answered, got no farther, and begins anew from its own endpoint.
+#[test]
+fn a_client_that_gets_no_farther_is_served_anew_where_all_handlers_are_at_work() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let (client, from) = endpoint(&world.client).await;
+        let config = world.client_config();
+        // After its hellos nothing of it arrives, until it has begun anew.
+        let hellos = Cell::new(0);
+        world.net.set_hook(move |packet| {
+            if packet.from == from {
+                let is_hello = packet.data.get(13) == Some(&1);
+                hellos.set(hellos.get() + i32::from(is_hello));
+                if hellos.get() <= 2 && !is_hello {
+                    packet.arrivals.clear();
+                }
+            }
+        });
+        let serving_config = world.server_config();
+        let serving = pin!(server.serve(&serving_config, 1, echo));
+        let talking = pin!(async {
+            let channel = client.connect(address, &config, NAME).expect("open");
+            let waiting = tacket::timeout(&executor, 60 * SECOND, channel.do_handshake());
+            assert_eq!(waiting.await, Ok(Ok(())));
+            round(&channel, b"message").await;
+            assert_eq!(server.statistics().replaced, 1);
+        });
+        let Either::Right(_) = select(serving, talking).await else {
+            panic!("it serves no more");
+        };
+    });
 }
 
 /// A hello without a cookie proves nothing: it replaces nobody.

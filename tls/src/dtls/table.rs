@@ -49,7 +49,7 @@ pub(super) struct Table {
 struct Serving {
     config: DtlsServerConfig,
     limit: usize,
-    /// Clients that wait for a handler.
+    /// Clients that wait for a handler: as many as there is room for, and those that replace one who has it.
     clients: VecDeque<u64>,
     /// Handlers at work.
     handlers: usize,
@@ -314,17 +314,35 @@ impl Table {
         true
     }
 
-    /// A client has proven its address. It gets a handler, if there is room for one.
+    /// A client has proven its address. It gets a handler, if there is room for one, or it had one before.
     fn admit(&mut self, peer: SocketAddr, make: impl FnOnce(u64) -> Association) -> Option<u64> {
         let serving = self.serving.as_ref()?;
-        if serving.handlers + serving.clients.len() >= serving.limit {
+        let is_full = serving.handlers + serving.clients.len() >= serving.limit;
+        let before = self.client_at(peer);
+        if is_full && before.is_none() {
             self.statistics.refused += 1;
             return None;
         }
         let id = self.insert(peer, make);
-        self.serving.as_mut()?.clients.push_back(id);
+        let clients = &mut self.serving.as_mut()?.clients;
+        let waiting = clients.iter().position(|known| Some(*known) == before);
+        match waiting.and_then(|place| clients.get_mut(place)) {
+            // Nobody has seen the one before: it has its place.
+            Some(place) => {
+                let before = mem::replace(place, id);
+                self.remove(before);
+            }
+            None => clients.push_back(id),
+        }
         self.wake.extend(mem::take(&mut self.waiting).into_values());
         Some(id)
+    }
+
+    /// The association of this peer, if that is a client here.
+    fn client_at(&self, peer: SocketAddr) -> Option<u64> {
+        let id = self.by_address.get(&peer)?;
+        let association = self.associations.get(id)?;
+        matches!(association.role, Role::Server(_)).then_some(*id)
     }
 
     // ------------------------------------------------------------ time
@@ -378,6 +396,9 @@ impl Table {
     /// The next client that waits for a handler, and has one now.
     pub(super) fn next_client(&mut self) -> Option<(u64, SocketAddr)> {
         let serving = self.serving.as_mut()?;
+        if serving.handlers >= serving.limit {
+            return None;
+        }
         let id = serving.clients.pop_front()?;
         serving.handlers += 1;
         let peer = self.associations.get(&id)?.peer;
