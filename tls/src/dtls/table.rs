@@ -170,6 +170,8 @@ impl Table {
         self.statistics.datagrams += 1;
         let known = self.by_address.get(&peer).copied();
         let is_of_use = match ClientHello::parse(datagram) {
+            // Who closes answers nobody.
+            _ if self.over.is_some() => false,
             Ok(hello) => {
                 let own = known.filter(|id| self.is_own_hello(*id, &hello));
                 match own {
