@@ -391,6 +391,10 @@ impl Association {
         if self.has_ended {
             return Err(Refusal::Ended);
         }
+        if !around.out.has_gone(self.last_sent) {
+            // Else all that is tried again while the socket takes nothing would wait there.
+            return Ok(None);
+        }
         let Phase::Established(engine) = &mut self.phase else {
             return Ok(None);
         };

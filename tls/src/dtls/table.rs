@@ -449,6 +449,7 @@ impl Table {
             associations: self.by_address.len(),
             half_open: self.half_open.len(),
             forgotten: self.half_open.forgotten,
+            unsent: self.statistics.unsent + self.out.dropped,
             ..self.statistics
         }
     }
