@@ -3,6 +3,7 @@
 mod channels;
 mod drops;
 mod ends;
+mod flawed;
 mod hellos;
 mod reborn;
 mod seeds;

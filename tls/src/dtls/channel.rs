@@ -11,7 +11,7 @@ use tacket::{AsyncResource, Datagram, ReceiveChannel, SendChannel};
 
 use super::association::{Association, LONGEST, OVERHEAD, Over, Refusal, SMALLEST};
 use super::error::DtlsError;
-use super::shared::Shared;
+use super::shared::{Shared, Unsent};
 use super::statistics::DtlsChannelStatistics;
 use super::table::{Table, Topic};
 use crate::error::NeedHandshake;
@@ -86,7 +86,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         };
         let last: Result<_, Over> = self.shared.wait(topic, done).await;
         // Whether the socket took the last of it, the peer will say.
-        let _ = self.shared.sent(self.id, last?).await;
+        let _ = self.shared.gone(self.id, last?).await;
         Ok(())
     }
 
@@ -106,11 +106,15 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
             let sent = table.with(self.id, now, |association, around| {
                 association.send(message, around)
             });
-            sent?.transpose()
+            let number = sent?.transpose()?;
+            Some(number.map(|number| self.shared.awaited(number)))
         };
-        let number = self.shared.wait(topic, sealed).await.map_err(refused)?;
-        let sent = self.shared.sent(self.id, number).await;
-        sent.map_err(DtlsError::Transport)
+        let awaited = self.shared.wait(topic, sealed).await.map_err(refused)?;
+        let sent = self.shared.sent(self.id, awaited).await;
+        sent.map_err(|unsent| match unsent {
+            Unsent::Failed(error) => DtlsError::Transport(error),
+            Unsent::Over(over) => over.into(),
+        })
     }
 
     /// Receives the next message into the front of `buf`, and returns its length. `None`: the peer has closed its channel, and will send no more.
@@ -239,7 +243,7 @@ impl<D: Datagram<Error: 'static>> AsyncResource for DtlsChannel<D> {
             last.unwrap_or_default()
         });
         // An association that is over has nobody to tell.
-        let _ = self.shared.sent(self.id, number).await;
+        let _ = self.shared.gone(self.id, number).await;
         Ok(())
     }
 }

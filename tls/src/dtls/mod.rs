@@ -19,6 +19,7 @@ mod outbox;
 mod provider;
 mod record;
 mod serve;
+mod setbacks;
 mod shared;
 mod statistics;
 mod table;

@@ -15,13 +15,14 @@ use tacket::{Clock, Datagram, Error as _, Fault, ReceiveDatagram, SendDatagram};
 
 use super::association::Over;
 use super::driver_waker::DriverWaker;
+use super::setbacks::{Next, Setbacks};
 use super::table::{Table, Topic};
 
 /// As long as a datagram can be.
 const LONGEST: usize = 1 << 16;
 /// How many datagrams are received in one go.
 const BURST: usize = 32;
-/// How long to wait after the socket has failed to receive.
+/// How long to wait after the socket has failed to receive again and again.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// What the driver works on. It is in here, and not in [`Shared`], so that nothing holds itself.
@@ -32,7 +33,10 @@ struct Core<E> {
     awaited: RefCell<BTreeMap<u64, Option<E>>>,
     /// No more is sent than there is already, and then the socket is closed.
     is_closing: Cell<bool>,
-    closed: RefCell<Option<Result<(), E>>>,
+    /// Nothing moves any more.
+    is_done: Cell<bool>,
+    /// Why the socket could not be closed with grace, for the first who closes.
+    failure: RefCell<Option<E>>,
 }
 
 pub(super) struct Shared<E> {
@@ -42,9 +46,23 @@ pub(super) struct Shared<E> {
     /// The same.
     waker: Waker,
     tickets: Cell<u64>,
+    /// How many wait for the socket to be closed.
+    closing: Cell<usize>,
+}
+
+/// Why a datagram has not gone.
+pub(super) enum Unsent<E> {
+    Failed(E),
+    Over(Over),
 }
 
 impl<E> Core<E> {
+    /// Nothing moves any more, and whoever waits for that sees it.
+    fn finish(&self) {
+        self.is_done.set(true);
+        self.with(|table, _| table.wake_all());
+    }
+
     /// Works on the table, and then wakes whom that concerns.
     fn with<R>(&self, work: impl FnOnce(&mut Table, Duration) -> R) -> R {
         let now = (self.now)();
@@ -76,7 +94,8 @@ impl<E: tacket::Error + 'static> Shared<E> {
             now,
             awaited: RefCell::new(BTreeMap::new()),
             is_closing: Cell::new(false),
-            closed: RefCell::new(None),
+            is_done: Cell::new(false),
+            failure: RefCell::new(None),
         });
         let driver_waker = Arc::<DriverWaker>::default();
         Self {
@@ -85,6 +104,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
             waker: Waker::from(Arc::clone(&driver_waker)),
             driver_waker,
             tickets: Cell::new(0),
+            closing: Cell::new(0),
         }
     }
 
@@ -94,15 +114,19 @@ impl<E: tacket::Error + 'static> Shared<E> {
     }
 
     fn poll_driver(&self) {
-        self.driver_waker.begin();
         let Ok(mut driver) = self.driver.try_borrow_mut() else {
+            // It is being polled: any wake is for who does that.
             return;
         };
+        self.driver_waker.begin();
         let mut cx = Context::from_waker(&self.waker);
-        let polled = driver.as_mut().map(|driver| driver.as_mut().poll(&mut cx));
-        if polled.is_some_and(|polled| polled.is_ready()) {
-            *driver = None;
+        if let Some(driver) = driver.as_mut() {
+            let _is_done = driver.as_mut().poll(&mut cx);
         }
+        // Also if it was ended in the middle of this.
+        let done = driver.take_if(|_| self.core.is_done.get());
+        drop(driver);
+        drop(done);
     }
 
     /// Waits until `step` has something, and meanwhile moves datagrams for everybody.
@@ -129,15 +153,34 @@ impl<E: tacket::Error + 'static> Shared<E> {
         .await
     }
 
-    /// Waits until this datagram has gone.
-    pub(super) async fn sent(&self, id: u64, number: u64) -> Result<(), E> {
-        let awaited = Awaited::new(self, number);
+    /// Waits until this datagram has gone, or failed, or never will.
+    pub(super) async fn gone(&self, id: u64, number: u64) -> Result<(), Over> {
         let gone = |table: &mut Table, _| {
-            let is_over = table.over().is_some() && !self.core.is_closing.get();
-            (table.out.has_gone(number) || is_over).then_some(())
+            if table.out.has_gone(number) {
+                return Some(Ok(()));
+            }
+            let over = table.over().filter(|_| self.core.is_done.get());
+            over.map(|over| Err(over.clone()))
         };
-        self.wait(Topic::Association(id), gone).await;
-        awaited.failure().map_or(Ok(()), Err)
+        self.wait(Topic::Association(id), gone).await
+    }
+
+    /// Has it noted what becomes of this datagram. In the same step in which it was made, or it may have gone before.
+    pub(super) fn awaited(&self, number: u64) -> Awaited<'_, E> {
+        self.core.awaited.borrow_mut().insert(number, None);
+        Awaited {
+            shared: self,
+            number,
+        }
+    }
+
+    /// Waits until the socket has taken this datagram of this association.
+    pub(super) async fn sent(&self, id: u64, awaited: Awaited<'_, E>) -> Result<(), Unsent<E>> {
+        let gone = self.gone(id, awaited.number).await;
+        match awaited.failure() {
+            Some(error) => Err(Unsent::Failed(error)),
+            None => gone.map_err(Unsent::Over),
+        }
     }
 
     /// The one who serves reads the socket for all others, until this is dropped.
@@ -147,20 +190,17 @@ impl<E: tacket::Error + 'static> Shared<E> {
 
     /// Says goodbye, sends what is to be sent, and closes the socket.
     pub(super) async fn close(&self) -> Result<(), E> {
-        let dropping = Dropping(self);
+        let closing = Closing::new(self);
         self.with(|table, now| {
             table.say_goodbye(now);
             table.end(&Over::Closed);
         });
         self.core.is_closing.set(true);
-        let closed = |_: &mut Table, _| self.core.closed.borrow_mut().take();
-        let is_there = self.driver.borrow().is_some();
-        let closed = match is_there {
-            true => self.wait(Topic::Endpoint, closed).await,
-            false => Ok(()),
-        };
-        drop(dropping);
-        closed
+        let done = |_: &mut Table, _| self.core.is_done.get().then_some(());
+        self.wait(Topic::Endpoint, done).await;
+        drop(closing);
+        let failure = self.core.failure.borrow_mut().take();
+        failure.map_or(Ok(()), Err)
     }
 
     /// Ends everything, at once.
@@ -169,6 +209,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
         let driver = self.driver.try_borrow_mut();
         let driver = driver.ok().and_then(|mut driver| driver.take());
         drop(driver);
+        self.core.finish();
     }
 
     fn ticket(&self) -> u64 {
@@ -177,12 +218,23 @@ impl<E: tacket::Error + 'static> Shared<E> {
     }
 }
 
-/// Dropped, it ends everything.
-struct Dropping<'s, E: tacket::Error + 'static>(&'s Shared<E>);
+/// One who closes. The last one that is dropped ends everything.
+struct Closing<'s, E: tacket::Error + 'static>(&'s Shared<E>);
 
-impl<E: tacket::Error + 'static> Drop for Dropping<'_, E> {
+impl<'s, E: tacket::Error + 'static> Closing<'s, E> {
+    fn new(shared: &'s Shared<E>) -> Self {
+        shared.closing.set(shared.closing.get() + 1);
+        Self(shared)
+    }
+}
+
+impl<E: tacket::Error + 'static> Drop for Closing<'_, E> {
     fn drop(&mut self) {
-        self.0.end();
+        let left = self.0.closing.get() - 1;
+        self.0.closing.set(left);
+        if left == 0 {
+            self.0.end();
+        }
     }
 }
 
@@ -229,17 +281,12 @@ impl<E: tacket::Error + 'static> Drop for Waiting<'_, E> {
 }
 
 /// Dropped, nobody waits for this datagram any more.
-struct Awaited<'s, E: tacket::Error + 'static> {
+pub(super) struct Awaited<'s, E: tacket::Error + 'static> {
     shared: &'s Shared<E>,
     number: u64,
 }
 
-impl<'s, E: tacket::Error + 'static> Awaited<'s, E> {
-    fn new(shared: &'s Shared<E>, number: u64) -> Self {
-        shared.core.awaited.borrow_mut().insert(number, None);
-        Self { shared, number }
-    }
-
+impl<E: tacket::Error + 'static> Awaited<'_, E> {
     fn failure(&self) -> Option<E> {
         let mut awaited = self.shared.core.awaited.borrow_mut();
         awaited.remove(&self.number).flatten()
@@ -283,29 +330,27 @@ where
     D: Datagram,
     C: Clock,
 {
-    let is_alive = {
+    let failed = {
         let (tx, rx) = socket.split();
         let mut sending = pin!(send(tx, &core));
         let mut receiving = pin!(receive(rx, &*clock, &core));
         let mut timing = pin!(keep_time(&*clock, &core));
         poll_fn(|cx| {
-            if receiving.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(false);
+            if let Poll::Ready(error) = receiving.as_mut().poll(cx) {
+                return Poll::Ready(Some(error));
             }
             let _never = timing.as_mut().poll(cx);
             // Last: what the others had to say goes out at once.
-            sending.as_mut().poll(cx).map(|()| true)
+            sending.as_mut().poll(cx).map(|()| None)
         })
         .await
     };
-    if is_alive {
-        let closed = socket.close().await;
-        *core.closed.borrow_mut() = Some(closed);
-        core.with(|table, _| table.wake_all());
-    } else {
-        *core.closed.borrow_mut() = Some(Ok(()));
-        core.with(|table, _| table.end(&Over::Broken));
+    match failed {
+        None => *core.failure.borrow_mut() = socket.close().await.err(),
+        Some(error) if core.is_closing.get() => *core.failure.borrow_mut() = Some(error),
+        Some(_) => core.with(|table, _| table.end(&Over::Broken)),
     }
+    core.finish();
 }
 
 /// Sends whatever there is, until the endpoint closes and there is nothing more.
@@ -328,14 +373,31 @@ async fn send<S: SendDatagram>(mut tx: S, core: &Core<S::Error>) {
     }
 }
 
-/// Receives until the socket is closed.
-async fn receive<R: ReceiveDatagram>(mut rx: R, clock: &impl Clock, core: &Core<R::Error>) {
+/// Receives until the socket is closed, or fails for good.
+async fn receive<R: ReceiveDatagram>(
+    mut rx: R,
+    clock: &impl Clock,
+    core: &Core<R::Error>,
+) -> R::Error {
     let mut buf = vec![0; LONGEST];
+    let mut setbacks = Setbacks::default();
     loop {
         for _datagram in 0..BURST {
-            let received = rx.receive_from(&mut buf).await;
+            let mut waits_since = None;
+            let received = {
+                let mut receiving = pin!(rx.receive_from(&mut buf));
+                let received = poll_fn(|cx| {
+                    let polled = receiving.as_mut().poll(cx);
+                    if polled.is_pending() {
+                        waits_since.get_or_insert_with(|| clock.now());
+                    }
+                    polled
+                });
+                received.await
+            };
             match received {
                 Ok((length, peer)) => {
+                    setbacks.is_over();
                     let datagram = buf.get(..length).unwrap_or_default();
                     let is_message = core.with(|table, now| {
                         let before = table.deliveries;
@@ -347,10 +409,17 @@ async fn receive<R: ReceiveDatagram>(mut rx: R, clock: &impl Clock, core: &Core<
                         break;
                     }
                 }
-                Err(error) if error.fault() == Fault::Closed => return,
-                Err(_) => {
-                    let pause = clock.now().saturating_add(PAUSE);
-                    clock.sleep_until(pause).await;
+                Err(error) if error.fault() == Fault::Closed => return error,
+                Err(error) => {
+                    let waited = waits_since.map(|since| clock.now().saturating_sub(since));
+                    match setbacks.another(waited) {
+                        Next::Retry => {}
+                        Next::Pause => {
+                            let pause = clock.now().saturating_add(PAUSE);
+                            clock.sleep_until(pause).await;
+                        }
+                        Next::GiveUp => return error,
+                    }
                 }
             }
         }
