@@ -232,3 +232,61 @@ fn a_full_house_answers_nobody_until_there_is_room() {
         };
     });
 }
+
+/// What the documentation of `serve` says of handlers: with their limits, clients that say nothing any more make room for others.
+#[test]
+fn a_handler_with_limits_makes_room_for_others() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let config = world.client_config();
+        let handler = async |channel: Channel| {
+            let limit = 10 * SECOND;
+            match tacket::timeout(&world.server, limit, channel.do_handshake()).await {
+                Ok(done) => done?,
+                Err(_) => return channel.close().await,
+            }
+            let mut message = [0; 1500];
+            loop {
+                let receiving = channel.receive(&mut message);
+                let received = tacket::timeout(&world.server, limit, receiving).await;
+                match received.unwrap_or(Ok(None))? {
+                    Some(length) => channel.send(&message[..length]).await?,
+                    None => return channel.close().await,
+                }
+            }
+        };
+        let serving_config = world.server_config();
+        let serving = pin!(server.serve(&serving_config, 1, handler));
+        let talking = pin!(async {
+            // Each goes away without a word, the one in its handshake and the other after it.
+            for rounds in 0..2 {
+                let (client, from) = endpoint(&world.client).await;
+                let sent = Cell::new(0);
+                world.net.set_hook(move |packet| {
+                    sent.set(sent.get() + i32::from(packet.from == from));
+                    if rounds == 0 && packet.from == from && sent.get() > 2 {
+                        packet.arrivals.clear();
+                    }
+                });
+                let channel = client.connect(address, &config, NAME).expect("open");
+                let waiting = tacket::timeout(&executor, SECOND, channel.do_handshake());
+                assert_eq!(waiting.await.is_ok(), rounds == 1);
+                world.net.remove_hook();
+                drop((channel, client));
+                let (client, _) = endpoint(&world.client).await;
+                let channel = client.connect(address, &config, NAME).expect("open");
+                let waiting = tacket::timeout(&executor, 30 * SECOND, channel.do_handshake());
+                assert_eq!(waiting.await, Ok(Ok(())));
+                assert!(server.statistics().refused > 0);
+                round(&channel, b"there is room").await;
+                channel.close().await.expect("closes");
+                executor.sleep_until(executor.now() + SECOND).await;
+            }
+        });
+        let Either::Right(_) = select(serving, talking).await else {
+            panic!("it serves no more");
+        };
+    });
+}

@@ -42,9 +42,12 @@ pub struct DtlsServeStatistics {
 impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
     /// Serves clients until the endpoint is closed: `handler` handles each, at most `limit` of them at the same time.
     ///
-    /// A client that has proven its address gets a handler; the handshake is the handler's, and so is a limit for it. Of one that has not, nothing is remembered, if it speaks
+    /// A client that has proven its address gets a handler; the handshake is the handler's. Of one that has not, nothing is remembered, if it speaks
     /// DTLS 1.2 and its hello is whole. While all handlers are at work, clients are not answered, and try again. One that lost its memory begins anew from
-    /// the same address: its old channel is [`DtlsError::Replaced`] then, and a new handler gets the new one.
+    /// the same address: its old channel is [`DtlsError::Replaced`] then, and a new handler gets the new one, as soon as the old one is done if all are at work.
+    ///
+    /// A client that goes away says so only if it can, and one that wants to harm never does. It keeps its handler for as long as that waits. So a handler
+    /// needs two limits: one for the handshake, and one for silence, or in the end all wait for nobody.
     ///
     /// While it serves, it moves the datagrams of all channels of the endpoint. So it must be polled, or nothing moves.
     ///
@@ -60,20 +63,32 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
     /// # Examples
     ///
     /// ```
-    /// use tacket::{AsyncResource, Datagram};
+    /// use core::time::Duration;
+    /// use tacket::{AsyncResource, Clock, Datagram, timeout};
     /// use tacket_tls::{DtlsChannel, DtlsEndpoint, DtlsError, DtlsServerConfig};
+    ///
+    /// const HANDSHAKE: Duration = Duration::from_secs(30);
+    /// const SILENCE: Duration = Duration::from_secs(300);
     ///
     /// /// Sends each message back, for up to a hundred clients at the same time.
     /// async fn echo<D: Datagram<Error: 'static>>(
     ///     endpoint: &DtlsEndpoint<D>,
     ///     config: &DtlsServerConfig,
+    ///     clock: &impl Clock,
     /// ) -> Result<(), DtlsError<D::Error>> {
     ///     let handler = async |channel: DtlsChannel<D>| {
-    ///         let mut message = [0; 1500];
-    ///         while let Some(length) = channel.receive(&mut message).await? {
-    ///             channel.send(&message[..length]).await?;
+    ///         match timeout(clock, HANDSHAKE, channel.do_handshake()).await {
+    ///             Ok(done) => done?,
+    ///             Err(_) => return channel.close().await,
     ///         }
-    ///         channel.close().await
+    ///         let mut message = [0; 1500];
+    ///         loop {
+    ///             let received = timeout(clock, SILENCE, channel.receive(&mut message)).await;
+    ///             match received.unwrap_or(Ok(None))? {
+    ///                 Some(length) => channel.send(&message[..length]).await?,
+    ///                 None => return channel.close().await,
+    ///             }
+    ///         }
     ///     };
     ///     endpoint.serve(config, 100, handler).await?;
     ///     Ok(())
