@@ -24,6 +24,8 @@ mod shared;
 mod statistics;
 mod table;
 mod trust;
+#[cfg(test)]
+mod two_tables;
 
 pub use channel::DtlsChannel;
 pub use config::{DtlsClientConfig, DtlsPsk, DtlsServerConfig};
