@@ -140,6 +140,8 @@ fn a_client_that_begins_anew_has_the_place_of_its_old_self_and_no_other() {
     }
     let seen = world.server.statistics();
     assert_eq!((seen.replaced, seen.refused, seen.associations), (2, 0, 1));
+    // Nobody has a channel of those before, so nothing is left of them.
+    assert!((1..=2).all(|id| world.server.get(id).is_none()));
     let (first, _) = world.server.next_client().expect("the last of them");
     shake_hands(&mut world.server, first);
     // What it says gets lost.
