@@ -251,6 +251,15 @@ impl End {
         }
     }
 
+    /// With these settings, the engine has only this suite from now on.
+    #[cfg(test)]
+    pub(super) fn limit(&self, settings: Settings, suite: dimpl::crypto::Dtls12CipherSuite) {
+        let builder = self.builder(settings).dtls12_cipher_suites(&[suite]);
+        let config = Arc::new(builder.build().expect("a configuration"));
+        let mut made = self.made.lock().expect("not poisoned");
+        made.push((settings, config));
+    }
+
     /// The engine's configuration with these settings.
     pub(super) fn configure(&self, settings: Settings) -> Result<Arc<Config>, DtlsProblem> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);

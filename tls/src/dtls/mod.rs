@@ -3,6 +3,7 @@
 //! From the outside in: `endpoint`, `serve` and `channel` are what users hold; `shared` has every await; `table` says whom a datagram is for, and `association` what it does there,
 //! without await, I/O or clock; `dimpl_engine` is the implementation of the protocol.
 
+mod admission;
 mod association;
 mod channel;
 mod config;
@@ -22,6 +23,8 @@ mod serve;
 mod shared;
 mod statistics;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 pub use channel::DtlsChannel;
