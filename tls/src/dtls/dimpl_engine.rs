@@ -20,7 +20,10 @@ use super::record::{ContentType, Record, Records};
 
 /// The longest time between two attempts of the same (RFC 6347, 4.2.4.1).
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// Nothing that is due later than this is ever due: `dimpl` says ten years for never.
+/// Who is due again at once is asked after this time. `dimpl` can have an acknowledgement due that it never sends, and the time would not go on.
+const BREATHER: Duration = Duration::from_millis(100);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// After the handshake, nothing that is due later than this is ever due: `dimpl` says ten years for never.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// An association of `dimpl`, whose peer is checked here.
@@ -43,6 +46,8 @@ pub(super) struct DimplEngine {
     last_sent: Option<Duration>,
     /// By the time of `dimpl`.
     due: Option<Instant>,
+    /// When it was last told the time, by ours.
+    ticked: Option<Duration>,
 }
 
 impl DimplEngine {
@@ -126,6 +131,7 @@ impl DimplEngine {
             ahead: Duration::ZERO,
             last_sent: None,
             due: None,
+            ticked: None,
         })
     }
 
@@ -134,10 +140,13 @@ impl DimplEngine {
         self.start + self.now.saturating_sub(self.began) + self.ahead
     }
 
-    /// How long until `dimpl` tries the same again, if it ever does: what is due in years is the end of its own patience.
+    /// How long until `dimpl` tries the same again, if it ever does.
+    ///
+    /// Each time it waits about as long as all the times before, by which it was put forward. What is due much later is the end of its own patience.
     fn until_due(&self) -> Option<Duration> {
         let due = self.due?.saturating_duration_since(self.moment());
-        Some(due).filter(|due| *due < NEVER)
+        let latest = DAY.max(self.ahead.saturating_mul(8));
+        Some(due).filter(|due| *due < latest)
     }
 
     /// Whether an error comes of one record that anybody may have written (RFC 6347, 4.1.2.7).
@@ -188,6 +197,7 @@ impl Engine for DimplEngine {
         if is_late {
             self.ahead += self.until_due().unwrap_or_default();
         }
+        self.ticked = Some(self.now);
         let moment = self.moment();
         self.dtls.handle_timeout(moment).map_err(refused)
     }
@@ -257,7 +267,10 @@ impl Engine for DimplEngine {
 
     fn deadline(&self) -> Option<Duration> {
         let due = self.due?.saturating_duration_since(self.moment());
-        let due = self.now.saturating_add(due);
+        let mut due = self.now.saturating_add(due);
+        if self.ticked.is_some_and(|ticked| due <= ticked) {
+            due = self.now.saturating_add(BREATHER);
+        }
         let retry = self.latest_retry().filter(|_| self.until_due().is_some());
         Some(retry.map_or(due, |retry| due.min(retry)))
     }
