@@ -189,7 +189,9 @@ fn our_client_shows_s_server_its_certificate() {
     let options = [&["-cert", &pem, "-key", &pem][..], &demanding].concat();
     let (peer, port) = s_server(&options, folder);
     let config = DtlsClientConfig::new(trusting(&authority)).expect("random bytes");
-    let config = config.with_identity(identity(&authority));
+    let config = config
+        .with_identity(identity(&authority))
+        .expect("it has certificates");
     let ours = client(at(port), config, async |channel| {
         swap_lines(channel, "theirs\n").await;
     });
@@ -202,7 +204,7 @@ fn our_client_and_s_server_know_the_same_key() {
     let options = ["-nocert", "-psk", &key, "-psk_identity", "sensor 17"];
     let options = [&options[..], &["-cipher", "PSK-AES128-CCM8"]].concat();
     let (peer, port) = s_server(&options, Folder::new());
-    let config = DtlsClientConfig::with_psk(DtlsPsk::new("sensor 17", [7; 32]));
+    let config = DtlsClientConfig::with_psk(DtlsPsk::new("sensor 17", [7; 32]).expect("a key"));
     let ours = client(at(port), config, async |channel| {
         swap_lines(channel, "theirs\n").await;
     });
@@ -264,7 +266,9 @@ fn our_server_demands_a_certificate_of_s_client() {
     let (authority, folder) = (Authority::new(), Folder::new());
     let root = folder.write("root.pem", authority.root_pem());
     let pem = folder.write("client.pem", authority.server_pem());
-    let config = DtlsServerConfig::new(identity(&authority)).with_clients(trusting(&authority));
+    let config = DtlsServerConfig::new(identity(&authority))
+        .with_clients(trusting(&authority))
+        .expect("it has certificates");
     let options = [&verifying(&root)[..], &["-cert", &pem, "-key", &pem]].concat();
     let (peer, ours) = against_s_client(config, &options, folder, async |channel| {
         swap_lines(channel, "theirs\n").await;
@@ -277,7 +281,7 @@ fn our_server_and_s_client_know_the_same_key() {
     let key = "07".repeat(32);
     let options = ["-psk", &key, "-psk_identity", "sensor 17"];
     let options = [&options[..], &["-cipher", "PSK-AES128-CCM8"]].concat();
-    let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32])]);
+    let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32]).expect("a key")]);
     let (peer, ours) = against_s_client(config, &options, Folder::new(), async |channel| {
         swap_lines(channel, "theirs\n").await;
     });

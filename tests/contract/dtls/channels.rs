@@ -15,15 +15,22 @@ use super::{SERVER, while_serving};
 /// Covers DTL-02, DTL-30.
 #[test]
 fn a_client_shakes_hands_and_gets_its_messages_back() {
-    for (local, longest) in [("0.0.0.0:0", 1472 - 37), ("[::]:0", 1452 - 37)] {
+    for (local, mtu, surest) in [("0.0.0.0:0", 1472, 548), ("[::]:0", 1452, 1232)] {
+        let longest = mtu - 37;
         let executor = SeededExecutor::new(1);
         let world = World::new(&executor);
         executor.run(async {
             let (server, address) = endpoint_at(&world.server, local).await;
-            let (client, _) = endpoint_at(&world.client, local).await;
+            let (client, from) = endpoint_at(&world.client, local).await;
             let config = world.client_config();
             let channel = client.connect(address, &config, NAME).expect("open");
             while_serving(&server, &world.server_config(), echo, async {
+                channel.do_handshake().await.expect("a handshake");
+                for peer in [address, from] {
+                    let sent = sent_to(&world.net, peer);
+                    assert!(sent.iter().all(|(_, length)| *length <= surest), "{sent:?}");
+                    assert!(sent.len() > 1, "{sent:?}");
+                }
                 round(&channel, b"first").await;
                 round(&channel, b"second").await;
                 assert_eq!(channel.cleartext_mtu(), Ok(longest));

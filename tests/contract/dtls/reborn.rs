@@ -209,77 +209,101 @@ fn a_hello_that_was_held_up_on_its_way_replaces_nobody() {
     });
 }
 
-/// Alerts, data and hand-made records in plain text from the address of a peer end nothing, neither in the handshake nor later.
+/// Alerts, data and hand-made records from the address of a peer end nothing, neither in the handshake nor later.
 #[test]
 fn forged_datagrams_from_the_address_of_a_peer_end_nothing() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, from) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
-        let record = |content_type: u8, epoch: u8, content: &[u8]| {
-            let length = u8::try_from(content.len()).expect("short");
-            let head = [
-                content_type,
-                0xfe,
-                0xfd,
-                0,
-                epoch,
-                0,
-                0,
-                0,
-                0,
-                9,
-                9,
-                0,
-                length,
-            ];
-            [&head[..], content].concat()
-        };
-        let forged = [
-            record(21, 0, &[2, 40]),
-            record(21, 0, &[1, 0]),
-            record(23, 0, b"data"),
-            record(21, 1, &[7; 32]),
-            record(22, 1, &[7; 60]),
-            record(23, 1, &[7; 60]),
-            record(23, 2, &[7; 60]),
-            b"xyz".to_vec(),
-            Vec::new(),
-        ];
-        let anywhere = "0.0.0.0:0".parse().expect("an address");
-        let mut forger = world.client.bind(anywhere).await.expect("a free port");
-        let hidden = forger.local_addr().expect("an address");
-        world.net.set_usual_link(Link::new().delay(SECOND / 200));
-        world.net.set_hook(move |packet| {
-            if packet.from == hidden {
-                packet.from = if packet.to == address { from } else { address };
-            }
-        });
-        let forging = pin!(async {
-            loop {
-                for datagram in &forged {
-                    for peer in [from, address] {
-                        forger.send_to(datagram, peer).await.expect("sends");
+    for dtls13 in [false, true] {
+        let executor = SeededExecutor::new(1);
+        let world = World::new(&executor);
+        let (mut config, mut server_config) = (world.client_config(), world.server_config());
+        if dtls13 {
+            (config, server_config) = (config.with_dtls13(), server_config.with_dtls13());
+        }
+        executor.run(async {
+            let (server, address) = endpoint(&world.server).await;
+            let (client, from) = endpoint(&world.client).await;
+            let channel = client.connect(address, &config, NAME).expect("open");
+            let (to_both, to_server) = forged();
+            let anywhere = "0.0.0.0:0".parse().expect("an address");
+            let mut forger = world.client.bind(anywhere).await.expect("a free port");
+            let hidden = forger.local_addr().expect("an address");
+            world.net.set_usual_link(Link::new().delay(SECOND / 200));
+            world.net.set_hook(move |packet| {
+                if packet.from == hidden {
+                    packet.from = if packet.to == address { from } else { address };
+                }
+            });
+            let forging = pin!(async {
+                // A few at a time: a socket's room is not what this is about.
+                for some in to_server.chunks(10).cycle() {
+                    for datagram in to_both.iter().chain(some) {
+                        forger.send_to(datagram, address).await.expect("sends");
+                    }
+                    for datagram in &to_both {
+                        forger.send_to(datagram, from).await.expect("sends");
                     }
                     executor.sleep_until(executor.now() + SECOND / 2000).await;
                 }
-            }
+            });
+            let talking = pin!(async {
+                let handshake = tacket::timeout(&executor, SECOND / 2, channel.do_handshake());
+                let shaken = handshake.await.expect("nothing was lost");
+                shaken.expect("a handshake");
+                for _ in 0..20 {
+                    round(&channel, b"message").await;
+                }
+            });
+            while_serving(&server, &server_config, echo, select(talking, forging)).await;
+            assert!(client.statistics().ignored > 50 && server.statistics().ignored > 50);
+            assert_eq!(client.statistics().failed + server.statistics().failed, 0);
         });
-        let talking = pin!(async {
-            channel.do_handshake().await.expect("a handshake");
-            assert!(executor.now() < SECOND / 2, "nothing was lost");
-            for _ in 0..20 {
-                round(&channel, b"message").await;
-            }
-        });
-        let config = world.server_config();
-        while_serving(&server, &config, echo, select(talking, forging)).await;
-        assert!(client.statistics().ignored > 50 && server.statistics().ignored > 50);
-        assert_eq!(client.statistics().failed + server.statistics().failed, 0);
-    });
+    }
+}
+
+/// What anybody could write: to both ends, and to the server alone.
+fn forged() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let record = |content_type: u8, epoch: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).expect("short");
+        let head = [
+            content_type,
+            0xfe,
+            0xfd,
+            0,
+            epoch,
+            0,
+            0,
+            0,
+            0,
+            9,
+            9,
+            0,
+            length,
+        ];
+        [&head[..], content].concat()
+    };
+    // The beginning of a message of the handshake, of 200 bytes.
+    let message = |kind: u8, number: u8| {
+        let head = [kind, 0, 0, 200, 0, number, 0, 0, 0, 0, 0, 23];
+        record(22, 0, &[&head[..], &[7; 23]].concat())
+    };
+    let to_both = vec![
+        record(21, 0, &[2, 40]),
+        record(21, 0, &[1, 0]),
+        record(23, 0, b"data"),
+        record(21, 1, &[7; 32]),
+        record(22, 1, &[7; 60]),
+        record(23, 1, &[7; 60]),
+        record(23, 2, &[7; 60]),
+        [&[0x2f, 0, 1][..], &[7; 60]].concat(),
+        b"xyz".to_vec(),
+        Vec::new(),
+    ];
+    // Messages that are a server's, or nobody's, or that have come already; and those of a client that are far ahead.
+    let kinds = (0..=10).chain([12, 13, 14]).chain(17..=30);
+    let mut to_server: Vec<_> = kinds.map(|kind| message(kind, 2)).collect();
+    to_server.extend([0, 1].map(|number| message(1, number)));
+    to_server.extend((100..200).flat_map(|number| [11, 15, 16].map(|kind| message(kind, number))));
+    (to_both, to_server)
 }
 
 /// Covers DTL-27.

@@ -11,13 +11,15 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use tacket::AsyncResource as _;
 use tacket::testing::{Link, SeededExecutor};
 use tacket_tests::NAME;
-use tacket_tls::{DtlsClientConfig, DtlsServerConfig};
+use tacket_tls::{DtlsClientConfig, DtlsError, DtlsProblem, DtlsServerConfig};
 
 use super::{Channel, Error, SECOND, World, endpoint, endpoint_at};
 
 /// The longest datagram that the way carries.
 const MTU: usize = 600;
 const MESSAGES: u32 = 5;
+/// As many datagrams as these may be lost, and handshakes and messages come through nevertheless.
+const MILD: f64 = 0.1;
 /// Until when a caller waits for a handshake.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -68,7 +70,15 @@ fn is_talked_over(
     let serving = async |channel: Channel| {
         channel.set_ciphertext_mtu(MTU);
         let handshake = tacket::timeout(&world.server, PATIENCE, channel.do_handshake());
-        handshake.await.unwrap_or(Ok(()))?;
+        match handshake.await {
+            Ok(Ok(())) => {}
+            // Of what was damaged on its way a server has no second attempt: its client has.
+            Err(_)
+            | Ok(Err(DtlsError::Problem(DtlsProblem::Protocol(_)) | DtlsError::Replaced)) => {
+                return Ok(());
+            }
+            Ok(Err(error)) => panic!("{seed}: {error:?}"),
+        }
         let mut seen = HashSet::new();
         let mut text = [0; MTU];
         while let Some(length) = channel.receive(&mut text).await? {
@@ -95,8 +105,11 @@ fn is_talked_over(
             let channel = client.connect(address, client_config, NAME).expect("open");
             channel.set_ciphertext_mtu(MTU);
             let handshake = tacket::timeout(&executor, PATIENCE, channel.do_handshake());
-            let Ok(Ok(())) = handshake.await else { return };
-            is_done.set(true);
+            match handshake.await {
+                Ok(Ok(())) => is_done.set(true),
+                Ok(Err(error)) => panic!("{seed}: {error:?}"),
+                Err(_) => return,
+            }
             let seen = RefCell::new(HashSet::new());
             let mut text = [0; MTU];
             for number in 0..MESSAGES * 20 {
@@ -112,6 +125,9 @@ fn is_talked_over(
                     }
                 }
             }
+            if loss <= MILD {
+                assert_eq!(seen.borrow().len(), MESSAGES as usize, "{seed}");
+            }
             channel.close().await.expect("closes");
         });
         let Either::Right(_) = select(serving, talking).await else {
@@ -126,17 +142,28 @@ fn a_thousand_seeds_shake_hands_in_time_and_deliver_what_is_authentic_once() {
     let first = SeededExecutor::new(0);
     let whole = World::new(&first);
     let (client, server) = (whole.client_config(), whole.server_config());
+    let (client13, server13) = (client.with_dtls13(), server.with_dtls13());
     let authority = whole.authority;
-    let mut failed = Vec::new();
+    let (mut failed, mut failed13) = (Vec::new(), Vec::new());
     for seed in 0..1000 {
         let loss = f64::from(u32::try_from(seed % 31).expect("small")) / 100.0;
         let world = |executor: &SeededExecutor<'_>| World::of(executor, authority.clone());
-        if !is_talked_over(seed, loss, &client, &server, world) {
-            failed.push((seed, loss));
+        // A quarter of them, at every loss, by DTLS 1.3.
+        let (client, server) = match seed % 4 {
+            0 => (&client13, &server13),
+            _ => (&client, &server),
+        };
+        if !is_talked_over(seed, loss, client, server, world) {
+            match seed % 4 {
+                0 => failed13.push((seed, loss)),
+                _ => failed.push((seed, loss)),
+            }
         }
     }
-    let mild = failed.iter().filter(|(_, loss)| *loss <= 0.1).count();
+    let mild = failed.iter().filter(|(_, loss)| *loss <= MILD).count();
     // A third of the seeds lose a tenth or less.
     assert!(mild <= 3, "{failed:?}");
     assert!(failed.len() <= 10, "{failed:?}");
+    // The engine's DTLS 1.3 acknowledges fragments that it does not get over without what was damaged before them: then both wait for the other.
+    assert!(failed13.len() <= 40, "{failed13:?}");
 }

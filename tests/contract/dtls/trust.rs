@@ -121,17 +121,20 @@ fn a_pinned_certificate_is_believed_whatever_it_says_and_no_other() {
 
 #[test]
 fn those_who_know_a_key_believe_each_other() {
-    let known = DtlsPsk::new("sensor 17", [7; 32]);
-    let keys = [DtlsPsk::new("sensor 16", [6; 32]), known.clone()];
+    let known = DtlsPsk::new("sensor 17", [7; 32]).expect("a key");
+    let keys = [
+        DtlsPsk::new("sensor 16", [6; 32]).expect("a key"),
+        known.clone(),
+    ];
     let server = DtlsServerConfig::with_psks(keys);
     assert_eq!(
         shaken(&DtlsClientConfig::with_psk(known), &server, NAME),
         BOTH
     );
     let strangers = [
-        DtlsPsk::new("sensor 17", [8; 32]),
-        DtlsPsk::new("sensor 18", [7; 32]),
-        DtlsPsk::new("sensor 16", [7; 32]),
+        DtlsPsk::new("sensor 17", [8; 32]).expect("a key"),
+        DtlsPsk::new("sensor 18", [7; 32]).expect("a key"),
+        DtlsPsk::new("sensor 16", [7; 32]).expect("a key"),
     ];
     for stranger in strangers {
         let client = DtlsClientConfig::with_psk(stranger);
@@ -142,7 +145,7 @@ fn those_who_know_a_key_believe_each_other() {
     // One who has certificates, and one who has a key, have nothing in common.
     let authority = Authority::new();
     let certified = DtlsServerConfig::new(identity(&authority, &[NAME]));
-    let client = DtlsClientConfig::with_psk(DtlsPsk::new("sensor 17", [7; 32]));
+    let client = DtlsClientConfig::with_psk(DtlsPsk::new("sensor 17", [7; 32]).expect("a key"));
     assert_ne!(shaken(&client, &certified, NAME).0, Some(Ok(())));
 }
 
@@ -151,14 +154,20 @@ fn a_server_that_demands_certificates_serves_nobody_without_one_that_it_trusts()
     let (authority, clients) = (Authority::new(), Authority::new());
     let server = DtlsServerConfig::new(identity(&authority, &[NAME]));
     for dtls13 in [false, true] {
-        let mut server = server.with_clients(trusting(&clients));
+        let mut server = server
+            .with_clients(trusting(&clients))
+            .expect("it has certificates");
         let mut client = client(trusting(&authority));
         if dtls13 {
             (client, server) = (client.with_dtls13(), server.with_dtls13());
         }
-        let known = client.with_identity(identity(&clients, &["client.example"]));
+        let known = client
+            .with_identity(identity(&clients, &["client.example"]))
+            .expect("it has certificates");
         assert_eq!(shaken(&known, &server, NAME), BOTH);
-        let strange = client.with_identity(identity(&authority, &["client.example"]));
+        let strange = client
+            .with_identity(identity(&authority, &["client.example"]))
+            .expect("it has certificates");
         for stranger in [strange, client] {
             let (_, at_server) = shaken(&stranger, &server, NAME);
             let refused = matches!(at_server, Some(Err(DtlsError::Problem(_))));

@@ -11,13 +11,13 @@ use core::time::Duration;
 
 use rustls_pki_types::ServerName;
 
+use super::admission::{Admission, Stage, admit};
 use super::config::{DtlsClientConfig, DtlsServerConfig};
 use super::dimpl_engine::{DimplEngine, LONGEST_RETRY};
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
 use super::hello::{COOKIE, ClientHello, asked_by};
 use super::outbox::Outbox;
-use super::record::admissible;
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
 /// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
@@ -71,8 +71,10 @@ pub(super) struct Association {
     stuck_at: Option<Duration>,
     /// How often that was so.
     stuck: u32,
-    /// Records are as long as those of AES in DTLS 1.2, whose nonces are drawn by lot.
-    draws_lots: bool,
+    /// How many messages may go, if their nonces are drawn by lot.
+    pub(super) lots: u64,
+    /// Of a server: from when on its client may ask for the answer to its hello once more.
+    answers_from: Duration,
     statistics: DtlsChannelStatistics,
     waiting: BTreeMap<u64, Waker>,
     /// The number of its last datagram.
@@ -157,7 +159,8 @@ impl Association {
             repeated: None,
             stuck_at: None,
             stuck: 0,
-            draws_lots: false,
+            lots: LOTS,
+            answers_from: Duration::ZERO,
             statistics: DtlsChannelStatistics {
                 sent: 0,
                 received: 0,
@@ -220,13 +223,30 @@ impl Association {
     /// A datagram has come from the peer. Returns whether anybody looked at it.
     pub(super) fn arrived(&mut self, datagram: &[u8], around: &mut Surroundings<'_>) -> bool {
         let is_established = self.is_established();
-        let admitted = admissible(datagram, is_established);
-        if admitted.is_empty() {
-            return false;
-        }
         let (Phase::Handshaking(engine) | Phase::Established(engine)) = &mut self.phase else {
             return false;
         };
+        let (is_server, hello) = match &self.role {
+            Role::Client { .. } => (false, None),
+            Role::Server(client) => (true, client.random),
+        };
+        let stage = Stage {
+            is_server,
+            is_13: engine.is_13(),
+            is_established,
+            hello: hello.filter(|_| self.answers_from <= around.now),
+        };
+        let Admission {
+            records: admitted,
+            asks_again,
+        } = admit(datagram, &stage);
+        if admitted.is_empty() {
+            return false;
+        }
+        if asks_again {
+            // A client that repeats itself waits at least that long.
+            self.answers_from = around.now.saturating_add(self.retransmit / 2);
+        }
         let answered = self.repeated.zip(asked_by(&admitted));
         let answered = answered.filter(|_| !is_established);
         if answered.is_some_and(|(sent, answered)| answered >= sent) {
@@ -235,7 +255,7 @@ impl Association {
             self.fail(problem, around);
             return true;
         }
-        if matches!(self.role, Role::Client { .. }) && !is_established {
+        if !is_server && !is_established {
             let patience = self.retransmit.saturating_mul(PATIENCE << self.stuck);
             let until = around.now.saturating_add(patience.min(LONGEST_PATIENCE));
             self.stuck_at.get_or_insert(until);
@@ -398,14 +418,13 @@ impl Association {
         let Phase::Established(engine) = &mut self.phase else {
             return Ok(None);
         };
-        if self.draws_lots && self.statistics.sent >= LOTS {
+        if engine.draws_lots() && self.statistics.sent >= self.lots {
             self.fail(DtlsProblem::UsedUp, around);
         } else if let Err(problem) = engine.send(message) {
             self.fail(problem, around);
         } else {
             self.statistics.sent += 1;
             self.carry_on(around);
-            self.draws_lots = around.out.last_length() == message.len() + OVERHEAD;
         }
         match &self.phase {
             Phase::Over(over) => Err(Refusal::Over(over.clone())),

@@ -26,10 +26,13 @@ const KEPT: usize = 16;
 /// A key that both ends know, and the name by which they know it.
 ///
 /// ```
+/// # fn main() -> Result<(), tacket_tls::ConfigError> {
 /// use tacket_tls::{DtlsClientConfig, DtlsPsk};
 ///
-/// let config = DtlsClientConfig::with_psk(DtlsPsk::new("sensor 17", [7; 32]));
+/// let config = DtlsClientConfig::with_psk(DtlsPsk::new("sensor 17", [7; 32])?);
 /// # let _ = config;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct DtlsPsk {
@@ -39,11 +42,15 @@ pub struct DtlsPsk {
 
 impl DtlsPsk {
     /// The key must be random, and no password: whoever sees a handshake can try passwords.
-    #[must_use]
-    pub fn new(identity: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
-        Self {
-            identity: identity.as_ref().to_vec(),
-            key: key.as_ref().to_vec(),
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::EmptyKey`]: everybody knows a key without bytes.
+    pub fn new(identity: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let (identity, key) = (identity.as_ref().to_vec(), key.as_ref().to_vec());
+        match key.is_empty() {
+            true => Err(ConfigError::EmptyKey),
+            false => Ok(Self { identity, key }),
         }
     }
 }
@@ -87,10 +94,13 @@ pub struct DtlsClientConfig(pub(super) Arc<End>);
 /// Clones share what they have in common.
 ///
 /// ```
+/// # fn main() -> Result<(), tacket_tls::ConfigError> {
 /// use tacket_tls::{DtlsPsk, DtlsServerConfig};
 ///
-/// let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32])]);
+/// let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32])?]);
 /// # let _ = config;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone)]
 pub struct DtlsServerConfig(pub(super) Arc<End>);
@@ -113,13 +123,14 @@ impl DtlsClientConfig {
     }
 
     /// The same, and it shows this identity to servers that ask for one.
-    #[must_use]
-    pub fn with_identity(&self, identity: DtlsIdentity) -> Self {
-        let proof = match &self.0.proof {
-            Proof::Certificate(_) => Proof::Certificate(identity.0),
-            other => other.clone(),
-        };
-        Self(Arc::new(self.0.with(proof, self.0.version)))
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyOnly`]: it proves by a key that it knows it, and shows no certificates.
+    pub fn with_identity(&self, identity: DtlsIdentity) -> Result<Self, ConfigError> {
+        self.0.demand_certificates()?;
+        let proof = Proof::Certificate(identity.0);
+        Ok(Self(Arc::new(self.0.with(proof, self.0.version))))
     }
 
     /// The same with DTLS 1.3, and nothing else: an engine of a client speaks one version. Keys that both know are for DTLS 1.2 only, which stays so.
@@ -145,19 +156,22 @@ impl DtlsServerConfig {
     }
 
     /// The same, and it serves only clients that show a certificate that is trusted.
-    #[must_use]
-    pub fn with_clients(&self, trust: DtlsTrust) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyOnly`]: its clients prove by a key who they are, and show no certificates.
+    pub fn with_clients(&self, trust: DtlsTrust) -> Result<Self, ConfigError> {
+        self.0.demand_certificates()?;
         let mut end = self.0.with(self.0.proof.clone(), self.0.version);
-        if matches!(end.proof, Proof::Certificate(_)) {
-            end.trust = Some(trust);
-        }
-        Self(Arc::new(end))
+        end.trust = Some(trust);
+        Ok(Self(Arc::new(end)))
     }
 
     /// The same, and it speaks DTLS 1.3 to clients that offer it.
     ///
     /// The engine cannot ask those for their address without remembering them. So there are places for 64 that have not proven theirs yet, and
-    /// a new one takes the place of the oldest: a flood of forged hellos can keep clients of DTLS 1.3 out, and those of DTLS 1.2 not.
+    /// a new one takes the place of the oldest: a flood of forged hellos can keep clients of DTLS 1.3 out. Of those of DTLS 1.2 it can keep out only the ones whose
+    /// hello is in several records, which have the same places, with this setting or without.
     #[must_use]
     pub fn with_dtls13(&self) -> Self {
         Self(Arc::new(self.0.with(self.0.proof.clone(), Version::Both)))
@@ -227,6 +241,23 @@ impl End {
             version,
             made: Mutex::new(Vec::new()),
         }
+    }
+
+    /// Whether its ends have certificates, and not a key.
+    const fn demand_certificates(&self) -> Result<(), ConfigError> {
+        match self.proof {
+            Proof::Certificate(_) => Ok(()),
+            Proof::Key(_) | Proof::Keys(_) => Err(ConfigError::KeyOnly),
+        }
+    }
+
+    /// With these settings, the engine has only this suite from now on.
+    #[cfg(test)]
+    pub(super) fn limit(&self, settings: Settings, suite: dimpl::crypto::Dtls12CipherSuite) {
+        let builder = self.builder(settings).dtls12_cipher_suites(&[suite]);
+        let config = Arc::new(builder.build().expect("a configuration"));
+        let mut made = self.made.lock().expect("not poisoned");
+        made.push((settings, config));
     }
 
     /// The engine's configuration with these settings.

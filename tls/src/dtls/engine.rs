@@ -28,6 +28,12 @@ pub(super) trait Engine: fmt::Debug {
     /// What happens next. Its bytes are at the front of `buf`, which has [`LONGEST`].
     fn next(&mut self, buf: &mut [u8]) -> Result<Option<Output>, DtlsProblem>;
 
+    /// Whether it speaks DTLS 1.3. Before it knows, it says no.
+    fn is_13(&self) -> bool;
+
+    /// Whether the nonces of its messages are drawn by lot, as far as is known: then one key is good for so many.
+    fn draws_lots(&self) -> bool;
+
     /// When to [`tick`](Self::tick), as of the last time that there was nothing more.
     fn deadline(&self) -> Option<Duration>;
 }

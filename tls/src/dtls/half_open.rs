@@ -15,6 +15,8 @@ use super::outbox::Outbox;
 
 /// How many there are at most.
 const PLACES: usize = 64;
+/// How many bytes of one are listened to: the longest hello there is, more than once.
+const LONGEST: usize = 8 << 10;
 /// How long one is remembered.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -77,12 +79,20 @@ impl HalfOpen {
     ) -> Option<Proven> {
         self.tick(now);
         let known = self.clients.iter().position(|client| client.peer == peer);
+        // What is not the beginning of a hello could be of any.
+        if datagram.len() > LONGEST || (known.is_none() && random.is_none()) {
+            return None;
+        }
         let mut client = match known.and_then(|place| self.clients.remove(place)) {
-            // It has begun anew.
             Some(known) if random.is_none() || known.random == random => known,
             _ => Client::new(config, now, peer, random)?,
         };
+        // One that has begun anew is the last to have come.
         let place = known.filter(|_| client.came > 0);
+        if client.came + datagram.len() > LONGEST {
+            self.put(place, client);
+            return None;
+        }
         client.came += datagram.len();
         // What it does not understand, it has to forget: its engine is of no more use.
         client.engine.receive(now, datagram).ok()?;
@@ -106,6 +116,12 @@ impl HalfOpen {
                 None => break,
             }
         }
+        self.put(place, client);
+        None
+    }
+
+    /// Puts it back to its place, or to the end.
+    fn put(&mut self, place: Option<usize>, client: Client) {
         if self.clients.len() >= PLACES {
             self.clients.pop_front();
             self.forgotten += 1;
@@ -113,7 +129,6 @@ impl HalfOpen {
         let last = self.clients.len();
         let place = place.map_or(last, |place| place.min(last));
         self.clients.insert(place, client);
-        None
     }
 }
 

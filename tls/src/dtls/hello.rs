@@ -169,7 +169,7 @@ fn supported_versions(after_cookie: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn random_in(body: &[u8]) -> Option<[u8; 32]> {
+pub(super) fn random_in(body: &[u8]) -> Option<[u8; 32]> {
     body.get(2..34)?.try_into().ok()
 }
 

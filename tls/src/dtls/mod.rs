@@ -3,6 +3,7 @@
 //! From the outside in: `endpoint`, `serve` and `channel` are what users hold; `shared` has every await; `table` says whom a datagram is for, and `association` what it does there,
 //! without await, I/O or clock; `dimpl_engine` is the implementation of the protocol.
 
+mod admission;
 mod association;
 mod channel;
 mod config;
@@ -23,6 +24,8 @@ mod setbacks;
 mod shared;
 mod statistics;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trust;
 #[cfg(test)]
 mod two_tables;

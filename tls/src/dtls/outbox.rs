@@ -58,11 +58,6 @@ impl Outbox {
         }
     }
 
-    /// Of the last one that was pushed, if it has not gone.
-    pub(super) fn last_length(&self) -> usize {
-        self.queue.back().map_or(0, |last| last.data.len())
-    }
-
     pub(super) fn pop(&mut self) -> Option<Outgoing> {
         let next = self.queue.pop_front()?;
         if let Some(id) = next.id

@@ -1,8 +1,5 @@
 //! The records of a datagram (RFC 6347, 4.1; RFC 9147, 4).
 
-use alloc::borrow::Cow;
-use alloc::vec::Vec;
-
 /// The bytes before the content of a record in plain text.
 pub(super) const HEADER: usize = 13;
 /// The most bytes of content that a record may announce: 2^14, and 2,048 for what protects it.
@@ -61,6 +58,11 @@ impl<'d> Records<'d> {
         Self { rest: datagram }
     }
 
+    /// How many bytes are behind those that were taken.
+    pub(super) const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     fn take_record(&mut self) -> Option<Record<'d>> {
         let first = *self.rest.first()?;
         // 001 in the upper bits (RFC 9147, 4.1).
@@ -104,39 +106,60 @@ impl<'d> Iterator for Records<'d> {
     }
 }
 
-/// The records of a datagram that an engine may see: the others are plain text that anybody could have written, and that it would believe.
-///
-/// An alert in plain text ends nothing, and data in plain text is none. After the handshake, plain text is of use only where it is an old message that
-/// asks for the last ones again. Whatever is behind something malformed is left out.
-pub(super) fn admissible(datagram: &[u8], is_established: bool) -> Cow<'_, [u8]> {
-    let mut records = Records::of(datagram);
-    let mut admitted = Vec::new();
-    let mut all = true;
-    let mut start = 0;
-    while let Some(record) = records.next() {
-        let end = datagram.len() - records.rest.len();
-        let admit = match record {
-            Ok(Record::Full {
-                content_type,
-                epoch: 0,
-                ..
-            }) => match content_type {
-                ContentType::Handshake => true,
-                ContentType::ChangeCipherSpec => !is_established,
-                ContentType::Alert | ContentType::ApplicationData | ContentType::Ack => false,
-            },
-            Ok(_) => true,
-            Err(Malformed) => false,
-        };
-        all &= admit;
-        if admit {
-            admitted.extend(datagram.get(start..end).unwrap_or_default());
-        }
-        start = end;
+/// A message of a handshake, or a fragment of one (RFC 6347, 4.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fragment<'d> {
+    pub(super) kind: u8,
+    /// The number of its message.
+    pub(super) number: u16,
+    /// Where it lies in its message.
+    pub(super) offset: u32,
+    pub(super) part: &'d [u8],
+}
+
+/// The fragments in a handshake record in plain text. After [`Malformed`] there are none.
+#[derive(Clone, Debug)]
+pub(super) struct Fragments<'d> {
+    rest: &'d [u8],
+}
+
+impl<'d> Fragments<'d> {
+    pub(super) const fn of(content: &'d [u8]) -> Self {
+        Self { rest: content }
     }
-    match all {
-        true => Cow::Borrowed(datagram),
-        false => Cow::Owned(admitted),
+
+    fn take_fragment(&mut self) -> Option<Fragment<'d>> {
+        let (header, rest) = self.rest.split_first_chunk::<12>()?;
+        let [kind, l1, l2, l3, n1, n2, o1, o2, o3, p1, p2, p3] = *header;
+        let long = |a, b, c| u32::from_be_bytes([0, a, b, c]);
+        let (length, offset, part) = (long(l1, l2, l3), long(o1, o2, o3), long(p1, p2, p3));
+        // Each of 24 bits.
+        if offset + part > length {
+            return None;
+        }
+        let (part, rest) = rest.split_at_checked(usize::try_from(part).ok()?)?;
+        self.rest = rest;
+        Some(Fragment {
+            kind,
+            number: u16::from_be_bytes([n1, n2]),
+            offset,
+            part,
+        })
+    }
+}
+
+impl<'d> Iterator for Fragments<'d> {
+    type Item = Result<Fragment<'d>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let fragment = self.take_fragment();
+        if fragment.is_none() {
+            self.rest = &[];
+        }
+        Some(fragment.ok_or(Malformed))
     }
 }
 
@@ -216,32 +239,5 @@ mod tests {
         assert!(Records::of(&longest).all(|found| found.is_ok()));
         let longer = record(&vec![7; LONGEST + 1]);
         assert_eq!(Records::of(&longer).next(), Some(Err(Malformed)));
-    }
-
-    /// A record of this type in plain text.
-    fn plain(content_type: u8) -> Vec<u8> {
-        let mut bytes = record(b"12");
-        (bytes[0], bytes[4]) = (content_type, 0);
-        bytes
-    }
-
-    #[test]
-    fn an_engine_sees_no_plain_text_that_it_must_not_believe() {
-        let (handshake, change) = (plain(22), plain(20));
-        let protected = record(b"protected");
-        let good = [handshake.clone(), change.clone(), protected.clone()].concat();
-        assert!(matches!(admissible(&good, false), Cow::Borrowed(all) if all == good));
-        let kept = [handshake.clone(), protected.clone()].concat();
-        assert_eq!(*admissible(&good, true), *kept);
-        for forged in [21, 23, 26] {
-            let datagram = [plain(forged), kept.clone(), plain(forged)].concat();
-            for is_established in [false, true] {
-                assert_eq!(*admissible(&datagram, is_established), *kept, "{forged}");
-            }
-        }
-        let cut = [&kept[..], b"xyz"].concat();
-        assert_eq!(*admissible(&cut, false), *kept);
-        assert_eq!(*admissible(b"xyz", false), []);
-        assert_eq!(*admissible(b"", true), []);
     }
 }
