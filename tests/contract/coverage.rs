@@ -7,12 +7,13 @@ use tacket::testing::{Direction, Makers, MemoryPair, check_half_closeable_stream
 use tacket_tests::{Patience, Recorder, examine_in};
 
 /// How many ids each group has. The next group begins here when its part is built.
-const GROUPS: [(&str, usize); 19] = [
+const GROUPS: [(&str, usize); 20] = [
     ("RES", 8),
     ("STR", 30),
     ("STA", 6),
     ("SSL", 37),
     ("SSH", 7),
+    ("DTL", 36),
     ("CHN", 30),
     ("GEN", 3),
     ("LIS", 12),

@@ -18,6 +18,7 @@ mod channels;
 mod connect_from;
 mod coverage;
 mod doc_sections;
+mod dtls;
 mod embassy;
 mod executor;
 #[cfg(unix)]

@@ -9,6 +9,7 @@
 )]
 
 mod data;
+mod dtls;
 mod folder;
 mod https;
 mod https_get;

@@ -201,6 +201,15 @@ pub enum ConfigError {
     /// A file cannot be read: which, and why.
     #[cfg(feature = "rustls")]
     File(String),
+    /// A certificate is damaged, or of a kind that is not known: how.
+    #[cfg(feature = "dtls")]
+    Certificate(String),
+    /// A key that both ends are to know has no bytes.
+    #[cfg(feature = "dtls")]
+    EmptyKey,
+    /// Ends that know the same key show each other no certificates.
+    #[cfg(feature = "dtls")]
+    KeyOnly,
     /// A text in PEM is damaged: how.
     #[cfg(feature = "rustls")]
     Pem(String),
@@ -235,6 +244,12 @@ impl fmt::Display for ConfigError {
             Self::InvalidFingerprint => f.write_str("a fingerprint has 64 hexadecimal digits"),
             #[cfg(feature = "rustls")]
             Self::File(problem) => write!(f, "cannot read {problem}"),
+            #[cfg(feature = "dtls")]
+            Self::Certificate(problem) => write!(f, "not a proper certificate: {problem}"),
+            #[cfg(feature = "dtls")]
+            Self::EmptyKey => f.write_str("the key has no bytes"),
+            #[cfg(feature = "dtls")]
+            Self::KeyOnly => f.write_str("with a key that both know there are no certificates"),
             #[cfg(feature = "rustls")]
             Self::Pem(problem) => write!(f, "not proper PEM: {problem}"),
             #[cfg(feature = "rustls")]

@@ -8,6 +8,8 @@
 //! own configurations make one of these too, so what it can do can be had here. Where there is no heap, the engine is a
 //! [`GuardedEngine`], for clients. Code that takes a [`TlsConnector`] makes clients with either. No setting here turns verification off.
 //!
+//! Over datagrams, a [`DtlsEndpoint`] is a client and a server at once, and each peer a [`DtlsChannel`] of messages.
+//!
 //! The crate is `no_std`. Features, of which [a table](#what-tls-can-do-here) says what they can do:
 //!
 //! * `ring`: the provider of algorithms for desktops, and what stands on one: [`ClientConfig::builder`],
@@ -20,6 +22,7 @@
 //! * `std`: the system's clock, which says whether a certificate has expired.
 //! * `embedded-tls`: the engine for microcontrollers without a heap, behind a guard: clients of TLS 1.3 that
 //!   [`TlsStream::guarded_client`] makes. It knows P-256 with SHA-256.
+//! * `dtls`: [`DtlsEndpoint`], one socket for datagrams and a channel for each peer. Brings `rustls` and `std`.
 //! * `p384`, `ed25519`: certificates with these keys, or with SHA-384, too. Both bring `embedded-tls`.
 //!
 //! A desktop takes `ring`, a board with an allocator `rustcrypto`, and one without `embedded-tls`. Without an engine the crate is empty.
@@ -29,6 +32,7 @@
 #![cfg_attr(
     not(all(
         feature = "aws-lc-rs",
+        feature = "dtls",
         feature = "embedded-tls",
         feature = "platform-roots",
         feature = "ring",
@@ -45,7 +49,7 @@ extern crate std;
 
 #[cfg(feature = "rustls")]
 mod adaptive;
-#[cfg(any(feature = "embedded-tls", feature = "rustcrypto"))]
+#[cfg(any(feature = "dtls", feature = "embedded-tls", feature = "rustcrypto"))]
 mod algorithms;
 #[cfg(feature = "rustls")]
 mod asked_name;
@@ -56,9 +60,16 @@ mod capabilities;
 mod config;
 mod connector;
 mod default_engine;
+#[cfg(feature = "dtls")]
+mod dtls;
 mod engine;
 mod error;
-#[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
+#[cfg(any(
+    feature = "aws-lc-rs",
+    feature = "dtls",
+    feature = "embedded-tls",
+    feature = "ring"
+))]
 mod fingerprint;
 #[cfg(feature = "embedded-tls")]
 mod guard;
@@ -91,11 +102,22 @@ pub use config::{ClientConfig, ServerConfig};
 pub use config::{ClientConfigBuilder, Identity, Provider, ServerConfigBuilder, Trust};
 pub use connector::TlsConnector;
 pub use default_engine::DefaultEngine;
+#[cfg(feature = "dtls")]
+pub use dtls::{
+    DtlsChannel, DtlsChannelStatistics, DtlsClientConfig, DtlsConnectError, DtlsEndpoint,
+    DtlsError, DtlsIdentity, DtlsProblem, DtlsPsk, DtlsServeStatistics, DtlsServerConfig,
+    DtlsStatistics, DtlsTrust,
+};
 #[cfg(feature = "embedded-tls")]
 pub use embedded_tls::CryptoRngCore;
 pub use engine::Engine;
 pub use error::{ConfigError, EngineError, NeedHandshake, TlsError};
-#[cfg(any(feature = "aws-lc-rs", feature = "embedded-tls", feature = "ring"))]
+#[cfg(any(
+    feature = "aws-lc-rs",
+    feature = "dtls",
+    feature = "embedded-tls",
+    feature = "ring"
+))]
 pub use fingerprint::Fingerprint;
 #[cfg(feature = "embedded-tls")]
 pub use guard::{

@@ -1,0 +1,297 @@
+//! What a server answers to strangers, and what it remembers of them.
+
+use core::net::SocketAddr;
+
+use futures_util::FutureExt as _;
+use tacket::testing::{SeededExecutor, SimDatagram, SimHost};
+use tacket::{Bind as _, Clock as _, ReceiveDatagram as _, SendDatagram as _};
+use tacket_tests::NAME;
+
+use super::{CLIENT, Endpoint, SECOND, World, echo, endpoint, round, while_serving};
+
+/// A socket of a client that has no endpoint.
+struct Stranger {
+    socket: SimDatagram,
+    server: SocketAddr,
+    host: SimHost,
+}
+
+impl Stranger {
+    async fn new(host: &SimHost, server: SocketAddr) -> Self {
+        let local = "0.0.0.0:0".parse().expect("an address");
+        Self {
+            socket: host.bind(local).await.expect("a free port"),
+            server,
+            host: host.clone(),
+        }
+    }
+
+    /// Sends it, and returns what is answered.
+    async fn say(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        let sent = self.socket.send_to(datagram, self.server).await;
+        sent.expect("sends");
+        // As long as nothing takes time, all answers are there then.
+        self.host.sleep_until(self.host.now() + SECOND / 100).await;
+        let mut answers = Vec::new();
+        let mut buf = [0; 2000];
+        while let Some(received) = self.socket.receive_from(&mut buf).now_or_never() {
+            let (length, _) = received.expect("receives");
+            answers.push(buf[..length].to_vec());
+        }
+        answers
+    }
+}
+
+/// The first hello of a client of ours.
+async fn hello(host: &SimHost, world: &World) -> Vec<u8> {
+    let local = "0.0.0.0:0".parse().expect("an address");
+    let mut socket = host.bind(local).await.expect("a free port");
+    let address = tacket::LocalAddress::local_addr(&socket).expect("an address");
+    let (client, _) = endpoint(host).await;
+    let channel = client.connect(address, &world.client_config(), NAME);
+    let channel = channel.expect("open");
+    assert!(channel.do_handshake().now_or_never().is_none());
+    let mut buf = [0; 2000];
+    let (length, _) = socket.receive_from(&mut buf).await.expect("receives");
+    buf[..length].to_vec()
+}
+
+/// The same with this cookie, as the second message of its client.
+fn with_cookie(hello: &[u8], cookie: &[u8]) -> Vec<u8> {
+    // Record and message header, version, random, and no session.
+    let (head, rest) = hello.split_at(13 + 12 + 34 + 1);
+    let mut repeated = head.to_vec();
+    repeated.push(u8::try_from(cookie.len()).expect("short"));
+    repeated.extend(cookie);
+    repeated.extend(&rest[1..]);
+    let message = u16::try_from(repeated.len() - 25).expect("short");
+    for at in [15, 23] {
+        repeated[at..at + 2].copy_from_slice(&message.to_be_bytes());
+    }
+    repeated[11..13].copy_from_slice(&(message + 12).to_be_bytes());
+    (repeated[10], repeated[18]) = (1, 1);
+    repeated
+}
+
+fn cookie_of(request: &[u8]) -> &[u8] {
+    &request[28..]
+}
+
+/// Whatever it has seen, it serves.
+async fn serves(world: &World, address: SocketAddr) {
+    let (client, _) = endpoint(&world.client).await;
+    let channel = client.connect(address, &world.client_config(), NAME);
+    round(&channel.expect("open"), b"still there?").await;
+}
+
+fn state(server: &Endpoint) -> (usize, usize) {
+    let seen = server.statistics();
+    (seen.associations, seen.half_open)
+}
+
+/// Covers DTL-20, DTL-21, DTL-22.
+#[test]
+fn a_hello_is_answered_by_a_cookie_and_one_with_a_cookie_by_the_handshake() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        while_serving(&server, &world.server_config(), echo, async {
+            let mut hello = hello(&world.client, &world).await;
+            hello[9..11].copy_from_slice(&[3, 4]);
+            let mut stranger = Stranger::new(&world.client, address).await;
+            let answers = stranger.say(&hello).await;
+            let [request] = &answers[..] else {
+                panic!("{answers:?}");
+            };
+            assert!(request.len() <= hello.len());
+            // A record of the handshake as DTLS 1.0, with the number of the hello's.
+            assert_eq!(request[..3], [22, 0xfe, 0xff]);
+            assert_eq!(request[3..11], [0, 0, 0, 0, 0, 0, 3, 4]);
+            // A HelloVerifyRequest.
+            assert_eq!((request[13], &request[25..28]), (3, &[0xfe, 0xff, 32][..]));
+            assert_eq!(state(&server), (0, 0));
+
+            let mut other = Stranger::new(&world.client, address).await;
+            let repeated = with_cookie(&hello, cookie_of(request));
+            // A cookie is for one address: another one is asked again.
+            let answers = other.say(&repeated).await;
+            assert_eq!((answers.len(), answers[0][13]), (1, 3));
+            assert_eq!(state(&server), (0, 0));
+            let answers = stranger.say(&repeated).await;
+            assert_eq!(answers[0][13], 2, "a ServerHello");
+            assert_eq!(state(&server), (1, 0));
+            // A duplicate begins nothing.
+            stranger.say(&repeated).await;
+            assert_eq!((state(&server), server.statistics().replaced), ((1, 0), 0));
+
+            // Until the end of the next window, and no longer.
+            let request = other.say(&hello).await.remove(0);
+            executor.sleep_until(executor.now() + 61 * SECOND).await;
+            let answers = other.say(&with_cookie(&hello, cookie_of(&request))).await;
+            assert_eq!((answers.len(), answers[0][13]), (1, 3));
+        })
+        .await;
+    });
+}
+
+/// Covers DTL-23, DTL-24.
+#[test]
+fn garbage_is_ignored_and_counted_and_the_server_goes_on() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        while_serving(&server, &world.server_config(), echo, async {
+            let hello = hello(&world.client, &world).await;
+            let mut stranger = Stranger::new(&world.client, address).await;
+            let mut garbage = vec![Vec::new(), b"xyz".to_vec()];
+            garbage.push([&hello[..], &[0]].concat());
+            garbage.extend((0..hello.len()).map(|length| hello[..length].to_vec()));
+            // Lengths that say something else: of the record, of the message, of the session and of the cookie.
+            for (place, value) in [(12, 1), (12, 255), (16, 1), (24, 255), (59, 33), (60, 255)] {
+                let mut wrong = hello.clone();
+                wrong[place] = value;
+                garbage.push(wrong);
+            }
+            // An empty record, and bytes behind the message, within the record.
+            garbage.push([&hello[..11], &[0, 0]].concat());
+            let mut trailing = [&hello[..], &[0]].concat();
+            trailing[12] += 1;
+            garbage.push(trailing);
+            // No hello: data, an alert, something that is protected, a message of another kind.
+            for (content_type, epoch) in [(23, 0), (21, 0), (22, 1), (23, 1), (20, 0), (0x2f, 0)] {
+                let mut other = hello.clone();
+                (other[0], other[4]) = (content_type, epoch);
+                garbage.push(other);
+            }
+            let mut other = hello.clone();
+            other[13] = 2;
+            garbage.push(other);
+            for datagram in &garbage {
+                let answers = stranger.say(datagram).await;
+                assert_eq!(answers, Vec::<Vec<u8>>::new(), "{datagram:02x?}");
+            }
+            let seen = server.statistics();
+            assert_eq!(seen.ignored, u64::try_from(garbage.len()).expect("few"));
+            assert_eq!(seen.ignored, seen.datagrams);
+            assert_eq!(state(&server), (0, 0));
+            serves(&world, address).await;
+        })
+        .await;
+    });
+}
+
+/// The cookie cut or changed anywhere begins nothing.
+#[test]
+fn only_a_whole_cookie_counts() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        while_serving(&server, &world.server_config(), echo, async {
+            let hello = hello(&world.client, &world).await;
+            let mut stranger = Stranger::new(&world.client, address).await;
+            let request = stranger.say(&hello).await.remove(0);
+            let cookie = cookie_of(&request);
+            for length in 0..32 {
+                let answers = stranger.say(&with_cookie(&hello, &cookie[..length])).await;
+                assert_eq!((answers.len(), answers[0][13]), (1, 3));
+                let mut changed = cookie.to_vec();
+                changed[length] ^= 1;
+                let answers = stranger.say(&with_cookie(&hello, &changed)).await;
+                assert_eq!((answers.len(), answers[0][13]), (1, 3));
+            }
+            assert_eq!(state(&server), (0, 0));
+        })
+        .await;
+    });
+}
+
+/// A hundred thousand forged hellos from as many addresses leave nothing behind.
+#[test]
+fn a_flood_of_forged_hellos_leaves_no_state() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        while_serving(&server, &world.server_config(), echo, async {
+            let hello = hello(&world.client, &world).await;
+            let mut forger = Stranger::new(&world.client, address).await;
+            let mut number = 0_u32;
+            world.net.set_hook(move |packet| {
+                if packet.to == address {
+                    number += 1;
+                    let [a, b, c, d] = number.to_be_bytes();
+                    packet.from = SocketAddr::from(([172, a.wrapping_add(b), c, d], 4433));
+                }
+            });
+            for _ in 0..100_000 / 50 {
+                for _ in 0..50 {
+                    let sent = forger.socket.send_to(&hello, address).await;
+                    sent.expect("sends");
+                }
+                executor.sleep_until(executor.now() + SECOND / 1000).await;
+            }
+            let seen = server.statistics();
+            assert_eq!((seen.datagrams, seen.asked), (100_000, 100_000));
+            assert_eq!(state(&server), (0, 0));
+            world.net.remove_hook();
+            serves(&world, address).await;
+        })
+        .await;
+    });
+}
+
+/// Clients of DTLS 1.3, which have to be remembered, are so in a table that has an end.
+#[test]
+fn clients_that_must_be_remembered_are_few_and_nobody_is_sent_more_than_they_sent() {
+    let executor = SeededExecutor::new(1);
+    let world = World::new(&executor);
+    let trusting = world.client_config().with_dtls13();
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let config = world.server_config().with_dtls13();
+        while_serving(&server, &config, echo, async {
+            for number in 1..=200 {
+                // Each sends its first hello, and is gone.
+                let (client, _) = endpoint(&world.client).await;
+                let channel = client.connect(address, &trusting, NAME).expect("open");
+                assert!(channel.do_handshake().now_or_never().is_none());
+                executor.sleep_until(executor.now() + SECOND / 1000).await;
+                assert_eq!(state(&server), (0, number.min(64)));
+            }
+            assert_eq!(server.statistics().forgotten, 200 - 64);
+            for (came, went) in exchanged(&world, address) {
+                assert!(went <= came, "{went} for {came}");
+            }
+            // DTLS 1.2 does not notice.
+            serves(&world, address).await;
+            let (client, _) = endpoint(&world.client).await;
+            let channel = client.connect(address, &trusting, NAME).expect("open");
+            round(&channel, b"and 1.3?").await;
+            executor.sleep_until(executor.now() + 11 * SECOND).await;
+            // The two of them, which have told nobody that they are gone.
+            assert_eq!(state(&server), (2, 0));
+        })
+        .await;
+    });
+}
+
+/// How many bytes each client has sent, and got.
+fn exchanged(world: &World, server: SocketAddr) -> Vec<(usize, usize)> {
+    use std::collections::HashMap;
+    use tacket::testing::SimEventKind;
+    let mut bytes = HashMap::<SocketAddr, (usize, usize)>::new();
+    for event in world.net.events() {
+        if let SimEventKind::DatagramSent(length) = event.what {
+            if event.to == server {
+                bytes.entry(event.from).or_default().0 += length;
+            } else {
+                bytes.entry(event.to).or_default().1 += length;
+            }
+        }
+    }
+    assert!(bytes.keys().all(|peer| peer.ip().to_string() == CLIENT));
+    bytes.into_values().collect()
+}

@@ -1,0 +1,453 @@
+//! Our DTLS over UDP against OpenSSL, and against Python's Trio directly and through a bad network.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use core::time::Duration;
+use std::sync::mpsc;
+
+use tacket::{AsyncResource as _, LocalAddress as _};
+use tacket_std::{MonotonicClock, UdpSocket};
+use tacket_tests::{Authority, NAME};
+use tacket_tls::pki_types::CertificateDer;
+use tacket_tls::pki_types::pem::PemObject as _;
+use tacket_tls::{
+    DtlsChannel, DtlsClientConfig, DtlsEndpoint, DtlsError, DtlsIdentity, DtlsPsk,
+    DtlsServerConfig, DtlsTrust,
+};
+
+use crate::folder::Folder;
+use crate::peer::{LIMIT, Ours, Peer, field};
+use crate::process::Process;
+
+type Channel = DtlsChannel<UdpSocket>;
+
+const ANY_PORT: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+/// What was received.
+fn part(buf: &[u8], length: usize) -> &[u8] {
+    buf.get(..length).expect("it fits")
+}
+
+fn endpoint() -> (DtlsEndpoint<UdpSocket>, u16) {
+    let socket = UdpSocket::bind(ANY_PORT).expect("a free port");
+    let port = socket.local_addr().expect("its address").port();
+    let endpoint = DtlsEndpoint::new(socket, MonotonicClock::new());
+    (endpoint.expect("random bytes"), port)
+}
+
+/// Starts `ours` with a channel to `server`.
+fn client(
+    server: SocketAddr,
+    config: DtlsClientConfig,
+    ours: impl AsyncFnOnce(Channel) + Send + 'static,
+) -> Ours {
+    Ours::start(move || {
+        let run = tacket_std::run(async {
+            let (endpoint, _) = endpoint();
+            let channel = endpoint
+                .connect(server, &config, "localhost")
+                .expect("open");
+            let ours = ours(channel);
+            let done = tacket::timeout(&MonotonicClock::new(), LIMIT, ours).await;
+            done.expect("it takes too long");
+        });
+        run.expect("an event loop");
+    })
+}
+
+/// Starts a server that sends each message back, until it has got one that says so, and `lasts` more seconds. Returns its port.
+fn echo_server(config: DtlsServerConfig, lasts: u64) -> (Ours, u16) {
+    let (tell, told) = mpsc::channel();
+    let ours = Ours::start(move || {
+        let run = tacket_std::run(async {
+            let (endpoint, port) = endpoint();
+            tell.send(port).expect("somebody listens");
+            let clock = MonotonicClock::new();
+            let handler = async |channel: Channel| {
+                channel.set_initial_retransmit_timeout(Duration::from_millis(100));
+                let mut message = [0; 2000];
+                while let Some(length) = channel.receive(&mut message).await? {
+                    match part(&message, length) {
+                        b"QUIT" => {
+                            channel.send(b"BYE").await?;
+                            // Its client may not have got that, and ask again.
+                            let more = Duration::from_secs(lasts);
+                            let _ = tacket::timeout(&clock, more, async {
+                                while let Ok(Some(_)) = channel.receive(&mut message).await {
+                                    channel.send(b"BYE").await?;
+                                }
+                                Ok::<_, DtlsError<_>>(())
+                            })
+                            .await;
+                            endpoint.clone().close().await?;
+                        }
+                        message => channel.send(message).await?,
+                    }
+                }
+                channel.close().await
+            };
+            let serving = endpoint.serve(&config, 16, handler);
+            let served = tacket::timeout(&clock, LIMIT, serving).await;
+            served.expect("it takes too long").expect("it was closed");
+        });
+        run.expect("an event loop");
+    });
+    let port = told.recv_timeout(LIMIT).expect("a port");
+    (ours, port)
+}
+
+fn identity(authority: &Authority) -> DtlsIdentity {
+    let (certificate, key) = authority.certify(&[NAME], |_| {});
+    DtlsIdentity::new(&certificate, &key).expect("they belong together")
+}
+
+fn trusting(authority: &Authority) -> DtlsTrust {
+    DtlsTrust::in_roots([authority.root()]).expect("a root")
+}
+
+/// Exchanges numbered messages, each until its answer has come.
+async fn exchange(channel: &Channel, count: usize) {
+    let mut answer = [0; 2000];
+    for number in 0..count {
+        let message = format!("message {number}");
+        let mut tries = 0;
+        'answered: loop {
+            tries += 1;
+            assert!(tries < 200, "no answer");
+            channel.send(message.as_bytes()).await.expect("sends");
+            let again = Duration::from_millis(300);
+            let waiting = async {
+                loop {
+                    let received = channel.receive(&mut answer).await;
+                    let length = received.expect("receives").expect("no end");
+                    if part(&answer, length) == message.as_bytes() {
+                        return;
+                    }
+                }
+            };
+            let answered = tacket::timeout(&MonotonicClock::new(), again, waiting).await;
+            if answered.is_ok() {
+                break 'answered;
+            }
+        }
+    }
+}
+
+/// Starts `openssl s_server`, which sends back what lines it gets, reversed.
+fn s_server(options: &[&str], folder: Folder) -> (Process, u16) {
+    let arguments = ["s_server", "-accept", "127.0.0.1:0", "-dtls1_2", "-listen"];
+    let arguments = [&arguments[..], options].concat();
+    let mut peer = Process::start("openssl", &arguments, folder);
+    let port: u16 = peer.wait_for("port", |peer| {
+        let output = peer.output();
+        let (_, port) = output.split_once("ACCEPT 127.0.0.1:")?;
+        port.split_once('\n')?.0.parse().ok()
+    });
+    (peer, port)
+}
+
+/// Both send a line and receive the other's.
+async fn swap_lines(channel: Channel, peer_sent: &str) {
+    channel.send(b"ours\n").await.expect("sends");
+    let mut message = [0; 100];
+    let received = channel.receive(&mut message).await.expect("receives");
+    let received = received.map(|length| part(&message, length));
+    assert_eq!(received, Some(peer_sent.as_bytes()));
+    channel.close().await.expect("closes");
+}
+
+/// Each side has sent a line that the other must have got.
+fn talk(mut peer: Process, ours: Ours) {
+    peer.wait_for("our line", |peer| {
+        peer.output().contains("ours\n").then_some(())
+    });
+    peer.say("theirs\n");
+    ours.finish();
+}
+
+#[test]
+fn our_client_talks_with_s_server() {
+    let (authority, folder) = (Authority::new(), Folder::new());
+    let pem = folder.write("server.pem", authority.server_pem());
+    let (peer, port) = s_server(&["-cert", &pem, "-key", &pem], folder);
+    let config = DtlsClientConfig::new(trusting(&authority)).expect("random bytes");
+    let ours = client(at(port), config, async |channel| {
+        swap_lines(channel, "theirs\n").await;
+    });
+    talk(peer, ours);
+}
+
+#[test]
+fn our_client_shows_s_server_its_certificate() {
+    let (authority, folder) = (Authority::new(), Folder::new());
+    let pem = folder.write("server.pem", authority.server_pem());
+    let root = folder.write("root.pem", authority.root_pem());
+    let demanding = ["-Verify", "1", "-verify_return_error", "-CAfile", &root];
+    let options = [&["-cert", &pem, "-key", &pem][..], &demanding].concat();
+    let (peer, port) = s_server(&options, folder);
+    let config = DtlsClientConfig::new(trusting(&authority)).expect("random bytes");
+    let config = config
+        .with_identity(identity(&authority))
+        .expect("it has certificates");
+    let ours = client(at(port), config, async |channel| {
+        swap_lines(channel, "theirs\n").await;
+    });
+    talk(peer, ours);
+}
+
+#[test]
+fn our_client_and_s_server_know_the_same_key() {
+    let key = "07".repeat(32);
+    let options = ["-nocert", "-psk", &key, "-psk_identity", "sensor 17"];
+    let options = [&options[..], &["-cipher", "PSK-AES128-CCM8"]].concat();
+    let (peer, port) = s_server(&options, Folder::new());
+    let config = DtlsClientConfig::with_psk(DtlsPsk::new("sensor 17", [7; 32]).expect("a key"));
+    let ours = client(at(port), config, async |channel| {
+        swap_lines(channel, "theirs\n").await;
+    });
+    talk(peer, ours);
+}
+
+/// Starts a server that handles one client with `handler`, and `openssl s_client`.
+fn against_s_client(
+    config: DtlsServerConfig,
+    options: &[&str],
+    folder: Folder,
+    handler: impl AsyncFn(Channel) + Send + 'static,
+) -> (Process, Ours) {
+    let (tell, told) = mpsc::channel();
+    let ours = Ours::start(move || {
+        let run = tacket_std::run(async {
+            let (endpoint, port) = endpoint();
+            tell.send(port).expect("somebody listens");
+            let handler = async |channel: Channel| {
+                handler(channel).await;
+                endpoint.clone().close().await
+            };
+            let serving = endpoint.serve(&config, 4, handler);
+            let served = tacket::timeout(&MonotonicClock::new(), LIMIT, serving).await;
+            served.expect("it takes too long").expect("it was closed");
+        });
+        run.expect("an event loop");
+    });
+    let port = told.recv_timeout(LIMIT).expect("a port");
+    let address = format!("127.0.0.1:{port}");
+    let arguments = ["s_client", "-dtls1_2", "-brief", "-connect", &address];
+    let arguments = [&arguments[..], options].concat();
+    (Process::start("openssl", &arguments, folder), ours)
+}
+
+fn verifying(root: &str) -> [&str; 5] {
+    [
+        "-verify_return_error",
+        "-CAfile",
+        root,
+        "-verify_hostname",
+        NAME,
+    ]
+}
+
+#[test]
+fn our_server_talks_with_s_client() {
+    let (authority, folder) = (Authority::new(), Folder::new());
+    let root = folder.write("root.pem", authority.root_pem());
+    let config = DtlsServerConfig::new(identity(&authority));
+    let (peer, ours) = against_s_client(config, &verifying(&root), folder, async |channel| {
+        swap_lines(channel, "theirs\n").await;
+    });
+    talk(peer, ours);
+}
+
+#[test]
+fn our_server_demands_a_certificate_of_s_client() {
+    let (authority, folder) = (Authority::new(), Folder::new());
+    let root = folder.write("root.pem", authority.root_pem());
+    let pem = folder.write("client.pem", authority.server_pem());
+    let config = DtlsServerConfig::new(identity(&authority))
+        .with_clients(trusting(&authority))
+        .expect("it has certificates");
+    let options = [&verifying(&root)[..], &["-cert", &pem, "-key", &pem]].concat();
+    let (peer, ours) = against_s_client(config, &options, folder, async |channel| {
+        swap_lines(channel, "theirs\n").await;
+    });
+    talk(peer, ours);
+}
+
+#[test]
+fn our_server_and_s_client_know_the_same_key() {
+    let key = "07".repeat(32);
+    let options = ["-psk", &key, "-psk_identity", "sensor 17"];
+    let options = [&options[..], &["-cipher", "PSK-AES128-CCM8"]].concat();
+    let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32]).expect("a key")]);
+    let (peer, ours) = against_s_client(config, &options, Folder::new(), async |channel| {
+        swap_lines(channel, "theirs\n").await;
+    });
+    talk(peer, ours);
+}
+
+/// The certificates of the Python peers, made by the first that needs them.
+fn certificates(folder: &Folder) -> String {
+    folder.file("certs")
+}
+
+/// A client that trusts who made the certificates of a Python peer.
+fn trusting_python(folder: &Folder) -> DtlsClientConfig {
+    let root = folder.read("certs/ca.pem");
+    let root = CertificateDer::from_pem_slice(&root).expect("a certificate");
+    DtlsClientConfig::new(DtlsTrust::in_roots([root]).expect("a root")).expect("random bytes")
+}
+
+/// A relay to `port`, whose network is as bad as `options` say, and its port.
+fn relay(port: u16, options: &[&str]) -> (Peer, u16) {
+    let target = format!("127.0.0.1:{port}");
+    let relay = Peer::start(
+        "udp_relay.py",
+        &[&["--target", &target][..], options].concat(),
+    );
+    let port = relay.port();
+    (relay, port)
+}
+
+/// Bad networks, of several seeds.
+const BAD: [&[&str]; 3] = [
+    &["--seed=1", "--drop=0.2", "--dup=0.2", "--reorder=0.2"],
+    &[
+        "--seed=2",
+        "--drop=0.1",
+        "--delay=0.3",
+        "--max-delay=0.3",
+        "--max-size=600",
+    ],
+    &[
+        "--seed=3",
+        "--drop=0.1",
+        "--dup=0.1",
+        "--corrupt=0.1",
+        "--spare-handshake",
+    ],
+];
+
+fn python_server(folder: &Folder) -> (Peer, u16) {
+    let certs = certificates(folder);
+    let options = ["server", "--certs", &certs, "--retransmit=0.1"];
+    let peer = Peer::start("dtls_peer.py", &options);
+    let port = peer.port();
+    (peer, port)
+}
+
+async fn quit(channel: &Channel) {
+    let mut answer = [0; 2000];
+    let clock = MonotonicClock::new();
+    for _try in 0..20 {
+        channel.send(b"QUIT").await.expect("sends");
+        let waiting = async {
+            loop {
+                let received = channel.receive(&mut answer).await.expect("receives");
+                if received.is_some_and(|length| part(&answer, length) == b"BYE") {
+                    return;
+                }
+            }
+        };
+        if tacket::timeout(&clock, Duration::from_millis(300), waiting)
+            .await
+            .is_ok()
+        {
+            return;
+        }
+    }
+}
+
+#[test]
+fn our_client_talks_with_python_directly_and_through_bad_networks() {
+    let networks = BAD.iter().map(|network| Some(*network));
+    for network in core::iter::once(None).chain(networks) {
+        let folder = Folder::new();
+        let (peer, port) = python_server(&folder);
+        let between = network.map(|options| relay(port, options));
+        let port = between.as_ref().map_or(port, |(_, port)| *port);
+        let ours = client(at(port), trusting_python(&folder), async |channel| {
+            channel.set_initial_retransmit_timeout(Duration::from_millis(100));
+            exchange(&channel, 20).await;
+            quit(&channel).await;
+        });
+        ours.finish();
+        if between.is_none() {
+            assert_eq!(*field(&peer.finish(), "associations"), 1);
+        }
+    }
+}
+
+/// Covers DTL-33.
+#[test]
+fn a_closed_port_harms_no_other_channel_of_the_endpoint() {
+    let folder = Folder::new();
+    let (peer, port) = python_server(&folder);
+    let config = trusting_python(&folder);
+    let ours = Ours::start(move || {
+        let run = tacket_std::run(async {
+            let closed = UdpSocket::bind(ANY_PORT).and_then(|socket| socket.local_addr());
+            let (endpoint, _) = endpoint();
+            let connect = |address| {
+                endpoint
+                    .connect(address, &config, "localhost")
+                    .expect("open")
+            };
+            let (good, bad) = (connect(at(port)), connect(closed.expect("a free port")));
+            bad.set_initial_retransmit_timeout(Duration::from_millis(20));
+            let clock = MonotonicClock::new();
+            let waiting = bad.do_handshake();
+            let waited = tacket::timeout(&clock, Duration::from_millis(200), waiting).await;
+            assert!(waited.is_err());
+            exchange(&good, 5).await;
+            let waiting = bad.do_handshake();
+            let waited = tacket::timeout(&clock, Duration::from_millis(200), waiting).await;
+            assert!(waited.is_err());
+            exchange(&good, 5).await;
+            quit(&good).await;
+        });
+        run.expect("an event loop");
+    });
+    ours.finish();
+    peer.finish();
+}
+
+fn server_of_python(folder: &Folder) -> (DtlsServerConfig, String) {
+    let authority = Authority::new();
+    let ca = folder.write("ours.pem", authority.root_pem());
+    (DtlsServerConfig::new(identity(&authority)), ca)
+}
+
+#[test]
+fn python_talks_with_our_server_directly_and_through_bad_networks() {
+    let networks = BAD.iter().map(|network| Some(*network));
+    for network in core::iter::once(None).chain(networks) {
+        let folder = Folder::new();
+        let (config, ca) = server_of_python(&folder);
+        let (ours, port) = echo_server(config, 1);
+        let between = network.map(|options| relay(port, options));
+        let port = between.as_ref().map_or(port, |(_, port)| *port).to_string();
+        let certs = certificates(&folder);
+        let options = ["client", "--port", &port, "--certs", &certs, "--ca", &ca];
+        let more = ["--retransmit=0.1", "--resend=0.3", "--count=20", "--quit"];
+        let peer = Peer::start("dtls_peer.py", &[&options[..], &more].concat());
+        assert_eq!(*field(&peer.finish(), "messages"), 20);
+        ours.finish();
+    }
+}
+
+#[test]
+fn python_begins_anew_from_the_same_address() {
+    for mode in ["reconnect", "abandon", "implicit", "handshakes"] {
+        let folder = Folder::new();
+        let (config, ca) = server_of_python(&folder);
+        let (ours, port) = echo_server(config, 0);
+        let (port, certs) = (port.to_string(), certificates(&folder));
+        let options = ["client", "--port", &port, "--certs", &certs, "--ca", &ca];
+        let more = ["--mode", mode, "--count=5", "--retransmit=0.1", "--quit"];
+        Peer::start("dtls_peer.py", &[&options[..], &more].concat()).finish();
+        ours.finish();
+    }
+}

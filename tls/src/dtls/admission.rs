@@ -1,0 +1,274 @@
+//! Which records of a datagram an engine may see: it would believe plain text that anybody could have written.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::hello::random_in;
+use super::record::{ContentType, Fragments, Malformed, Record, Records};
+
+/// More messages than this no end has in plain text.
+const LAST_MESSAGE: u16 = 8;
+const CLIENT_HELLO: u8 = 1;
+
+/// Whose engine it is, and how far that has got.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stage {
+    pub(super) is_server: bool,
+    pub(super) is_13: bool,
+    pub(super) is_established: bool,
+    /// Of a server: the random of the hello that may ask for the answer once more. `None`: not now.
+    pub(super) hello: Option<[u8; 32]>,
+}
+
+/// What is left of a datagram.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Admission<'d> {
+    pub(super) records: Cow<'d, [u8]>,
+    /// It asks for the answer to the hello once more.
+    pub(super) asks_again: bool,
+}
+
+/// Leaves the records that an engine may see.
+///
+/// An alert in plain text ends nothing, and data in plain text is none. Of the messages of a handshake, those are left that a peer sends in plain text
+/// at this stage; whether they are the peer's, nobody can tell. Whatever is behind something malformed is left out.
+pub(super) fn admit<'d>(datagram: &'d [u8], stage: &Stage) -> Admission<'d> {
+    let mut records = Records::of(datagram);
+    let mut admitted = Vec::new();
+    let (mut all, mut asks_again) = (true, false);
+    let mut start = 0;
+    while let Some(record) = records.next() {
+        let end = datagram.len() - records.left();
+        let admit = match record {
+            Ok(Record::Full {
+                content_type,
+                epoch: 0,
+                content,
+                ..
+            }) => match content_type {
+                ContentType::Handshake => stage.admits_messages(content, &mut asks_again),
+                ContentType::ChangeCipherSpec => !stage.is_13 && !stage.is_established,
+                ContentType::Alert | ContentType::ApplicationData | ContentType::Ack => false,
+            },
+            Ok(Record::Full { .. }) => !stage.is_13,
+            Ok(Record::Short(_)) => stage.is_13,
+            Err(Malformed) => false,
+        };
+        all &= admit;
+        if admit {
+            admitted.extend(datagram.get(start..end).unwrap_or_default());
+        }
+        start = end;
+    }
+    let records = match all {
+        true => Cow::Borrowed(datagram),
+        false => Cow::Owned(admitted),
+    };
+    Admission {
+        records,
+        asks_again,
+    }
+}
+
+impl Stage {
+    /// Whether all messages of a record in plain text are of this stage. An answer is asked for once a datagram at most.
+    fn admits_messages(&self, content: &[u8], asks_again: &mut bool) -> bool {
+        let mut asks = *asks_again;
+        let admits = !content.is_empty()
+            && Fragments::of(content).all(|fragment| {
+                let Ok(fragment) = fragment else { return false };
+                if self.is_server && fragment.kind == CLIENT_HELLO {
+                    let random = random_in(fragment.part).filter(|_| fragment.offset == 0);
+                    let is_own = random.is_some() && random == self.hello;
+                    return is_own && !core::mem::replace(&mut asks, true);
+                }
+                fragment.number <= LAST_MESSAGE && self.expects(fragment.kind)
+            });
+        if admits {
+            *asks_again = asks;
+        }
+        admits
+    }
+
+    /// Whether the peer sends messages of this kind in plain text (RFC 5246, 7.4; RFC 9147, 5.2). After the handshake, one of DTLS 1.2 by which a client asks a server for its last
+    /// ones is of use, and no other.
+    const fn expects(&self, kind: u8) -> bool {
+        match (self.is_server, self.is_13) {
+            (true, true) => false,
+            (true, false) if self.is_established => kind == 16,
+            (true, false) => matches!(kind, 11 | 15 | 16),
+            (false, _) if self.is_established => false,
+            (false, true) => kind == 2,
+            (false, false) => matches!(kind, 2 | 3 | 11..=14),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    const RANDOM: [u8; 32] = [7; 32];
+
+    /// A record of this type and epoch.
+    fn record(content_type: u8, epoch: u8, content: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![content_type, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 2, 3];
+        bytes.extend(u16::try_from(content.len()).expect("short").to_be_bytes());
+        bytes.extend(content);
+        bytes
+    }
+
+    /// The fragment of a message of 100 bytes.
+    fn fragment(kind: u8, number: u8, offset: u8, part: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(part.len()).expect("short");
+        let mut bytes = vec![kind, 0, 0, 100, 0, number, 0, 0, offset, 0, 0, length];
+        bytes.extend(part);
+        bytes
+    }
+
+    fn message(kind: u8) -> Vec<u8> {
+        record(22, 0, &fragment(kind, 1, 0, b"part"))
+    }
+
+    /// The beginning of a hello with this random.
+    fn hello(random: [u8; 32]) -> Vec<u8> {
+        fragment(1, 0, 0, &[&[0xfe, 0xfd][..], &random].concat())
+    }
+
+    const fn stage(is_server: bool, is_13: bool, is_established: bool) -> Stage {
+        Stage {
+            is_server,
+            is_13,
+            is_established,
+            hello: Some(RANDOM),
+        }
+    }
+
+    fn stages() -> impl Iterator<Item = Stage> {
+        let both = [false, true];
+        both.into_iter().flat_map(move |is_server| {
+            let versions = both.into_iter();
+            versions.flat_map(move |is_13| both.map(|is| stage(is_server, is_13, is)))
+        })
+    }
+
+    /// Whether this is left, and nothing else is in its place.
+    fn is_left(datagram: &[u8], stage: &Stage) -> bool {
+        let left = admit(datagram, stage).records;
+        assert!(left.is_empty() || *left == *datagram, "{left:?}");
+        !left.is_empty()
+    }
+
+    #[test]
+    fn an_engine_sees_the_messages_of_its_stage_and_no_others() {
+        let expected: [&[u8]; 8] = [
+            &[2, 3, 11, 12, 13, 14],
+            &[],
+            &[2],
+            &[],
+            &[11, 15, 16],
+            &[16],
+            &[],
+            &[],
+        ];
+        for (stage, expected) in stages().zip(expected) {
+            let left: Vec<u8> = (0..=255)
+                .filter(|kind| is_left(&message(*kind), &stage))
+                .collect();
+            assert_eq!(left, expected, "{stage:?}");
+        }
+    }
+
+    #[test]
+    fn other_plain_text_is_left_out_wherever_it_is() {
+        for stage in stages() {
+            let good = match stage.is_13 {
+                true => vec![0x2f, 1, 2, 3],
+                false => record(23, 1, b"protected"),
+            };
+            for forged in [21, 23, 26] {
+                let datagram = [record(forged, 0, b"12"), good.clone()].concat();
+                assert_eq!(
+                    *admit(&datagram, &stage).records,
+                    *good,
+                    "{forged}: {stage:?}"
+                );
+            }
+            let change = is_left(&record(20, 0, &[1]), &stage);
+            assert_eq!(change, !stage.is_13 && !stage.is_established);
+            // The records of the other version.
+            let other = match stage.is_13 {
+                false => vec![0x2f, 1, 2, 3],
+                true => record(23, 1, b"protected"),
+            };
+            assert!(!is_left(&other, &stage));
+            assert!(!is_left(b"xyz", &stage));
+            assert!(!is_left(b"", &stage));
+        }
+        let stage = stage(true, false, false);
+        let kept = [
+            message(16),
+            record(20, 0, &[1]),
+            record(22, 1, b"protected"),
+        ]
+        .concat();
+        assert!(matches!(admit(&kept, &stage).records, Cow::Borrowed(all) if all == kept));
+        let cut = [&kept[..], b"xyz"].concat();
+        assert_eq!(*admit(&cut, &stage).records, *kept);
+    }
+
+    #[test]
+    fn a_message_whose_number_is_too_high_or_that_is_damaged_is_left_out() {
+        let stage = stage(true, false, false);
+        let numbered = |number| record(22, 0, &fragment(16, number, 0, b"part"));
+        assert!(is_left(&numbered(8), &stage));
+        assert!(!is_left(&numbered(9), &stage));
+        assert!(!is_left(&record(22, 0, b""), &stage));
+        assert!(!is_left(
+            &record(22, 0, &fragment(16, 1, 97, b"part")),
+            &stage
+        ));
+        let whole = fragment(16, 1, 96, b"part");
+        assert!(is_left(&record(22, 0, &whole), &stage));
+        for length in 0..whole.len() {
+            assert!(!is_left(&record(22, 0, &whole[..length]), &stage));
+        }
+        // Behind a good one.
+        let behind = [whole, fragment(14, 1, 0, b"part")].concat();
+        assert!(!is_left(&record(22, 0, &behind), &stage));
+    }
+
+    #[test]
+    fn a_server_is_asked_again_by_its_own_clients_hello_once_a_datagram() {
+        let own = hello(RANDOM);
+        for is_13 in [false, true] {
+            for is_established in [false, true] {
+                let stage = stage(true, is_13, is_established);
+                let datagram = record(22, 0, &own);
+                let twice = [datagram.clone(), datagram.clone()].concat();
+                let admission = admit(&twice, &stage);
+                assert_eq!(
+                    (&*admission.records, admission.asks_again),
+                    (&datagram[..], true)
+                );
+                assert!(!is_left(
+                    &record(22, 0, &[own.clone(), own.clone()].concat()),
+                    &stage
+                ));
+                let later = fragment(1, 0, 34, &[7; 34]);
+                for other in [hello([8; 32]), fragment(1, 0, 0, b"part"), later] {
+                    assert!(!is_left(&record(22, 0, &other), &stage));
+                }
+                let not_now = Stage {
+                    hello: None,
+                    ..stage
+                };
+                assert!(!is_left(&datagram, &not_now));
+            }
+        }
+        assert!(!is_left(&record(22, 0, &own), &stage(false, false, false)));
+    }
+}

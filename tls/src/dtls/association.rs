@@ -1,0 +1,516 @@
+//! One peer: its handshake, its messages and its end.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::ToString as _;
+use alloc::vec::Vec;
+use core::mem;
+use core::net::SocketAddr;
+use core::task::Waker;
+use core::time::Duration;
+
+use rustls_pki_types::ServerName;
+
+use super::admission::{Admission, Stage, admit};
+use super::config::{DtlsClientConfig, DtlsServerConfig};
+use super::dimpl_engine::{DimplEngine, LONGEST_RETRY};
+use super::engine::{Engine, Output, Settings};
+use super::error::DtlsProblem;
+use super::hello::{COOKIE, ClientHello, asked_by};
+use super::outbox::Outbox;
+use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
+
+/// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
+pub(super) const OVERHEAD: usize = 13 + 8 + 16;
+/// The longest message that a record can carry.
+pub(super) const LONGEST: usize = 1 << 14;
+/// The smallest datagrams that can be asked for: the hello of a client has to fit into one.
+pub(super) const SMALLEST: usize = 256;
+/// How long the first attempt waits for an answer.
+const RETRANSMIT: Duration = Duration::from_secs(1);
+/// How many messages wait to be received.
+const INBOX: usize = 10;
+/// How often a client begins anew, when what came was not what it should have been: anybody can write such a thing.
+const ATTEMPTS: u32 = 8;
+/// How long a client waits for the end of a handshake whose server has answered, in first timeouts: four attempts, and some more.
+const PATIENCE: u32 = 20;
+/// It doubles, up to this.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
+/// The same when a certificate is not trusted, which is more likely to stay so.
+const ATTEMPTS_WITH_STRANGERS: u32 = 2;
+/// How many messages one key protects whose nonces are drawn by lot, of 64 bits.
+const LOTS: u64 = 1 << 24;
+
+/// What stands around an association while it is worked on.
+pub(super) struct Surroundings<'t> {
+    pub(super) now: Duration,
+    pub(super) out: &'t mut Outbox,
+    pub(super) scratch: &'t mut [u8],
+    pub(super) wake: &'t mut Vec<Waker>,
+    pub(super) statistics: &'t mut DtlsStatistics,
+}
+
+pub(super) struct Association {
+    pub(super) id: u64,
+    pub(super) peer: SocketAddr,
+    pub(super) role: Role,
+    phase: Phase,
+    pub(super) retransmit: Duration,
+    /// The most bytes of a datagram.
+    pub(super) mtu: usize,
+    inbox: VecDeque<Vec<u8>>,
+    pub(super) room: usize,
+    /// The peer will send no more.
+    has_ended: bool,
+    attempts: u32,
+    /// Those that met with a certificate that is not trusted.
+    strangers: u32,
+    /// The record by which a client first repeated its hello, as the server had asked it to.
+    repeated: Option<u64>,
+    /// When a client whose server has answered, and that has got no farther, begins anew.
+    stuck_at: Option<Duration>,
+    /// How often that was so.
+    stuck: u32,
+    /// How many messages may go, if their nonces are drawn by lot.
+    pub(super) lots: u64,
+    /// Of a server: from when on its client may ask for the answer to its hello once more.
+    answers_from: Duration,
+    statistics: DtlsChannelStatistics,
+    waiting: BTreeMap<u64, Waker>,
+    /// The number of its last datagram.
+    pub(super) last_sent: u64,
+    /// Under which deadline it is known.
+    pub(super) timer: Option<Duration>,
+}
+
+pub(super) enum Role {
+    Client {
+        config: DtlsClientConfig,
+        name: ServerName<'static>,
+    },
+    Server(Admitted),
+}
+
+/// A client whose address is proven.
+pub(super) struct Admitted {
+    pub(super) config: DtlsServerConfig,
+    /// What tells its hello from others.
+    pub(super) random: Option<[u8; 32]>,
+    pub(super) cookie: Option<[u8; COOKIE]>,
+    /// The same of the hellos before it from this address: one that was held up on its way begins nothing.
+    pub(super) earlier: Vec<[u8; 32]>,
+    /// Until the handshake begins.
+    pub(super) hello: Vec<u8>,
+}
+
+enum Phase {
+    /// The handshake has not begun.
+    Idle,
+    /// It has failed, and begins anew then.
+    Resting(Duration),
+    Handshaking(Box<dyn Engine>),
+    Established(Box<dyn Engine>),
+    Over(Over),
+}
+
+/// Why an association is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    Closed,
+    Replaced,
+    Broken,
+    Problem(DtlsProblem),
+}
+
+/// Why nothing is sent or received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Over(Over),
+    Ended,
+    TooLong(usize),
+    BufferTooSmall(usize),
+    Empty,
+}
+
+impl Association {
+    pub(super) fn new(id: u64, peer: SocketAddr, role: Role) -> Self {
+        let phase = Phase::Idle;
+        Self::in_phase(id, peer, role, phase)
+    }
+
+    /// One whose handshake has begun.
+    pub(super) fn begun(id: u64, peer: SocketAddr, role: Role, engine: Box<dyn Engine>) -> Self {
+        Self::in_phase(id, peer, role, Phase::Handshaking(engine))
+    }
+
+    const fn in_phase(id: u64, peer: SocketAddr, role: Role, phase: Phase) -> Self {
+        Self {
+            id,
+            peer,
+            role,
+            phase,
+            retransmit: RETRANSMIT,
+            mtu: usual_mtu(peer),
+            inbox: VecDeque::new(),
+            room: INBOX,
+            has_ended: false,
+            attempts: 0,
+            strangers: 0,
+            repeated: None,
+            stuck_at: None,
+            stuck: 0,
+            lots: LOTS,
+            answers_from: Duration::ZERO,
+            statistics: DtlsChannelStatistics {
+                sent: 0,
+                received: 0,
+                dropped: 0,
+                waiting: 0,
+            },
+            waiting: BTreeMap::new(),
+            last_sent: 0,
+            timer: None,
+        }
+    }
+
+    // ------------------------------------------------------------ the handshake
+
+    /// Begins the handshake, if it has not begun. Returns whether it is done.
+    pub(super) fn shake_hands(&mut self, around: &mut Surroundings<'_>) -> Result<bool, Over> {
+        if let Phase::Idle = self.phase {
+            self.begin(around);
+        }
+        match &self.phase {
+            Phase::Established(_) => Ok(true),
+            Phase::Over(over) => Err(over.clone()),
+            _ => Ok(false),
+        }
+    }
+
+    fn begin(&mut self, around: &mut Surroundings<'_>) {
+        let settings = Settings {
+            mtu: self.mtu.min(surest_mtu(self.peer)),
+            retransmit: self.retransmit,
+        };
+        let engine = match &mut self.role {
+            Role::Client { config, name } => {
+                DimplEngine::client(&config.0, name.clone(), settings, around.now)
+            }
+            Role::Server(Admitted { config, hello, .. }) => {
+                let hello = mem::take(hello);
+                DimplEngine::server_of(&config.0, &hello, settings, around.now, around.scratch)
+            }
+        };
+        match engine {
+            Ok(engine) => {
+                self.phase = Phase::Handshaking(engine);
+                self.carry_on(around);
+            }
+            Err(problem) => self.fail(problem, around),
+        }
+    }
+
+    pub(super) const fn is_established(&self) -> bool {
+        matches!(self.phase, Phase::Established(_))
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over(_))
+    }
+
+    // ------------------------------------------------------------ what comes
+
+    /// A datagram has come from the peer. Returns whether anybody looked at it.
+    pub(super) fn arrived(&mut self, datagram: &[u8], around: &mut Surroundings<'_>) -> bool {
+        let is_established = self.is_established();
+        let (Phase::Handshaking(engine) | Phase::Established(engine)) = &mut self.phase else {
+            return false;
+        };
+        let (is_server, hello) = match &self.role {
+            Role::Client { .. } => (false, None),
+            Role::Server(client) => (true, client.random),
+        };
+        let stage = Stage {
+            is_server,
+            is_13: engine.is_13(),
+            is_established,
+            hello: hello.filter(|_| self.answers_from <= around.now),
+        };
+        let Admission {
+            records: admitted,
+            asks_again,
+        } = admit(datagram, &stage);
+        if admitted.is_empty() {
+            return false;
+        }
+        if asks_again {
+            // A client that repeats itself waits at least that long.
+            self.answers_from = around.now.saturating_add(self.retransmit / 2);
+        }
+        let answered = self.repeated.zip(asked_by(&admitted));
+        let answered = answered.filter(|_| !is_established);
+        if answered.is_some_and(|(sent, answered)| answered >= sent) {
+            // Its cookie is not good, or not any more. The engine would send it for ever.
+            let problem = DtlsProblem::Protocol("the server takes no cookie".to_string());
+            self.fail(problem, around);
+            return true;
+        }
+        if !is_server && !is_established {
+            let patience = self.retransmit.saturating_mul(PATIENCE << self.stuck);
+            let until = around.now.saturating_add(patience.min(LONGEST_PATIENCE));
+            self.stuck_at.get_or_insert(until);
+        }
+        match engine.receive(around.now, &admitted) {
+            Ok(()) => self.carry_on(around),
+            Err(problem) => self.fail(problem, around),
+        }
+        true
+    }
+
+    /// Time has gone on.
+    pub(super) fn tick(&mut self, around: &mut Surroundings<'_>) {
+        if self.stuck_at.is_some_and(|at| at <= around.now) {
+            // Somebody else's word may have been taken for the server's. Then both wait for what they do not understand.
+            self.stuck = (self.stuck + 1).min(8);
+            (self.repeated, self.stuck_at) = (None, None);
+            return self.begin(around);
+        }
+        match &mut self.phase {
+            Phase::Resting(until) if *until <= around.now => self.begin(around),
+            Phase::Handshaking(engine) | Phase::Established(engine) => {
+                match engine.tick(around.now) {
+                    Ok(()) => self.carry_on(around),
+                    Err(problem) => self.fail(problem, around),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        let due = match &self.phase {
+            Phase::Resting(until) => Some(*until),
+            Phase::Handshaking(engine) | Phase::Established(engine) => engine.deadline(),
+            Phase::Idle | Phase::Over(_) => return None,
+        };
+        due.into_iter().chain(self.stuck_at).min()
+    }
+
+    /// Does what the engine says, until it says nothing more.
+    pub(super) fn carry_on(&mut self, around: &mut Surroundings<'_>) {
+        loop {
+            let (Phase::Handshaking(engine) | Phase::Established(engine)) = &mut self.phase else {
+                return;
+            };
+            match engine.next(around.scratch) {
+                Ok(None) => return,
+                Ok(Some(Output::Datagram(length))) => {
+                    let datagram = around.scratch.get(..length).unwrap_or_default();
+                    if self.repeated.is_none()
+                        && let Phase::Handshaking(_) = self.phase
+                        && let Ok(hello) = ClientHello::parse(datagram)
+                        && hello.message > 0
+                    {
+                        self.repeated = Some(hello.sequence);
+                    }
+                    self.last_sent = around.out.push(Some(self.id), self.peer, datagram);
+                }
+                Ok(Some(Output::Established)) => {
+                    let phase = mem::replace(&mut self.phase, Phase::Idle);
+                    if let Phase::Handshaking(engine) = phase {
+                        self.phase = Phase::Established(engine);
+                    }
+                    self.stuck_at = None;
+                    around.statistics.established += 1;
+                    self.wake(around.wake);
+                }
+                Ok(Some(Output::Message(length))) => {
+                    let message = around.scratch.get(..length).unwrap_or_default();
+                    self.statistics.received += 1;
+                    match self.inbox.len() < self.room {
+                        true => self.inbox.push_back(message.to_vec()),
+                        false => self.statistics.dropped += 1,
+                    }
+                    self.wake(around.wake);
+                }
+                Ok(Some(Output::End)) => {
+                    self.has_ended = true;
+                    self.wake(around.wake);
+                }
+                Err(problem) => return self.fail(problem, around),
+            }
+        }
+    }
+
+    /// A client whose engine met with something that it did not understand begins anew, later each time.
+    fn fail(&mut self, problem: DtlsProblem, around: &mut Surroundings<'_>) {
+        let is_client = matches!(self.role, Role::Client { .. });
+        let rest = match &problem {
+            // Its patience is over, and the caller's is not: it goes on at the pace that was reached.
+            DtlsProblem::Unanswered => {
+                self.retransmit = LONGEST_RETRY;
+                Some(Duration::ZERO)
+            }
+            // Nothing of this is authentic before the handshake is done.
+            DtlsProblem::Protocol(_) => {
+                self.attempts += 1;
+                self.rest(self.attempts, ATTEMPTS)
+            }
+            DtlsProblem::Untrusted(_) | DtlsProblem::NoCertificate => {
+                self.strangers += 1;
+                self.rest(self.strangers, ATTEMPTS_WITH_STRANGERS)
+            }
+            _ => None,
+        };
+        if let Some(rest) = rest.filter(|_| is_client && !self.is_established()) {
+            self.phase = Phase::Resting(around.now.saturating_add(rest));
+            (self.repeated, self.stuck_at) = (None, None);
+            return;
+        }
+        around.statistics.failed += 1;
+        self.end(Over::Problem(problem), around.wake);
+    }
+
+    /// How long to wait before the next attempt, if there is to be one after so many of at most `most`.
+    fn rest(&self, made: u32, most: u32) -> Option<Duration> {
+        (made <= most).then(|| self.retransmit.saturating_mul((1 << (made - 1)) - 1))
+    }
+
+    /// It is over, and stays so. What has come can still be received.
+    pub(super) fn end(&mut self, over: Over, wake: &mut Vec<Waker>) {
+        if !self.is_over() {
+            self.phase = Phase::Over(over);
+            self.wake(wake);
+        }
+    }
+
+    // ------------------------------------------------------------ messages
+
+    /// The longest message that fits into a datagram.
+    pub(super) const fn cleartext_mtu(&self) -> usize {
+        let longest = self.mtu.saturating_sub(OVERHEAD);
+        if longest < LONGEST { longest } else { LONGEST }
+    }
+
+    /// Makes a datagram of `message`, once the handshake is done. Returns its number among those that go out.
+    pub(super) fn send(
+        &mut self,
+        message: &[u8],
+        around: &mut Surroundings<'_>,
+    ) -> Result<Option<u64>, Refusal> {
+        let limit = self.cleartext_mtu();
+        if message.is_empty() {
+            return Err(Refusal::Empty);
+        }
+        if message.len() > limit {
+            return Err(Refusal::TooLong(limit));
+        }
+        if !self.shake_hands(around).map_err(Refusal::Over)? {
+            return Ok(None);
+        }
+        if self.has_ended {
+            return Err(Refusal::Ended);
+        }
+        if !around.out.has_gone(self.last_sent) {
+            // Else all that is tried again while the socket takes nothing would wait there.
+            return Ok(None);
+        }
+        let Phase::Established(engine) = &mut self.phase else {
+            return Ok(None);
+        };
+        if engine.draws_lots() && self.statistics.sent >= self.lots {
+            self.fail(DtlsProblem::UsedUp, around);
+        } else if let Err(problem) = engine.send(message) {
+            self.fail(problem, around);
+        } else {
+            self.statistics.sent += 1;
+            self.carry_on(around);
+        }
+        match &self.phase {
+            Phase::Over(over) => Err(Refusal::Over(over.clone())),
+            _ => Ok(Some(self.last_sent)),
+        }
+    }
+
+    /// Puts the next message to the front of `buf`. `None`: there is none yet. `Some(None)`: there will be none.
+    pub(super) fn receive(
+        &mut self,
+        buf: &mut [u8],
+        around: &mut Surroundings<'_>,
+    ) -> Result<Option<Option<usize>>, Refusal> {
+        if let Some(message) = self.inbox.front() {
+            let length = message.len();
+            let Some(place) = buf.get_mut(..length) else {
+                return Err(Refusal::BufferTooSmall(length));
+            };
+            place.copy_from_slice(message);
+            self.inbox.pop_front();
+            return Ok(Some(Some(length)));
+        }
+        if self.has_ended {
+            return Ok(Some(None));
+        }
+        self.shake_hands(around).map_err(Refusal::Over)?;
+        Ok(None)
+    }
+
+    /// The next message, whole.
+    pub(super) fn take(
+        &mut self,
+        around: &mut Surroundings<'_>,
+    ) -> Result<Option<Option<Vec<u8>>>, Refusal> {
+        let length = self.inbox.front().map_or(0, Vec::len);
+        let mut message = alloc::vec![0; length];
+        let received = self.receive(&mut message, around)?;
+        Ok(received.map(|received| received.map(|_| message)))
+    }
+
+    /// Tells the peer the end, if there is somebody to tell.
+    pub(super) fn close(&mut self, around: &mut Surroundings<'_>) {
+        if let Phase::Established(engine) = &mut self.phase {
+            engine.close();
+            self.carry_on(around);
+        }
+    }
+
+    pub(super) fn statistics(&self) -> DtlsChannelStatistics {
+        DtlsChannelStatistics {
+            waiting: self.inbox.len(),
+            ..self.statistics
+        }
+    }
+
+    // ------------------------------------------------------------ who waits
+
+    /// Has `waker` woken once something has changed.
+    pub(super) fn wait(&mut self, ticket: u64, waker: &Waker) -> Option<Waker> {
+        match self.waiting.get(&ticket) {
+            Some(known) if known.will_wake(waker) => None,
+            _ => self.waiting.insert(ticket, waker.clone()),
+        }
+    }
+
+    pub(super) fn wait_no_more(&mut self, ticket: u64) -> Option<Waker> {
+        self.waiting.remove(&ticket)
+    }
+
+    pub(super) fn wake(&mut self, wake: &mut Vec<Waker>) {
+        wake.extend(mem::take(&mut self.waiting).into_values());
+    }
+}
+
+/// The bytes of UDP that a packet of 1500 bytes carries.
+const fn usual_mtu(peer: SocketAddr) -> usize {
+    match peer {
+        SocketAddr::V4(_) => 1500 - 20 - 8,
+        SocketAddr::V6(_) => 1500 - 40 - 8,
+    }
+}
+
+/// Those that every way carries, which a handshake keeps to: nobody would say why it is not answered.
+pub(super) const fn surest_mtu(peer: SocketAddr) -> usize {
+    match peer {
+        SocketAddr::V4(_) => 576 - 20 - 8,
+        SocketAddr::V6(_) => 1280 - 40 - 8,
+    }
+}

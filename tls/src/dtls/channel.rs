@@ -1,0 +1,258 @@
+//! The messages of one peer.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use embedded_io_async::ErrorType;
+use tacket::{AsyncResource, Datagram, ReceiveChannel, SendChannel};
+
+use super::association::{Association, LONGEST, OVERHEAD, Over, Refusal, SMALLEST};
+use super::error::DtlsError;
+use super::shared::{Shared, Unsent};
+use super::statistics::DtlsChannelStatistics;
+use super::table::{Table, Topic};
+use crate::error::NeedHandshake;
+
+/// The association with one peer: messages, each authentic and at most once, as they were sent, or not at all, and in any order.
+///
+/// The handshake is done by whatever needs it first. It has no limit of its own: what is not answered is sent again, after a second, two, four and so
+/// on, up to a minute, give or take a quarter. Put [`timeout`](tacket::timeout()) around it.
+///
+/// All operations take it shared, so several tasks can send and receive. As a [`SendChannel`] and a [`ReceiveChannel`] it is a channel like others.
+///
+/// [Closed](AsyncResource::close), it tells the peer so, once. Dropped, it tells nobody.
+///
+/// ```
+/// use core::time::Duration;
+/// use tacket::{AsyncResource, Clock, Datagram, timeout};
+/// use tacket_tls::{DtlsChannel, DtlsError};
+///
+/// /// Asks until there is an answer, for datagrams get lost.
+/// async fn ask<D: Datagram<Error: 'static>>(
+///     channel: DtlsChannel<D>,
+///     clock: &impl Clock,
+///     question: &[u8],
+///     answer: &mut [u8],
+/// ) -> Result<Option<usize>, DtlsError<D::Error>> {
+///     channel.do_handshake().await?;
+///     loop {
+///         channel.send(question).await?;
+///         let waiting = channel.receive(answer);
+///         if let Ok(received) = timeout(clock, Duration::from_secs(1), waiting).await {
+///             channel.close().await?;
+///             return received;
+///         }
+///     }
+/// }
+/// ```
+pub struct DtlsChannel<D: Datagram<Error: 'static>> {
+    shared: Rc<Shared<D::Error>>,
+    id: u64,
+    peer: SocketAddr,
+}
+
+impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
+    pub(super) const fn new(shared: Rc<Shared<D::Error>>, id: u64, peer: SocketAddr) -> Self {
+        Self { shared, id, peer }
+    }
+
+    /// The peer's address.
+    #[must_use]
+    pub const fn peer_addr(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Performs the handshake. Once it is done, this returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`DtlsError::Problem`]: it failed. Before the end of a handshake nothing is authentic, so a client tries more than once: three times, within a second or two, if
+    /// the server's certificate is not trusted, nine times if it does not understand what comes. A server that refuses says nothing that could be believed, and is waited for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. The handshake is the channel's, and goes on with whatever is called next.
+    pub async fn do_handshake(&self) -> Result<(), DtlsError<D::Error>> {
+        let topic = Topic::Association(self.id);
+        let done = |table: &mut Table, now| {
+            let done = table.with(self.id, now, |association, around| {
+                let done = association.shake_hands(around)?;
+                Ok(done.then_some(association.last_sent))
+            });
+            done?.transpose()
+        };
+        let last: Result<_, Over> = self.shared.wait(topic, done).await;
+        // Whether the socket took the last of it, the peer will say.
+        let _ = self.shared.gone(self.id, last?).await;
+        Ok(())
+    }
+
+    /// Sends `message` as one datagram, after the handshake, and returns once the socket has taken it. That is no promise that it arrives.
+    ///
+    /// # Errors
+    ///
+    /// [`DtlsError::Empty`], [`DtlsError::TooLong`]: it has no byte, or more than a datagram. [`DtlsError::Transport`]: the socket does not take
+    /// it. The channel stays usable after these. [`DtlsError::Ended`]: the peer has closed its channel. Any other: the association is over.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. A future dropped before it completes has either sent nothing, or left the datagram to whatever is called next.
+    pub async fn send(&self, message: &[u8]) -> Result<(), DtlsError<D::Error>> {
+        let topic = Topic::Association(self.id);
+        let sealed = |table: &mut Table, now| {
+            let sent = table.with(self.id, now, |association, around| {
+                association.send(message, around)
+            });
+            let number = sent?.transpose()?;
+            Some(number.map(|number| self.shared.awaited(number)))
+        };
+        let awaited = self.shared.wait(topic, sealed).await.map_err(refused)?;
+        let sent = self.shared.sent(self.id, awaited).await;
+        sent.map_err(|unsent| match unsent {
+            Unsent::Failed(error) => DtlsError::Transport(error),
+            Unsent::Over(over) => over.into(),
+        })
+    }
+
+    /// Receives the next message into the front of `buf`, and returns its length. `None`: the peer has closed its channel, and will send no more.
+    ///
+    /// # Errors
+    ///
+    /// [`DtlsError::BufferTooSmall`]: the message is longer than `buf`; it is still there. Any other: the association is over, and what came before was received.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. A future dropped before it completes has received nothing.
+    pub async fn receive(&self, buf: &mut [u8]) -> Result<Option<usize>, DtlsError<D::Error>> {
+        let topic = Topic::Association(self.id);
+        let received = |table: &mut Table, now| {
+            let received = table.with(self.id, now, |association, around| {
+                association.receive(buf, around)
+            });
+            received?.transpose()
+        };
+        self.shared.wait(topic, received).await.map_err(refused)
+    }
+
+    // ------------------------------------------------------------ sizes and times
+
+    /// How long datagrams to this peer may be: what the way to it carries, without the headers of UDP and IP.
+    ///
+    /// At first 1,472 over IPv4 and 1,452 over IPv6. It is at least 256. The handshake keeps to this as it is when it begins, and to 548 or 1,232, which
+    /// every way carries.
+    pub fn set_ciphertext_mtu(&self, mtu: usize) {
+        self.set(|association| association.mtu = mtu.max(SMALLEST));
+    }
+
+    /// How long a message may be.
+    ///
+    /// # Errors
+    ///
+    /// [`NeedHandshake`].
+    pub fn cleartext_mtu(&self) -> Result<usize, NeedHandshake> {
+        self.shared.with(|table, _| {
+            let association = table.get(self.id).ok_or(NeedHandshake)?;
+            match association.is_established() {
+                true => Ok(association.cleartext_mtu()),
+                false => Err(NeedHandshake),
+            }
+        })
+    }
+
+    /// After how long the handshake sends again what was not answered, the first time: give or take a quarter, and at least a millisecond. It is a second, unless this is called before the handshake.
+    pub fn set_initial_retransmit_timeout(&self, timeout: Duration) {
+        let timeout = timeout.clamp(Duration::from_millis(1), Duration::from_secs(60));
+        self.set(|association| association.retransmit = timeout);
+    }
+
+    /// How many messages wait to be received before others are dropped: 10 at first.
+    pub fn set_receive_capacity(&self, messages: usize) {
+        self.set(|association| association.room = messages);
+    }
+
+    /// What it has seen so far.
+    #[must_use]
+    pub fn statistics(&self) -> DtlsChannelStatistics {
+        self.shared.with(|table, _| {
+            let association = table.get(self.id);
+            association.map_or_else(DtlsChannelStatistics::default, |association| {
+                association.statistics()
+            })
+        })
+    }
+
+    fn set(&self, set: impl FnOnce(&mut Association)) {
+        self.shared
+            .with(|table, _| table.get(self.id).map(set).unwrap_or_default());
+    }
+}
+
+fn refused<E>(refusal: Refusal) -> DtlsError<E> {
+    match refusal {
+        Refusal::Over(over) => over.into(),
+        Refusal::Ended => DtlsError::Ended,
+        Refusal::TooLong(limit) => DtlsError::TooLong(limit),
+        Refusal::BufferTooSmall(length) => DtlsError::BufferTooSmall(length),
+        Refusal::Empty => DtlsError::Empty,
+    }
+}
+
+// The longest message fits into a record.
+const _: () = assert!(LONGEST + OVERHEAD < u16::MAX as usize);
+
+impl<D: Datagram<Error: 'static>> Drop for DtlsChannel<D> {
+    fn drop(&mut self) {
+        self.shared.with(|table, _| table.remove(self.id));
+    }
+}
+
+impl<D: Datagram<Error: 'static>> ErrorType for DtlsChannel<D> {
+    type Error = DtlsError<D::Error>;
+}
+
+impl<D: Datagram<Error: 'static>> SendChannel<&[u8]> for DtlsChannel<D> {
+    async fn send(&mut self, message: &[u8]) -> Result<(), Self::Error> {
+        Self::send(self, message).await
+    }
+}
+
+impl<D: Datagram<Error: 'static>> ReceiveChannel for DtlsChannel<D> {
+    type Item = Vec<u8>;
+
+    async fn receive(&mut self) -> Result<Option<Vec<u8>>, Self::Error> {
+        let topic = Topic::Association(self.id);
+        let received = |table: &mut Table, now| {
+            let received = table.with(self.id, now, Association::take);
+            received?.transpose()
+        };
+        self.shared.wait(topic, received).await.map_err(refused)
+    }
+}
+
+impl<D: Datagram<Error: 'static>> AsyncResource for DtlsChannel<D> {
+    /// Tells the peer the end, once and without waiting for an answer, if the handshake was done.
+    async fn close(self) -> Result<(), Self::Error> {
+        let number = self.shared.with(|table, now| {
+            let last = table.with(self.id, now, |association, around| {
+                association.close(around);
+                association.last_sent
+            });
+            last.unwrap_or_default()
+        });
+        // An association that is over has nobody to tell.
+        let _ = self.shared.gone(self.id, number).await;
+        Ok(())
+    }
+}
+
+impl<D: Datagram<Error: 'static>> fmt::Debug for DtlsChannel<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DtlsChannel")
+            .field("peer", &self.peer)
+            .field("statistics", &self.statistics())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,299 @@
+//! What the ends of DTLS are configured with.
+
+use alloc::string::ToString as _;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use std::sync::{Mutex, PoisonError};
+
+use dimpl::{Config, ConfigBuilder, DtlsCertificate, PskResolver};
+
+use super::engine::Settings;
+use super::error::DtlsProblem;
+use super::identity::{self, DtlsIdentity};
+use super::provider;
+use super::trust::DtlsTrust;
+use crate::error::ConfigError;
+
+/// How many records wait in an engine, in either direction: a flight of the handshake in the smallest datagrams.
+const QUEUE: usize = 64;
+/// Longer than any handshake. The limit is the caller's.
+const YEARS: Duration = Duration::from_secs(9 * 365 * 24 * 60 * 60);
+/// For how many settings the engine's configuration is kept: making one tries all its algorithms.
+const KEPT: usize = 16;
+
+/// A key that both ends know, and the name by which they know it.
+///
+/// ```
+/// # fn main() -> Result<(), tacket_tls::ConfigError> {
+/// use tacket_tls::{DtlsClientConfig, DtlsPsk};
+///
+/// let config = DtlsClientConfig::with_psk(DtlsPsk::new("sensor 17", [7; 32])?);
+/// # let _ = config;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct DtlsPsk {
+    identity: Vec<u8>,
+    key: Vec<u8>,
+}
+
+impl DtlsPsk {
+    /// The key must be random, and no password: whoever sees a handshake can try passwords.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::EmptyKey`]: everybody knows a key without bytes.
+    pub fn new(identity: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let (identity, key) = (identity.as_ref().to_vec(), key.as_ref().to_vec());
+        match key.is_empty() {
+            true => Err(ConfigError::EmptyKey),
+            false => Ok(Self { identity, key }),
+        }
+    }
+}
+
+impl fmt::Debug for DtlsPsk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the key: it is secret.
+        f.debug_struct("DtlsPsk").finish_non_exhaustive()
+    }
+}
+
+/// Keys by their names.
+pub(super) struct Keys(Vec<DtlsPsk>);
+
+impl PskResolver for Keys {
+    fn resolve(&self, identity: &[u8]) -> Option<Vec<u8>> {
+        let known = self.0.iter().find(|known| known.identity == identity);
+        known.map(|known| known.key.clone())
+    }
+}
+
+/// Whom a client of DTLS trusts, and who it is.
+///
+/// Clones share what they have in common.
+///
+/// ```
+/// # fn main() -> Result<(), tacket_tls::ConfigError> {
+/// use tacket_tls::{DtlsClientConfig, DtlsTrust, Fingerprint};
+///
+/// let pinned = Fingerprint::new([7; 32]);
+/// let config = DtlsClientConfig::new(DtlsTrust::in_certificates([pinned])?)?;
+/// # let _ = config;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct DtlsClientConfig(pub(super) Arc<End>);
+
+/// How a server of DTLS proves who it is, and whom it serves.
+///
+/// Clones share what they have in common.
+///
+/// ```
+/// # fn main() -> Result<(), tacket_tls::ConfigError> {
+/// use tacket_tls::{DtlsPsk, DtlsServerConfig};
+///
+/// let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32])?]);
+/// # let _ = config;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct DtlsServerConfig(pub(super) Arc<End>);
+
+impl DtlsClientConfig {
+    /// Speaks DTLS 1.2 to servers that are trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NoEntropy`]: the system has no random bytes.
+    pub fn new(trust: DtlsTrust) -> Result<Self, ConfigError> {
+        let proof = Proof::Certificate(identity::nobody()?);
+        Ok(Self(Arc::new(End::new(proof, Some(trust), false))))
+    }
+
+    /// Speaks DTLS 1.2 to servers that know this key, and proves that it knows it too. There are no certificates.
+    #[must_use]
+    pub fn with_psk(key: DtlsPsk) -> Self {
+        Self(Arc::new(End::new(Proof::Key(key), None, false)))
+    }
+
+    /// The same, and it shows this identity to servers that ask for one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyOnly`]: it proves by a key that it knows it, and shows no certificates.
+    pub fn with_identity(&self, identity: DtlsIdentity) -> Result<Self, ConfigError> {
+        self.0.demand_certificates()?;
+        let proof = Proof::Certificate(identity.0);
+        Ok(Self(Arc::new(self.0.with(proof, self.0.version))))
+    }
+
+    /// The same with DTLS 1.3, and nothing else: an engine of a client speaks one version. Keys that both know are for DTLS 1.2 only, which stays so.
+    #[must_use]
+    pub fn with_dtls13(&self) -> Self {
+        Self(Arc::new(self.0.with(self.0.proof.clone(), Version::Dtls13)))
+    }
+}
+
+impl DtlsServerConfig {
+    /// Proves to be `identity`, and serves everybody, by DTLS 1.2.
+    #[must_use]
+    pub fn new(identity: DtlsIdentity) -> Self {
+        let proof = Proof::Certificate(identity.0);
+        Self(Arc::new(End::new(proof, None, false)))
+    }
+
+    /// Serves those who know one of these keys, by DTLS 1.2. There are no certificates.
+    #[must_use]
+    pub fn with_psks(keys: impl IntoIterator<Item = DtlsPsk>) -> Self {
+        let keys = Proof::Keys(Arc::new(Keys(keys.into_iter().collect())));
+        Self(Arc::new(End::new(keys, None, false)))
+    }
+
+    /// The same, and it serves only clients that show a certificate that is trusted.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyOnly`]: its clients prove by a key who they are, and show no certificates.
+    pub fn with_clients(&self, trust: DtlsTrust) -> Result<Self, ConfigError> {
+        self.0.demand_certificates()?;
+        let mut end = self.0.with(self.0.proof.clone(), self.0.version);
+        end.trust = Some(trust);
+        Ok(Self(Arc::new(end)))
+    }
+
+    /// The same, and it speaks DTLS 1.3 to clients that offer it.
+    ///
+    /// The engine cannot ask those for their address without remembering them. So there are places for 64 that have not proven theirs yet, and
+    /// a new one takes the place of the oldest: a flood of forged hellos can keep clients of DTLS 1.3 out. Of those of DTLS 1.2 it can keep out only the ones whose
+    /// hello is in several records, which have the same places, with this setting or without.
+    #[must_use]
+    pub fn with_dtls13(&self) -> Self {
+        Self(Arc::new(self.0.with(self.0.proof.clone(), Version::Both)))
+    }
+}
+
+impl fmt::Debug for DtlsClientConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DtlsClientConfig").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for DtlsServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DtlsServerConfig").finish_non_exhaustive()
+    }
+}
+
+/// How an end proves who it is.
+#[derive(Clone)]
+pub(super) enum Proof {
+    Certificate(DtlsCertificate),
+    /// Of a client.
+    Key(DtlsPsk),
+    /// Of a server.
+    Keys(Arc<Keys>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version {
+    Dtls12,
+    Dtls13,
+    Both,
+}
+
+/// What the engines of one configuration have in common.
+pub(super) struct End {
+    pub(super) proof: Proof,
+    /// Whose certificates are demanded. `None`: no certificate is.
+    pub(super) trust: Option<DtlsTrust>,
+    pub(super) version: Version,
+    made: Mutex<Vec<(Settings, Arc<Config>)>>,
+}
+
+impl End {
+    const fn new(proof: Proof, trust: Option<DtlsTrust>, is_13: bool) -> Self {
+        Self {
+            proof,
+            trust,
+            version: if is_13 {
+                Version::Dtls13
+            } else {
+                Version::Dtls12
+            },
+            made: Mutex::new(Vec::new()),
+        }
+    }
+
+    fn with(&self, proof: Proof, version: Version) -> Self {
+        let version = match &proof {
+            Proof::Certificate(_) => version,
+            Proof::Key(_) | Proof::Keys(_) => Version::Dtls12,
+        };
+        Self {
+            proof,
+            trust: self.trust.clone(),
+            version,
+            made: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Whether its ends have certificates, and not a key.
+    const fn demand_certificates(&self) -> Result<(), ConfigError> {
+        match self.proof {
+            Proof::Certificate(_) => Ok(()),
+            Proof::Key(_) | Proof::Keys(_) => Err(ConfigError::KeyOnly),
+        }
+    }
+
+    /// With these settings, the engine has only this suite from now on.
+    #[cfg(test)]
+    pub(super) fn limit(&self, settings: Settings, suite: dimpl::crypto::Dtls12CipherSuite) {
+        let builder = self.builder(settings).dtls12_cipher_suites(&[suite]);
+        let config = Arc::new(builder.build().expect("a configuration"));
+        let mut made = self.made.lock().expect("not poisoned");
+        made.push((settings, config));
+    }
+
+    /// The engine's configuration with these settings.
+    pub(super) fn configure(&self, settings: Settings) -> Result<Arc<Config>, DtlsProblem> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = made.iter().find(|(known, _)| *known == settings);
+        if let Some((_, config)) = known {
+            return Ok(Arc::clone(config));
+        }
+        let config = self.builder(settings).build();
+        let config = config.map_err(|error| DtlsProblem::Protocol(error.to_string()))?;
+        let config = Arc::new(config);
+        if made.len() >= KEPT {
+            made.remove(0);
+        }
+        made.push((settings, Arc::clone(&config)));
+        Ok(config)
+    }
+
+    fn builder(&self, settings: Settings) -> ConfigBuilder {
+        let builder = Config::builder()
+            .with_crypto_provider(provider::provider())
+            .mtu(settings.mtu)
+            .flight_start_rto(settings.retransmit)
+            .flight_retries(usize::MAX)
+            .handshake_timeout(YEARS)
+            .max_queue_rx(QUEUE)
+            .max_queue_tx(QUEUE)
+            .require_client_certificate(self.trust.is_some());
+        match &self.proof {
+            Proof::Certificate(_) => builder,
+            Proof::Key(key) => {
+                let keys = Arc::new(Keys([key.clone()].into()));
+                builder.with_psk_client(key.identity.clone(), keys)
+            }
+            Proof::Keys(keys) => builder.with_psk_server(None, Arc::clone(keys) as _),
+        }
+    }
+}

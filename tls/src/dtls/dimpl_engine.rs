@@ -1,0 +1,285 @@
+//! The engine over `dimpl`.
+
+use alloc::boxed::Box;
+use alloc::string::ToString as _;
+use alloc::sync::Arc;
+use core::fmt;
+use core::time::Duration;
+use std::time::Instant;
+
+use dimpl::{CryptoError, CryptoOperation, Dtls, ProtocolVersion};
+use rustls_pki_types::ServerName;
+
+use super::association::OVERHEAD;
+use super::config::{End, Proof, Version};
+use super::engine::{Engine, Output, Settings};
+use super::error::DtlsProblem;
+use super::hello::{COOKIE, ClientHello};
+use super::provider;
+use super::record::{ContentType, Record, Records};
+
+/// The longest time between two attempts of the same (RFC 6347, 4.2.4.1).
+pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// Who is due again at once is asked after this time. `dimpl` can have an acknowledgement due that it never sends, and the time would not go on.
+const BREATHER: Duration = Duration::from_millis(100);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// After the handshake, nothing that is due later than this is ever due: `dimpl` says ten years for never.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// An association of `dimpl`, whose peer is checked here.
+pub(super) struct DimplEngine {
+    dtls: Dtls,
+    end: Arc<End>,
+    /// Who the server is to be. Clients have no name.
+    name: Option<ServerName<'static>>,
+    is_checked: bool,
+    is_established: bool,
+    /// The length of the message whose record comes next.
+    message: Option<usize>,
+    draws_lots: bool,
+    /// The moment that `dimpl` has for [`began`](Self::began).
+    start: Instant,
+    began: Duration,
+    now: Duration,
+    /// By how much the time of `dimpl` has been put forward.
+    ahead: Duration,
+    last_sent: Option<Duration>,
+    /// By the time of `dimpl`.
+    due: Option<Instant>,
+    /// When it was last told the time, by ours.
+    ticked: Option<Duration>,
+}
+
+impl DimplEngine {
+    /// A client, with its hello ready.
+    pub(super) fn client(
+        end: &Arc<End>,
+        name: ServerName<'static>,
+        settings: Settings,
+        now: Duration,
+    ) -> Result<Box<dyn Engine>, DtlsProblem> {
+        let is_13 = end.version == Version::Dtls13;
+        let mut engine = Self::new(end, Some(name), settings, now, is_13)?;
+        engine.dtls.set_active(true);
+        engine.tick(now)?;
+        Ok(Box::new(engine))
+    }
+
+    /// A server that is to ask for the client's address itself.
+    pub(super) fn server(
+        end: &Arc<End>,
+        settings: Settings,
+        now: Duration,
+    ) -> Result<Box<dyn Engine>, DtlsProblem> {
+        let is_13 = end.version != Version::Dtls12;
+        let mut engine = Self::new(end, None, settings, now, is_13)?;
+        engine.tick(now)?;
+        Ok(Box::new(engine))
+    }
+
+    /// A server of DTLS 1.2, for the client of this hello, whose cookie is known to be good.
+    ///
+    /// It is shown the hello without the cookie first, as if it had asked for it: so it counts messages and records as the client does.
+    pub(super) fn server_of(
+        end: &Arc<End>,
+        hello: &[u8],
+        settings: Settings,
+        now: Duration,
+        scratch: &mut [u8],
+    ) -> Result<Box<dyn Engine>, DtlsProblem> {
+        let mut engine = Self::new(end, None, settings, now, false)?;
+        let Ok(parsed) = ClientHello::parse(hello) else {
+            return Err(unexpected());
+        };
+        let cookie: [u8; COOKIE] = parsed.cookie.try_into().map_err(|_| unexpected())?;
+        provider::with_cookie(cookie, || {
+            engine.receive(now, &parsed.without_cookie())?;
+            while engine.next(scratch)?.is_some() {}
+            engine.receive(now, hello)
+        })?;
+        Ok(Box::new(engine))
+    }
+
+    fn new(
+        end: &Arc<End>,
+        name: Option<ServerName<'static>>,
+        settings: Settings,
+        now: Duration,
+        is_13: bool,
+    ) -> Result<Self, DtlsProblem> {
+        let (config, start) = (end.configure(settings)?, Instant::now());
+        let dtls = match (&end.proof, end.version) {
+            (Proof::Key(_) | Proof::Keys(_), _) => Dtls::new_12_psk(config, start),
+            (Proof::Certificate(own), Version::Dtls13) => Dtls::new_13(config, own.clone(), start),
+            (Proof::Certificate(own), Version::Both) if is_13 => {
+                Dtls::new_auto(config, own.clone(), start)
+            }
+            (Proof::Certificate(own), _) => Dtls::new_12(config, own.clone(), start),
+        };
+        Ok(Self {
+            dtls,
+            end: Arc::clone(end),
+            name,
+            is_checked: false,
+            is_established: false,
+            message: None,
+            // The only suite there is with a key that both know is of AES in CCM.
+            draws_lots: matches!(end.proof, Proof::Key(_) | Proof::Keys(_)),
+            start,
+            began: now,
+            now,
+            ahead: Duration::ZERO,
+            last_sent: None,
+            due: None,
+            ticked: None,
+        })
+    }
+
+    /// The time of `dimpl`.
+    fn moment(&self) -> Instant {
+        self.start + self.now.saturating_sub(self.began) + self.ahead
+    }
+
+    /// How long until `dimpl` tries the same again, if it ever does.
+    ///
+    /// Each time it waits about as long as all the times before, by which it was put forward. What is due much later is the end of its own patience.
+    fn until_due(&self) -> Option<Duration> {
+        let due = self.due?.saturating_duration_since(self.moment());
+        let latest = DAY.max(self.ahead.saturating_mul(8));
+        Some(due).filter(|due| *due < latest)
+    }
+
+    /// Whether an error comes of one record that anybody may have written (RFC 6347, 4.1.2.7).
+    ///
+    /// `dimpl` leaves such records out after the handshake, and before it has keys. In between, they do no harm either, unless keys were taken into use in the middle of the
+    /// same datagram. A client has another way: it begins anew.
+    fn is_forged(&self, datagram: &[u8], error: &dimpl::Error) -> bool {
+        let decrypt = CryptoError::OperationFailed(CryptoOperation::Decrypt);
+        let changes_keys = |record| {
+            let change = ContentType::ChangeCipherSpec;
+            matches!(record, Ok(Record::Full { content_type, .. }) if content_type == change)
+        };
+        self.name.is_none()
+            && *error == dimpl::Error::CryptoError(decrypt)
+            && !Records::of(datagram).any(changes_keys)
+    }
+
+    /// When to try the same again at the latest, although `dimpl` would wait longer.
+    fn latest_retry(&self) -> Option<Duration> {
+        let sent = self.last_sent.filter(|_| !self.is_established)?;
+        Some(sent.saturating_add(LONGEST_RETRY))
+    }
+}
+
+fn unexpected() -> DtlsProblem {
+    DtlsProblem::Protocol("not a hello with a cookie".to_string())
+}
+
+fn refused(error: dimpl::Error) -> DtlsProblem {
+    match error {
+        dimpl::Error::Timeout(_) => DtlsProblem::Unanswered,
+        error => DtlsProblem::Protocol(error.to_string()),
+    }
+}
+
+impl Engine for DimplEngine {
+    fn receive(&mut self, now: Duration, datagram: &[u8]) -> Result<(), DtlsProblem> {
+        self.tick(now)?;
+        match self.dtls.handle_packet(datagram) {
+            Err(error) if self.is_forged(datagram, &error) => Ok(()),
+            handled => handled.map_err(refused),
+        }
+    }
+
+    fn tick(&mut self, now: Duration) -> Result<(), DtlsProblem> {
+        self.now = self.now.max(now);
+        let is_late = self.latest_retry().is_some_and(|retry| self.now >= retry);
+        if is_late {
+            self.ahead += self.until_due().unwrap_or_default();
+        }
+        self.ticked = Some(self.now);
+        let moment = self.moment();
+        self.dtls.handle_timeout(moment).map_err(refused)
+    }
+
+    fn send(&mut self, message: &[u8]) -> Result<(), DtlsProblem> {
+        let sent = self.dtls.send_application_data(message);
+        sent.map_err(refused)?;
+        self.message = Some(message.len());
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        // It fails where there is nobody left to tell.
+        let _ = self.dtls.close();
+    }
+
+    fn next(&mut self, buf: &mut [u8]) -> Result<Option<Output>, DtlsProblem> {
+        loop {
+            let output = match self.dtls.poll_output(buf) {
+                dimpl::Output::Packet(packet) => {
+                    self.last_sent = Some(self.now);
+                    // Of AES in GCM. Its counterpart ChaCha20 counts, as all of DTLS 1.3 does, and has shorter records.
+                    let message = self.message.take();
+                    self.draws_lots |=
+                        message.is_some_and(|length| packet.len() == length + OVERHEAD);
+                    Output::Datagram(packet.len())
+                }
+                dimpl::Output::BufferTooSmall { needed } => {
+                    let why = alloc::format!("something has {needed} bytes");
+                    return Err(DtlsProblem::Protocol(why));
+                }
+                dimpl::Output::PeerCert(certificate) => {
+                    if let Some(trust) = &self.end.trust {
+                        trust.check(certificate, self.name.as_ref())?;
+                        self.is_checked = true;
+                    }
+                    continue;
+                }
+                dimpl::Output::Connected => {
+                    if self.end.trust.is_some() && !self.is_checked {
+                        return Err(DtlsProblem::NoCertificate);
+                    }
+                    self.is_established = true;
+                    Output::Established
+                }
+                dimpl::Output::ApplicationData(data) => Output::Message(data.len()),
+                dimpl::Output::CloseNotify => Output::End,
+                dimpl::Output::Timeout(due) => {
+                    let is_soon = due.saturating_duration_since(self.moment()) < NEVER;
+                    self.due = (is_soon || !self.is_established).then_some(due);
+                    return Ok(None);
+                }
+                // Keys of SRTP.
+                _ => continue,
+            };
+            return Ok(Some(output));
+        }
+    }
+
+    fn is_13(&self) -> bool {
+        self.dtls.protocol_version() == Some(ProtocolVersion::DTLS1_3)
+    }
+
+    fn draws_lots(&self) -> bool {
+        self.draws_lots
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let due = self.due?.saturating_duration_since(self.moment());
+        let mut due = self.now.saturating_add(due);
+        if self.ticked.is_some_and(|ticked| due <= ticked) {
+            due = self.now.saturating_add(BREATHER);
+        }
+        let retry = self.latest_retry().filter(|_| self.until_due().is_some());
+        Some(retry.map_or(due, |retry| due.min(retry)))
+    }
+}
+
+impl fmt::Debug for DimplEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DimplEngine")
+            .field("is_established", &self.is_established)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,184 @@
+//! What can go wrong with DTLS.
+
+use alloc::string::String;
+use core::fmt;
+
+use embedded_io_async::ErrorKind;
+use tacket::{Error, Fault};
+
+/// The error of a [`DtlsEndpoint`](crate::DtlsEndpoint) and its channels, over a socket whose own error is `E`.
+///
+/// What concerns one peer concerns its channel only: the endpoint and the others stay as they are.
+///
+/// ```
+/// use tacket::{Error, Fault};
+/// use tacket_tls::DtlsError;
+///
+/// /// Whether to connect anew.
+/// fn is_worth_another_try<E: Error>(error: &DtlsError<E>) -> bool {
+///     match error {
+///         DtlsError::Problem(_) => false, // one side refused the other
+///         other => other.fault() == Fault::Broken,
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DtlsError<E> {
+    /// The socket could not send this datagram. The channel stays usable.
+    Transport(E),
+    /// The socket failed for good, some time ago.
+    Broken,
+    /// The handshake failed, or the association did later.
+    Problem(DtlsProblem),
+    /// There is a new association with the same peer: it began anew, or [`connect`](crate::DtlsEndpoint::connect) was called again for it.
+    Replaced,
+    /// The peer has closed its channel, and receives nothing any more.
+    Ended,
+    /// The endpoint was closed, here.
+    Closed,
+    /// The message is longer than a datagram can be; how long it may be at most.
+    TooLong(usize),
+    /// A message has at least one byte.
+    Empty,
+    /// The next message is longer than the buffer: how long. It is still there.
+    BufferTooSmall(usize),
+    /// The endpoint serves already.
+    Busy,
+}
+
+impl<E: fmt::Display> fmt::Display for DtlsError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Transport(error) => write!(f, "below DTLS: {error}"),
+            Self::Broken => f.write_str("the socket below DTLS has failed"),
+            Self::Problem(problem) => problem.fmt(f),
+            Self::Replaced => {
+                f.write_str("a new association with the same peer has replaced this one")
+            }
+            Self::Ended => f.write_str("the peer has closed its end"),
+            Self::Closed => f.write_str("the endpoint was closed"),
+            Self::TooLong(limit) => write!(f, "a message may have {limit} bytes at most"),
+            Self::Empty => f.write_str("a message has at least one byte"),
+            Self::BufferTooSmall(length) => {
+                write!(
+                    f,
+                    "the next message has {length} bytes, and the buffer fewer"
+                )
+            }
+            Self::Busy => f.write_str("the endpoint serves already"),
+        }
+    }
+}
+
+impl<E: core::error::Error> core::error::Error for DtlsError<E> {
+    /// The problem. The socket's error is in the variant's field: it need not be `'static`.
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Problem(problem) => Some(problem),
+            _ => None,
+        }
+    }
+}
+
+impl<E: Error> embedded_io_async::Error for DtlsError<E> {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Transport(error) => error.kind(),
+            Self::Problem(_) => ErrorKind::InvalidData,
+            other => other.fault().kind(),
+        }
+    }
+}
+
+impl<E: Error> Error for DtlsError<E> {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Transport(error) => error.fault(),
+            Self::Broken | Self::Problem(_) | Self::Replaced | Self::Ended => Fault::Broken,
+            Self::Closed => Fault::Closed,
+            Self::TooLong(_) | Self::Empty | Self::BufferTooSmall(_) => Fault::InvalidInput,
+            Self::Busy => Fault::Busy,
+        }
+    }
+}
+
+/// Why there is no channel to a peer.
+///
+/// ```
+/// use tacket_tls::DtlsConnectError;
+///
+/// assert_eq!(DtlsConnectError::Closed.to_string(), "the endpoint was closed");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DtlsConnectError {
+    /// The server's name is neither a DNS name nor an IP address.
+    InvalidName,
+    /// The endpoint was closed, or its socket has failed.
+    Closed,
+}
+
+impl fmt::Display for DtlsConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InvalidName => "the server's name is neither a DNS name nor an IP address",
+            Self::Closed => "the endpoint was closed",
+        })
+    }
+}
+
+impl core::error::Error for DtlsConnectError {}
+
+impl embedded_io_async::Error for DtlsConnectError {
+    fn kind(&self) -> ErrorKind {
+        self.fault().kind()
+    }
+}
+
+impl Error for DtlsConnectError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::InvalidName => Fault::InvalidInput,
+            Self::Closed => Fault::Closed,
+        }
+    }
+}
+
+/// What one side objected to.
+///
+/// ```
+/// use tacket_tls::DtlsProblem;
+///
+/// fn is_about_a_certificate(problem: &DtlsProblem) -> bool {
+///     matches!(problem, DtlsProblem::Untrusted(_) | DtlsProblem::NoCertificate)
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DtlsProblem {
+    /// In the words of the engine: a message that should not have come, or is damaged, or that the peer has refused something.
+    Protocol(String),
+    /// The peer's certificate is not trusted: why.
+    Untrusted(String),
+    /// The peer has shown no certificate.
+    NoCertificate,
+    /// The peer has not answered in the handshake, for twenty minutes and more.
+    Unanswered,
+    /// So many messages were sent that the keys must not protect any more.
+    UsedUp,
+}
+
+impl fmt::Display for DtlsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protocol(why) => write!(f, "DTLS: {why}"),
+            Self::Untrusted(why) => write!(f, "the peer's certificate is not trusted: {why}"),
+            Self::NoCertificate => f.write_str("the peer has shown no certificate"),
+            Self::Unanswered => f.write_str("the peer does not answer any more"),
+            Self::UsedUp => f.write_str("the keys have protected as many messages as they may"),
+        }
+    }
+}
+
+impl core::error::Error for DtlsProblem {}

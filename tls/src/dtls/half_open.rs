@@ -1,0 +1,155 @@
+//! Clients that have to be remembered before they have proven their address: those of DTLS 1.3, and those whose hello is in parts.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use super::association::surest_mtu;
+use super::config::DtlsServerConfig;
+use super::dimpl_engine::DimplEngine;
+use super::engine::{Engine, Output, Settings};
+use super::hello::is_answer_to_proof;
+use super::outbox::Outbox;
+
+/// How many there are at most.
+const PLACES: usize = 64;
+/// How many bytes of one are listened to: the longest hello there is, more than once.
+const LONGEST: usize = 8 << 10;
+/// How long one is remembered.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A bounded table. When it is full, whoever has been in it longest makes room.
+#[derive(Default)]
+pub(super) struct HalfOpen {
+    /// In the order of coming.
+    clients: VecDeque<Client>,
+    pub(super) forgotten: u64,
+}
+
+struct Client {
+    peer: SocketAddr,
+    random: Option<[u8; 32]>,
+    engine: Box<dyn Engine>,
+    until: Duration,
+    /// How many bytes came from the address, and went there.
+    came: usize,
+    went: usize,
+}
+
+/// A client that has proven its address: its engine has just begun its answer, which is in `datagram`.
+pub(super) struct Proven {
+    pub(super) random: Option<[u8; 32]>,
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) datagram: Vec<u8>,
+}
+
+impl HalfOpen {
+    pub(super) fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    pub(super) fn has(&self, peer: SocketAddr) -> bool {
+        self.clients.iter().any(|client| client.peer == peer)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.clients.clear();
+    }
+
+    /// Forgets those whose time is over.
+    pub(super) fn tick(&mut self, now: Duration) {
+        self.clients.retain(|client| client.until > now);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.clients.front().map(|client| client.until)
+    }
+
+    /// A hello, or a part of one, has come from somebody who has not proven its address. Never are more bytes sent there than have come.
+    pub(super) fn arrived(
+        &mut self,
+        config: &DtlsServerConfig,
+        now: Duration,
+        peer: SocketAddr,
+        random: Option<[u8; 32]>,
+        datagram: &[u8],
+        (out, scratch): (&mut Outbox, &mut [u8]),
+    ) -> Option<Proven> {
+        self.tick(now);
+        let known = self.clients.iter().position(|client| client.peer == peer);
+        // What is not the beginning of a hello could be of any.
+        if datagram.len() > LONGEST || (known.is_none() && random.is_none()) {
+            return None;
+        }
+        let mut client = match known.and_then(|place| self.clients.remove(place)) {
+            Some(known) if random.is_none() || known.random == random => known,
+            _ => Client::new(config, now, peer, random)?,
+        };
+        // One that has begun anew is the last to have come.
+        let place = known.filter(|_| client.came > 0);
+        if client.came + datagram.len() > LONGEST {
+            self.put(place, client);
+            return None;
+        }
+        client.came += datagram.len();
+        // What it does not understand, it has to forget: its engine is of no more use.
+        client.engine.receive(now, datagram).ok()?;
+        loop {
+            match client.engine.next(scratch).ok()? {
+                Some(Output::Datagram(length)) => {
+                    let answer = scratch.get(..length).unwrap_or_default();
+                    if is_answer_to_proof(answer) {
+                        return Some(Proven {
+                            random: client.random,
+                            engine: client.engine,
+                            datagram: answer.to_vec(),
+                        });
+                    }
+                    if client.went + length <= client.came {
+                        client.went += length;
+                        out.answer(peer, answer);
+                    }
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        self.put(place, client);
+        None
+    }
+
+    /// Puts it back to its place, or to the end.
+    fn put(&mut self, place: Option<usize>, client: Client) {
+        if self.clients.len() >= PLACES {
+            self.clients.pop_front();
+            self.forgotten += 1;
+        }
+        let last = self.clients.len();
+        let place = place.map_or(last, |place| place.min(last));
+        self.clients.insert(place, client);
+    }
+}
+
+impl Client {
+    fn new(
+        config: &DtlsServerConfig,
+        now: Duration,
+        peer: SocketAddr,
+        random: Option<[u8; 32]>,
+    ) -> Option<Self> {
+        let settings = Settings {
+            mtu: surest_mtu(peer),
+            retransmit: Duration::from_secs(1),
+        };
+        Some(Self {
+            peer,
+            random,
+            engine: DimplEngine::server(&config.0, settings, now).ok()?,
+            until: now.saturating_add(PATIENCE),
+            came: 0,
+            went: 0,
+        })
+    }
+}

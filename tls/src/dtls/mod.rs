@@ -1,0 +1,40 @@
+//! DTLS: one socket, and a channel for each peer.
+//!
+//! From the outside in: `endpoint`, `serve` and `channel` are what users hold; `shared` has every await; `table` says whom a datagram is for, and `association` what it does there,
+//! without await, I/O or clock; `dimpl_engine` is the implementation of the protocol.
+
+mod admission;
+mod association;
+mod channel;
+mod config;
+mod cookie;
+mod dimpl_engine;
+mod driver_waker;
+mod endpoint;
+mod engine;
+mod error;
+mod half_open;
+mod hello;
+mod identity;
+mod outbox;
+mod provider;
+mod record;
+mod serve;
+mod setbacks;
+mod shared;
+mod statistics;
+mod table;
+#[cfg(test)]
+mod tests;
+mod trust;
+#[cfg(test)]
+mod two_tables;
+
+pub use channel::DtlsChannel;
+pub use config::{DtlsClientConfig, DtlsPsk, DtlsServerConfig};
+pub use endpoint::DtlsEndpoint;
+pub use error::{DtlsConnectError, DtlsError, DtlsProblem};
+pub use identity::DtlsIdentity;
+pub use serve::DtlsServeStatistics;
+pub use statistics::{DtlsChannelStatistics, DtlsStatistics};
+pub use trust::DtlsTrust;

@@ -1,0 +1,125 @@
+//! Datagrams that are to be sent.
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// How many answers to strangers wait at most.
+const STRANGERS: usize = 64;
+/// How many datagrams of one association do: a flight of the handshake, and one that repeats it.
+const OF_ONE: usize = 128;
+
+pub(super) struct Outgoing {
+    /// Whose association it is of.
+    pub(super) id: Option<u64>,
+    pub(super) number: u64,
+    pub(super) peer: SocketAddr,
+    pub(super) data: Vec<u8>,
+}
+
+/// They are numbered, so that who waits for one knows when it has gone.
+#[derive(Default)]
+pub(super) struct Outbox {
+    queue: VecDeque<Outgoing>,
+    /// How many there are of each association that has any.
+    of_each: BTreeMap<u64, usize>,
+    /// How many were too many.
+    pub(super) dropped: u64,
+    pushed: u64,
+    /// How many have gone, or failed.
+    pub(super) gone: u64,
+}
+
+impl Outbox {
+    /// Returns its number. If too many of the same association wait already, it is dropped, as on its way; the number is that of another one then.
+    pub(super) fn push(&mut self, id: Option<u64>, peer: SocketAddr, data: &[u8]) -> u64 {
+        if let Some(id) = id {
+            let waiting = self.of_each.entry(id).or_default();
+            if *waiting >= OF_ONE {
+                self.dropped += 1;
+                return self.pushed;
+            }
+            *waiting += 1;
+        }
+        self.pushed += 1;
+        self.queue.push_back(Outgoing {
+            id,
+            number: self.pushed,
+            peer,
+            data: data.to_vec(),
+        });
+        self.pushed
+    }
+
+    /// Answers somebody who is not known, unless too many wait for that already.
+    pub(super) fn answer(&mut self, peer: SocketAddr, data: &[u8]) {
+        if self.queue.len() < STRANGERS {
+            self.push(None, peer, data);
+        }
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Outgoing> {
+        let next = self.queue.pop_front()?;
+        if let Some(id) = next.id
+            && let Some(waiting) = self.of_each.get_mut(&id)
+        {
+            *waiting -= 1;
+            if *waiting == 0 {
+                self.of_each.remove(&id);
+            }
+        }
+        Some(next)
+    }
+
+    /// Whether everything up to this number has gone.
+    pub(super) const fn has_gone(&self, number: u64) -> bool {
+        self.gone >= number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer() -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], 4433))
+    }
+
+    #[test]
+    fn what_goes_out_is_numbered_in_the_order_of_coming() {
+        let mut out = Outbox::default();
+        let numbers = [Some(7), None, Some(8)].map(|id| out.push(id, peer(), b"data"));
+        assert_eq!(numbers, [1, 2, 3]);
+        let next = core::iter::from_fn(|| out.pop());
+        let next: Vec<_> = next.map(|next| (next.id, next.number)).collect();
+        assert_eq!(next, [(Some(7), 1), (None, 2), (Some(8), 3)]);
+        (1..=3).for_each(|number| {
+            assert!(!out.has_gone(number));
+            out.gone = number;
+            assert!(out.has_gone(number));
+        });
+    }
+
+    #[test]
+    fn an_association_has_so_many_datagrams_waiting_and_takes_no_room_from_others() {
+        let mut out = Outbox::default();
+        let last = (0..1000).map(|_| out.push(Some(7), peer(), b"data")).last();
+        assert_eq!((last, out.dropped), (Some(128), 1000 - 128));
+        assert_eq!(out.push(Some(8), peer(), b"data"), 129);
+        // As soon as one is gone there is room again.
+        assert_eq!(out.pop().map(|next| next.number), Some(1));
+        assert_eq!(out.push(Some(7), peer(), b"data"), 130);
+        assert_eq!(out.push(Some(7), peer(), b"data"), 130);
+        assert_eq!(core::iter::from_fn(|| out.pop()).count(), 129);
+        assert!(out.of_each.is_empty());
+    }
+
+    #[test]
+    fn answers_to_strangers_wait_only_where_few_do() {
+        let mut out = Outbox::default();
+        (0..1000).for_each(|_| out.answer(peer(), b"who?"));
+        assert_eq!(core::iter::from_fn(|| out.pop()).count(), STRANGERS);
+        out.answer(peer(), b"who?");
+        assert!(out.pop().is_some());
+    }
+}

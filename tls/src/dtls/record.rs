@@ -1,0 +1,243 @@
+//! The records of a datagram (RFC 6347, 4.1; RFC 9147, 4).
+
+/// The bytes before the content of a record in plain text.
+pub(super) const HEADER: usize = 13;
+/// The most bytes of content that a record may announce: 2^14, and 2,048 for what protects it.
+const LONGEST: usize = (1 << 14) + 2048;
+
+/// What a record carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ContentType {
+    ChangeCipherSpec,
+    Alert,
+    Handshake,
+    ApplicationData,
+    Ack,
+}
+
+impl ContentType {
+    const fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            20 => Some(Self::ChangeCipherSpec),
+            21 => Some(Self::Alert),
+            22 => Some(Self::Handshake),
+            23 => Some(Self::ApplicationData),
+            26 => Some(Self::Ack),
+            _ => None,
+        }
+    }
+}
+
+/// A record, as far as anybody can read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Record<'d> {
+    /// One with the header of DTLS 1.2, whose content is protected unless the epoch is 0.
+    Full {
+        content_type: ContentType,
+        epoch: u16,
+        /// Of 48 bits.
+        sequence: u64,
+        content: &'d [u8],
+    },
+    /// A protected one of DTLS 1.3. Its header says neither what it is nor, always, where it ends: the rest of the datagram.
+    Short(&'d [u8]),
+}
+
+/// It is no sequence of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Malformed;
+
+/// The records of one datagram, one after the other. After [`Malformed`] there are none.
+#[derive(Clone, Debug)]
+pub(super) struct Records<'d> {
+    rest: &'d [u8],
+}
+
+impl<'d> Records<'d> {
+    pub(super) const fn of(datagram: &'d [u8]) -> Self {
+        Self { rest: datagram }
+    }
+
+    /// How many bytes are behind those that were taken.
+    pub(super) const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    fn take_record(&mut self) -> Option<Record<'d>> {
+        let first = *self.rest.first()?;
+        // 001 in the upper bits (RFC 9147, 4.1).
+        if first >> 5 == 1 {
+            return Some(Record::Short(core::mem::take(&mut self.rest)));
+        }
+        let content_type = ContentType::from_byte(first)?;
+        let (header, rest) = self.rest.split_first_chunk::<HEADER>()?;
+        let [_, major, minor, e1, e2, s1, s2, s3, s4, s5, s6, l1, l2] = *header;
+        // DTLS 1.0, as of first hellos, or 1.2, as of all else, 1.3 included.
+        if major != 0xfe || !matches!(minor, 0xff | 0xfd) {
+            return None;
+        }
+        let length = usize::from(u16::from_be_bytes([l1, l2]));
+        if length > LONGEST {
+            return None;
+        }
+        let (content, rest) = rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(Record::Full {
+            content_type,
+            epoch: u16::from_be_bytes([e1, e2]),
+            sequence: u64::from_be_bytes([0, 0, s1, s2, s3, s4, s5, s6]),
+            content,
+        })
+    }
+}
+
+impl<'d> Iterator for Records<'d> {
+    type Item = Result<Record<'d>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let record = self.take_record();
+        if record.is_none() {
+            self.rest = &[];
+        }
+        Some(record.ok_or(Malformed))
+    }
+}
+
+/// A message of a handshake, or a fragment of one (RFC 6347, 4.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fragment<'d> {
+    pub(super) kind: u8,
+    /// The number of its message.
+    pub(super) number: u16,
+    /// Where it lies in its message.
+    pub(super) offset: u32,
+    pub(super) part: &'d [u8],
+}
+
+/// The fragments in a handshake record in plain text. After [`Malformed`] there are none.
+#[derive(Clone, Debug)]
+pub(super) struct Fragments<'d> {
+    rest: &'d [u8],
+}
+
+impl<'d> Fragments<'d> {
+    pub(super) const fn of(content: &'d [u8]) -> Self {
+        Self { rest: content }
+    }
+
+    fn take_fragment(&mut self) -> Option<Fragment<'d>> {
+        let (header, rest) = self.rest.split_first_chunk::<12>()?;
+        let [kind, l1, l2, l3, n1, n2, o1, o2, o3, p1, p2, p3] = *header;
+        let long = |a, b, c| u32::from_be_bytes([0, a, b, c]);
+        let (length, offset, part) = (long(l1, l2, l3), long(o1, o2, o3), long(p1, p2, p3));
+        // Each of 24 bits.
+        if offset + part > length {
+            return None;
+        }
+        let (part, rest) = rest.split_at_checked(usize::try_from(part).ok()?)?;
+        self.rest = rest;
+        Some(Fragment {
+            kind,
+            number: u16::from_be_bytes([n1, n2]),
+            offset,
+            part,
+        })
+    }
+}
+
+impl<'d> Iterator for Fragments<'d> {
+    type Item = Result<Fragment<'d>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let fragment = self.take_fragment();
+        if fragment.is_none() {
+            self.rest = &[];
+        }
+        Some(fragment.ok_or(Malformed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// A handshake record of these bytes.
+    fn record(content: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![22, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 2, 3];
+        bytes.extend(u16::try_from(content.len()).expect("short").to_be_bytes());
+        bytes.extend(content);
+        bytes
+    }
+
+    const fn handshake(content: &[u8]) -> Result<Record<'_>, Malformed> {
+        Ok(Record::Full {
+            content_type: ContentType::Handshake,
+            epoch: 1,
+            sequence: 0x203,
+            content,
+        })
+    }
+
+    #[test]
+    fn a_datagram_has_its_records_in_order_and_an_empty_one_has_none() {
+        let datagram = [record(b"one"), record(b""), record(b"three")].concat();
+        let found: Vec<_> = Records::of(&datagram).collect();
+        assert_eq!(found, [b"one", &b""[..], b"three"].map(handshake));
+        assert_eq!(Records::of(&[]).next(), None);
+    }
+
+    #[test]
+    fn a_short_record_has_the_rest_of_the_datagram() {
+        let datagram = [record(b"one"), vec![0x2f, 1, 2, 3]].concat();
+        let found: Vec<_> = Records::of(&datagram).collect();
+        assert_eq!(
+            found,
+            [handshake(b"one"), Ok(Record::Short(&[0x2f, 1, 2, 3]))]
+        );
+    }
+
+    #[test]
+    fn whatever_is_cut_or_changed_is_malformed_once_and_then_there_is_nothing_more() {
+        let good = record(b"content");
+        let mut table = vec![b"xyz".to_vec(), vec![0; 13], vec![0xff; 40]];
+        table.extend((1..good.len()).map(|length| good[..length].to_vec()));
+        // The type, both bytes of the version, both of the length.
+        for (place, value) in [
+            (0, 0),
+            (0, 24),
+            (1, 3),
+            (2, 0xfc),
+            (11, 1),
+            (11, 0xff),
+            (12, 8),
+        ] {
+            let mut changed = good.clone();
+            changed[place] = value;
+            table.push(changed);
+        }
+        for datagram in table {
+            let found: Vec<_> = Records::of(&datagram).collect();
+            assert_eq!(found, [Err(Malformed)], "{datagram:?}");
+            let behind = [good.clone(), datagram].concat();
+            let found: Vec<_> = Records::of(&behind).collect();
+            assert_eq!(found, [handshake(b"content"), Err(Malformed)], "{behind:?}");
+        }
+    }
+
+    #[test]
+    fn a_record_that_is_longer_than_any_may_be_is_malformed() {
+        let longest = record(&vec![7; LONGEST]);
+        assert!(Records::of(&longest).all(|found| found.is_ok()));
+        let longer = record(&vec![7; LONGEST + 1]);
+        assert_eq!(Records::of(&longer).next(), Some(Err(Malformed)));
+    }
+}

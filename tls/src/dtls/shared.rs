@@ -1,0 +1,464 @@
+//! What the handles of an endpoint share: the table, and the driver that moves datagrams between it and the socket.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::sync::Arc;
+use alloc::vec;
+use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+
+use tacket::{Clock, Datagram, Error as _, Fault, ReceiveDatagram, SendDatagram};
+
+use super::association::Over;
+use super::driver_waker::DriverWaker;
+use super::setbacks::{Next, Setbacks};
+use super::table::{Table, Topic};
+
+/// As long as a datagram can be.
+const LONGEST: usize = 1 << 16;
+/// How many datagrams are received in one go.
+const BURST: usize = 32;
+/// How long to wait after the socket has failed to receive again and again.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What the driver works on. It is in here, and not in [`Shared`], so that nothing holds itself.
+struct Core<E> {
+    table: RefCell<Table>,
+    now: Box<dyn Fn() -> Duration>,
+    /// The numbers of the datagrams that somebody waits for, with what became of those that failed.
+    awaited: RefCell<BTreeMap<u64, Option<E>>>,
+    /// No more is sent than there is already, and then the socket is closed.
+    is_closing: Cell<bool>,
+    /// Nothing moves any more.
+    is_done: Cell<bool>,
+    /// Why the socket could not be closed with grace, for the first who closes.
+    failure: RefCell<Option<E>>,
+}
+
+pub(super) struct Shared<E> {
+    core: Rc<Core<E>>,
+    driver: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+    driver_waker: Arc<DriverWaker>,
+    /// The same.
+    waker: Waker,
+    tickets: Cell<u64>,
+    /// How many wait for the socket to be closed.
+    closing: Cell<usize>,
+}
+
+/// Why a datagram has not gone.
+pub(super) enum Unsent<E> {
+    Failed(E),
+    Over(Over),
+}
+
+impl<E> Core<E> {
+    /// Nothing moves any more, and whoever waits for that sees it.
+    fn finish(&self) {
+        self.is_done.set(true);
+        self.with(|table, _| table.wake_all());
+    }
+
+    /// Works on the table, and then wakes whom that concerns.
+    fn with<R>(&self, work: impl FnOnce(&mut Table, Duration) -> R) -> R {
+        let now = (self.now)();
+        let (worked, wake) = {
+            let mut table = self.table.borrow_mut();
+            let worked = work(&mut table, now);
+            (worked, core::mem::take(&mut table.wake))
+        };
+        for waker in wake {
+            waker.wake();
+        }
+        worked
+    }
+}
+
+impl<E: tacket::Error + 'static> Shared<E> {
+    pub(super) fn new<D, C>(socket: D, clock: C, key: &[u8; 32]) -> Self
+    where
+        D: Datagram<Error = E> + 'static,
+        C: Clock + 'static,
+    {
+        let clock = Rc::new(clock);
+        let now = {
+            let clock = Rc::clone(&clock);
+            Box::new(move || clock.now())
+        };
+        let core = Rc::new(Core {
+            table: RefCell::new(Table::new(key)),
+            now,
+            awaited: RefCell::new(BTreeMap::new()),
+            is_closing: Cell::new(false),
+            is_done: Cell::new(false),
+            failure: RefCell::new(None),
+        });
+        let driver_waker = Arc::<DriverWaker>::default();
+        Self {
+            driver: RefCell::new(Some(Box::pin(drive(socket, clock, Rc::clone(&core))))),
+            core,
+            waker: Waker::from(Arc::clone(&driver_waker)),
+            driver_waker,
+            tickets: Cell::new(0),
+            closing: Cell::new(0),
+        }
+    }
+
+    /// Works on the table.
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Table, Duration) -> R) -> R {
+        self.core.with(work)
+    }
+
+    fn poll_driver(&self) {
+        let Ok(mut driver) = self.driver.try_borrow_mut() else {
+            // It is being polled: any wake is for who does that.
+            return;
+        };
+        self.driver_waker.begin();
+        let mut cx = Context::from_waker(&self.waker);
+        if let Some(driver) = driver.as_mut() {
+            let _is_done = driver.as_mut().poll(&mut cx);
+        }
+        // Also if it was ended in the middle of this.
+        let done = driver.take_if(|_| self.core.is_done.get());
+        drop(driver);
+        drop(done);
+    }
+
+    /// Waits until `step` has something, and meanwhile moves datagrams for everybody.
+    ///
+    /// Dropped, it leaves nothing behind: what is under way is the driver's, whom the next one polls.
+    pub(super) async fn wait<T>(
+        &self,
+        topic: Topic,
+        mut step: impl FnMut(&mut Table, Duration) -> Option<T>,
+    ) -> T {
+        let waiting = Waiting::new(self, topic);
+        poll_fn(|cx| {
+            if let Some(value) = self.with(&mut step) {
+                // What it has to say goes out at once, if the socket takes it.
+                self.poll_driver();
+                return Poll::Ready(value);
+            }
+            self.poll_driver();
+            match self.with(&mut step) {
+                Some(value) => Poll::Ready(value),
+                None => waiting.poll(cx),
+            }
+        })
+        .await
+    }
+
+    /// Waits until this datagram has gone, or failed, or never will.
+    pub(super) async fn gone(&self, id: u64, number: u64) -> Result<(), Over> {
+        let gone = |table: &mut Table, _| {
+            if table.out.has_gone(number) {
+                return Some(Ok(()));
+            }
+            let over = table.over().filter(|_| self.core.is_done.get());
+            over.map(|over| Err(over.clone()))
+        };
+        self.wait(Topic::Association(id), gone).await
+    }
+
+    /// Has it noted what becomes of this datagram. In the same step in which it was made, or it may have gone before.
+    pub(super) fn awaited(&self, number: u64) -> Awaited<'_, E> {
+        self.core.awaited.borrow_mut().insert(number, None);
+        Awaited {
+            shared: self,
+            number,
+        }
+    }
+
+    /// Waits until the socket has taken this datagram of this association.
+    pub(super) async fn sent(&self, id: u64, awaited: Awaited<'_, E>) -> Result<(), Unsent<E>> {
+        let gone = self.gone(id, awaited.number).await;
+        match awaited.failure() {
+            Some(error) => Err(Unsent::Failed(error)),
+            None => gone.map_err(Unsent::Over),
+        }
+    }
+
+    /// The one who serves reads the socket for all others, until this is dropped.
+    pub(super) const fn serve(&self) -> Served<'_, E> {
+        Served(self)
+    }
+
+    /// Says goodbye, sends what is to be sent, and closes the socket.
+    pub(super) async fn close(&self) -> Result<(), E> {
+        let closing = Closing::new(self);
+        self.with(|table, now| {
+            table.say_goodbye(now);
+            table.end(&Over::Closed);
+        });
+        self.core.is_closing.set(true);
+        let done = |_: &mut Table, _| self.core.is_done.get().then_some(());
+        self.wait(Topic::Endpoint, done).await;
+        drop(closing);
+        let failure = self.core.failure.borrow_mut().take();
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Ends everything, at once.
+    pub(super) fn end(&self) {
+        self.with(|table, _| table.end(&Over::Closed));
+        let driver = self.driver.try_borrow_mut();
+        let driver = driver.ok().and_then(|mut driver| driver.take());
+        drop(driver);
+        self.core.finish();
+    }
+
+    fn ticket(&self) -> u64 {
+        self.tickets.set(self.tickets.get() + 1);
+        self.tickets.get()
+    }
+}
+
+/// One who closes. The last one that is dropped ends everything.
+struct Closing<'s, E: tacket::Error + 'static>(&'s Shared<E>);
+
+impl<'s, E: tacket::Error + 'static> Closing<'s, E> {
+    fn new(shared: &'s Shared<E>) -> Self {
+        shared.closing.set(shared.closing.get() + 1);
+        Self(shared)
+    }
+}
+
+impl<E: tacket::Error + 'static> Drop for Closing<'_, E> {
+    fn drop(&mut self) {
+        let left = self.0.closing.get() - 1;
+        self.0.closing.set(left);
+        if left == 0 {
+            self.0.end();
+        }
+    }
+}
+
+/// Dropped, it waits no more.
+struct Waiting<'s, E: tacket::Error + 'static> {
+    shared: &'s Shared<E>,
+    topic: Topic,
+    ticket: u64,
+}
+
+impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
+    fn new(shared: &'s Shared<E>, topic: Topic) -> Self {
+        Self {
+            shared,
+            topic,
+            ticket: shared.ticket(),
+        }
+    }
+
+    fn poll<T>(&self, cx: &Context<'_>) -> Poll<T> {
+        let (topic, ticket) = (self.topic, self.ticket);
+        let replaced = self
+            .shared
+            .with(|table, _| table.wait(topic, ticket, cx.waker()));
+        drop(replaced);
+        let (replaced, is_woken) = self.shared.driver_waker.wait(ticket, cx.waker());
+        drop(replaced);
+        if is_woken {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+}
+
+impl<E: tacket::Error + 'static> Drop for Waiting<'_, E> {
+    fn drop(&mut self) {
+        let (topic, ticket) = (self.topic, self.ticket);
+        let left = self
+            .shared
+            .with(|table, _| table.wait_no_more(topic, ticket));
+        drop(left);
+        drop(self.shared.driver_waker.wait_no_more(ticket));
+    }
+}
+
+/// Dropped, nobody waits for this datagram any more.
+pub(super) struct Awaited<'s, E: tacket::Error + 'static> {
+    shared: &'s Shared<E>,
+    number: u64,
+}
+
+impl<E: tacket::Error + 'static> Awaited<'_, E> {
+    fn failure(&self) -> Option<E> {
+        let mut awaited = self.shared.core.awaited.borrow_mut();
+        awaited.remove(&self.number).flatten()
+    }
+}
+
+impl<E: tacket::Error + 'static> Drop for Awaited<'_, E> {
+    fn drop(&mut self) {
+        drop(self.failure());
+    }
+}
+
+/// Dropped, nobody serves any more.
+pub(super) struct Served<'s, E: tacket::Error + 'static>(&'s Shared<E>);
+
+impl<E: tacket::Error + 'static> Drop for Served<'_, E> {
+    fn drop(&mut self) {
+        self.0.driver_waker.set_server(None);
+        // One of those who wait has to read the socket now.
+        self.0.with(|table, _| {
+            table.serve_no_more();
+            table.wake_all();
+        });
+    }
+}
+
+impl<E: tacket::Error + 'static> Served<'_, E> {
+    /// Waits as [`Shared::wait`] does, as the one whom the driver wakes.
+    pub(super) async fn wait<T>(&self, step: impl FnMut(&mut Table, Duration) -> Option<T>) -> T {
+        // The ticket that the wait is about to take.
+        self.0
+            .driver_waker
+            .set_server(Some(self.0.tickets.get() + 1));
+        self.0.wait(Topic::Endpoint, step).await
+    }
+}
+
+/// Moves datagrams between the socket and the table, until the endpoint is closed or the socket fails for good.
+async fn drive<D, C>(mut socket: D, clock: Rc<C>, core: Rc<Core<D::Error>>)
+where
+    D: Datagram,
+    C: Clock,
+{
+    let failed = {
+        let (tx, rx) = socket.split();
+        let mut sending = pin!(send(tx, &core));
+        let mut receiving = pin!(receive(rx, &*clock, &core));
+        let mut timing = pin!(keep_time(&*clock, &core));
+        poll_fn(|cx| {
+            if let Poll::Ready(error) = receiving.as_mut().poll(cx) {
+                return Poll::Ready(Some(error));
+            }
+            let _never = timing.as_mut().poll(cx);
+            // Last: what the others had to say goes out at once.
+            sending.as_mut().poll(cx).map(|()| None)
+        })
+        .await
+    };
+    match failed {
+        None => *core.failure.borrow_mut() = socket.close().await.err(),
+        Some(error) if core.is_closing.get() => *core.failure.borrow_mut() = Some(error),
+        Some(_) => core.with(|table, _| table.end(&Over::Broken)),
+    }
+    core.finish();
+}
+
+/// Sends whatever there is, until the endpoint closes and there is nothing more.
+async fn send<S: SendDatagram>(mut tx: S, core: &Core<S::Error>) {
+    loop {
+        let next = poll_fn(|_| match core.with(|table, _| table.out.pop()) {
+            Some(next) => Poll::Ready(Some(next)),
+            None if core.is_closing.get() => Poll::Ready(None),
+            // Whoever pushes something polls the driver.
+            None => Poll::Pending,
+        });
+        let Some(next) = next.await else { return };
+        let sent = tx.send_to(&next.data, next.peer).await;
+        let is_sent = sent.is_ok();
+        if let (Err(error), Some(awaited)) = (sent, core.awaited.borrow_mut().get_mut(&next.number))
+        {
+            *awaited = Some(error);
+        }
+        core.with(|table, _| table.has_gone(next.id, next.number, is_sent));
+    }
+}
+
+/// Receives until the socket is closed, or fails for good.
+async fn receive<R: ReceiveDatagram>(
+    mut rx: R,
+    clock: &impl Clock,
+    core: &Core<R::Error>,
+) -> R::Error {
+    let mut buf = vec![0; LONGEST];
+    let mut setbacks = Setbacks::default();
+    loop {
+        for _datagram in 0..BURST {
+            let mut waits_since = None;
+            let received = {
+                let mut receiving = pin!(rx.receive_from(&mut buf));
+                let received = poll_fn(|cx| {
+                    let polled = receiving.as_mut().poll(cx);
+                    if polled.is_pending() {
+                        waits_since.get_or_insert_with(|| clock.now());
+                    }
+                    polled
+                });
+                received.await
+            };
+            match received {
+                Ok((length, peer)) => {
+                    setbacks.is_over();
+                    let datagram = buf.get(..length).unwrap_or_default();
+                    let is_message = core.with(|table, now| {
+                        let before = table.deliveries;
+                        table.arrived(now, peer, datagram);
+                        table.deliveries != before
+                    });
+                    // Whoever it is for has it before the next one comes.
+                    if is_message {
+                        break;
+                    }
+                }
+                Err(error) if error.fault() == Fault::Closed => return error,
+                Err(error) => {
+                    let waited = waits_since.map(|since| clock.now().saturating_sub(since));
+                    match setbacks.another(waited) {
+                        Next::Retry => {}
+                        Next::Pause => {
+                            let pause = clock.now().saturating_add(PAUSE);
+                            clock.sleep_until(pause).await;
+                        }
+                        Next::GiveUp => return error,
+                    }
+                }
+            }
+        }
+        yield_now().await;
+    }
+}
+
+/// Gives others their turn, and is polled again.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|cx| match has_yielded {
+        true => Poll::Ready(()),
+        false => {
+            has_yielded = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// Tells the table the time when it wants to know.
+async fn keep_time<E>(clock: &impl Clock, core: &Core<E>) {
+    loop {
+        let deadline = core.with(|table, _| table.deadline());
+        let mut sleep = pin!(async {
+            match deadline {
+                Some(deadline) => clock.sleep_until(deadline).await,
+                None => core::future::pending().await,
+            }
+        });
+        let is_due = poll_fn(|cx| {
+            if core.with(|table, _| table.deadline()) != deadline {
+                return Poll::Ready(false);
+            }
+            sleep.as_mut().poll(cx).map(|()| true)
+        });
+        if is_due.await {
+            core.with(Table::tick);
+        }
+    }
+}

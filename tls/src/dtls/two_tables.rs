@@ -1,0 +1,228 @@
+//! Tables that speak with each other: no socket, no clock.
+
+use alloc::string::ToString as _;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use rustls_pki_types::{PrivateKeyDer, ServerName};
+use sha2_0_10::{Digest as _, Sha256};
+
+use super::association::Over;
+use super::config::{DtlsClientConfig, DtlsServerConfig};
+use super::identity::DtlsIdentity;
+use super::table::Table;
+use super::trust::DtlsTrust;
+use crate::Fingerprint;
+
+const NOW: Duration = Duration::from_secs(100);
+
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], port))
+}
+
+/// A server, and what its clients are configured with.
+struct World {
+    server: Table,
+    client_config: DtlsClientConfig,
+    server_config: DtlsServerConfig,
+}
+
+impl World {
+    fn new(limit: usize) -> Self {
+        let made = rcgen::generate_simple_self_signed(["server.example".to_string()]);
+        let made = made.expect("a certificate");
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
+        let identity = DtlsIdentity::new(made.cert.der(), &key).expect("they belong together");
+        let pin = Fingerprint::new(Sha256::digest(made.cert.der()).into());
+        let trust = DtlsTrust::in_certificates([pin]).expect("a pin");
+        let server_config = DtlsServerConfig::new(identity);
+        let mut server = Table::new(&[1; 32]);
+        assert!(server.serve(&server_config, limit));
+        Self {
+            server,
+            client_config: DtlsClientConfig::new(trust).expect("random bytes"),
+            server_config,
+        }
+    }
+
+    fn connect(&self, client: &mut Table) -> Result<u64, Over> {
+        let name = ServerName::try_from("server.example").expect("a name");
+        client.connect(at(1), self.client_config.clone(), name)
+    }
+
+    /// A client at this port, whose handshake goes as far as it can.
+    fn client(&mut self, port: u16) -> (Table, u64) {
+        let mut client = Table::new(&[2; 32]);
+        let id = self.connect(&mut client).expect("open");
+        assert!(!shake_hands(&mut client, id));
+        self.exchange(&mut client, port);
+        (client, id)
+    }
+
+    /// Carries datagrams between the server and this client until there are none.
+    fn exchange(&mut self, client: &mut Table, port: u16) {
+        loop {
+            if let Some(next) = client.out.pop() {
+                client.has_gone(next.id, next.number, true);
+                self.server.arrived(NOW, at(port), &next.data);
+            } else if let Some(next) = self.server.out.pop() {
+                self.server.has_gone(next.id, next.number, true);
+                client.arrived(NOW, at(1), &next.data);
+            } else {
+                return;
+            }
+        }
+    }
+}
+
+fn shake_hands(table: &mut Table, id: u64) -> bool {
+    let done = table.with(id, NOW, |association, around| {
+        association.shake_hands(around)
+    });
+    done.expect("it is there").expect("it is not over")
+}
+
+fn send(table: &mut Table, id: u64, message: &[u8]) -> Option<u64> {
+    let sent = table.with(id, NOW, |association, around| {
+        association.send(message, around)
+    });
+    sent.expect("it is there").expect("it sends")
+}
+
+#[test]
+fn a_handshake_and_a_message_go_through_two_tables() {
+    let mut world = World::new(2);
+    let (mut client, id) = world.client(2);
+    let (theirs, peer) = world.server.next_client().expect("a client");
+    assert_eq!(peer, at(2));
+    assert!(!shake_hands(&mut world.server, theirs));
+    world.exchange(&mut client, 2);
+    assert!(shake_hands(&mut client, id) && shake_hands(&mut world.server, theirs));
+    // The next one waits until the one before has gone.
+    let number = send(&mut client, id, b"message");
+    assert!(number.is_some());
+    assert_eq!(send(&mut client, id, b"another"), None);
+    world.exchange(&mut client, 2);
+    assert_eq!(world.server.deliveries, 1);
+    assert!(send(&mut client, id, b"another") > number);
+    let mut message = [0; 10];
+    let received = world.server.with(theirs, NOW, |association, around| {
+        association.receive(&mut message, around)
+    });
+    assert_eq!(received, Some(Ok(Some(Some(7)))));
+    for table in [&client, &world.server] {
+        let seen = table.statistics();
+        assert_eq!((seen.associations, seen.half_open), (1, 0));
+        assert_eq!((seen.established, seen.ignored), (1, 0));
+    }
+}
+
+#[test]
+fn a_stranger_leaves_neither_memory_nor_a_deadline() {
+    let mut world = World::new(2);
+    let mut client = Table::new(&[2; 32]);
+    let id = world.connect(&mut client).expect("open");
+    assert_eq!(client.deadline(), None);
+    assert!(!shake_hands(&mut client, id));
+    let hello = client.out.pop().expect("a hello");
+    world.server.arrived(NOW, at(2), &hello.data);
+    let seen = world.server.statistics();
+    assert_eq!((seen.asked, seen.associations, seen.half_open), (1, 0, 0));
+    assert_eq!(world.server.deadline(), None);
+    assert!(world.server.next_client().is_none());
+}
+
+#[test]
+fn a_client_that_begins_anew_has_the_place_of_its_old_self_and_no_other() {
+    let mut world = World::new(1);
+    for _ in 0..3 {
+        world.client(2);
+    }
+    let seen = world.server.statistics();
+    assert_eq!((seen.replaced, seen.refused, seen.associations), (2, 0, 1));
+    // Nobody has a channel of those before, so nothing is left of them.
+    assert!((1..=2).all(|id| world.server.get(id).is_none()));
+    let (first, _) = world.server.next_client().expect("the last of them");
+    shake_hands(&mut world.server, first);
+    // What it says gets lost.
+    while world.server.out.pop().is_some() {}
+    assert!(world.server.next_client().is_none());
+    // Its handler is at work.
+    for _ in 0..3 {
+        world.client(2);
+    }
+    let seen = world.server.statistics();
+    assert_eq!((seen.replaced, seen.refused, seen.associations), (5, 0, 1));
+    let over = world.server.with(first, NOW, |association, around| {
+        association.shake_hands(around)
+    });
+    assert_eq!(over, Some(Err(Over::Replaced)));
+    world.client(3);
+    assert_eq!(world.server.statistics().refused, 1);
+    // One handler at a time.
+    assert!(world.server.next_client().is_none());
+    world.server.remove(first);
+    world.server.handler_is_done();
+    let (second, peer) = world.server.next_client().expect("the new one");
+    assert!(second > first && peer == at(2));
+    assert!(world.server.next_client().is_none());
+}
+
+#[test]
+fn who_closes_answers_nobody_and_lets_nothing_begin() {
+    let mut world = World::new(2);
+    world.server.end(&Over::Closed);
+    let (mut client, _) = world.client(2);
+    let seen = world.server.statistics();
+    assert_eq!((seen.datagrams, seen.ignored, seen.asked), (1, 1, 0));
+    client.end(&Over::Broken);
+    client.end(&Over::Closed);
+    assert_eq!(world.connect(&mut client), Err(Over::Broken));
+    assert_eq!(
+        (client.deadline(), client.statistics().associations),
+        (None, 0)
+    );
+}
+
+#[test]
+fn what_is_due_comes_once_and_what_is_over_never() {
+    let world = World::new(1);
+    let mut client = Table::new(&[2; 32]);
+    let first = world.connect(&mut client).expect("open");
+    assert!(!shake_hands(&mut client, first));
+    assert!(client.out.pop().is_some() && client.out.pop().is_none());
+    let due = client.deadline().expect("it is sent again");
+    client.tick(due - Duration::from_millis(1));
+    assert!(client.out.pop().is_none());
+    client.tick(due);
+    assert!(client.out.pop().is_some() && client.out.pop().is_none());
+    assert!(client.deadline() > Some(due));
+    // One that is replaced has no time, and leaves the new one its address.
+    let second = world.connect(&mut client).expect("open");
+    assert_eq!(client.deadline(), None);
+    client.remove(first);
+    assert_eq!(client.statistics().associations, 1);
+    assert!(!shake_hands(&mut client, second));
+    assert!(client.deadline().is_some());
+    client.remove(second);
+    assert_eq!(
+        (client.deadline(), client.statistics().associations),
+        (None, 0)
+    );
+}
+
+#[test]
+fn those_who_wait_for_a_handler_are_forgotten_with_the_server() {
+    let mut world = World::new(2);
+    let (_client, _) = world.client(2);
+    assert_eq!(world.server.statistics().associations, 1);
+    assert!(!world.server.serve(&world.server_config, 2));
+    world.server.serve_no_more();
+    assert_eq!(world.server.statistics().associations, 0);
+    // Nobody serves: nobody is answered.
+    world.client(3);
+    assert_eq!(world.server.statistics().asked, 1);
+    assert!(world.server.serve(&world.server_config, 2));
+    world.client(3);
+    assert!(world.server.next_client().is_some());
+}
