@@ -4,15 +4,18 @@ use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::fmt;
 
+use digest::Digest as _;
 use dimpl::DtlsCertificate;
 use dimpl::crypto::Buf;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{DerSignature, SigningKey};
 use rustls_pki_types::pem::{Error as PemError, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use sha2_0_10::Sha256;
 
 use super::provider;
 use crate::error::ConfigError;
+use crate::fingerprint::Fingerprint;
 
 /// A certificate and its private key: how a server of DTLS, or a client that is asked to, proves who it is.
 ///
@@ -65,6 +68,12 @@ impl DtlsIdentity {
             &certificate.map_err(|error| in_pem(error, ConfigError::NoCertificate))?,
             &key.map_err(|error| in_pem(error, ConfigError::NoKey))?,
         )
+    }
+
+    /// By which peers can [pin](crate::DtlsTrust::in_certificates) the certificate.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::new(Sha256::digest(&self.0.certificate).into())
     }
 }
 
