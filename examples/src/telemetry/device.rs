@@ -1,5 +1,7 @@
 //! What a device is to the server, and one to try it with.
 
+use core::cell::RefCell;
+
 use super::message::{Access, Entry, Name};
 
 /// Something with named readings.
@@ -33,6 +35,21 @@ pub trait Device {
 
     /// Changes a value. Only asked for writable readings, with values in their range.
     fn set(&mut self, index: usize, value: i32);
+}
+
+/// One device for several sessions.
+impl<D: Device> Device for &RefCell<D> {
+    fn entry(&self, index: usize) -> Option<Entry> {
+        self.borrow().entry(index)
+    }
+
+    fn read(&mut self, index: usize) -> i32 {
+        self.borrow_mut().read(index)
+    }
+
+    fn set(&mut self, index: usize, value: i32) {
+        self.borrow_mut().set(index, value);
+    }
 }
 
 /// A heater without a room: `temperature` closes in on `setpoint`, and then hovers about it.

@@ -8,7 +8,7 @@ use tacket::ReceiveStream;
 pub const MAX_PAYLOAD: usize = 64;
 
 const HEADER: usize = 3;
-const MAX_FRAME: usize = HEADER + MAX_PAYLOAD;
+pub(super) const MAX_FRAME: usize = HEADER + MAX_PAYLOAD;
 
 /// A frame that was received, without its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,20 @@ pub struct Frame<'a> {
     pub kind: u8,
     /// At most [`MAX_PAYLOAD`] bytes.
     pub payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// The first frame in `bytes`, and what is behind it. `None`: it is not whole, or too long.
+    pub(super) fn first_of(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let ([high, low, kind], rest) = bytes.split_first_chunk()?;
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let (payload, rest) = rest.split_at_checked(length)?;
+        let frame = Self {
+            kind: *kind,
+            payload,
+        };
+        (length <= MAX_PAYLOAD).then_some((frame, rest))
+    }
 }
 
 /// Cuts a byte stream into frames.

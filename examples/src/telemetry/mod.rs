@@ -1,7 +1,8 @@
 //! A small device that tells its readings and takes settings.
 //!
 //! From the top down: [`session`] is a whole conversation; a [`Client`] asks, [`serve`] answers for a [`Device`]; they speak
-//! [`Request`]s and [`Response`]s, each in one [`Frame`]. Over a network, [`Client::connect`] and [`listen`] find each other.
+//! [`Request`]s and [`Response`]s, each in one [`Frame`]. Over a network, [`Client::connect`] and [`listen`] find each other. Over a channel of datagrams, say
+//! DTLS, the same messages are those of [`datagrams`].
 //!
 //! ```text
 //! frame:     length of the payload (u16), kind (u8), payload: at most 64 bytes; numbers are big-endian
@@ -29,6 +30,8 @@
 //! session by ending its direction between two frames.
 
 mod client;
+pub mod datagrams;
+mod desk;
 mod device;
 mod frame;
 mod message;
@@ -39,9 +42,10 @@ mod session;
 mod tests;
 
 pub use client::{Client, ClientError};
+pub use desk::Served;
 pub use device::{Device, Thermostat};
 pub use frame::{EncodedFrame, Frame, FrameError, FrameReader, MAX_PAYLOAD};
 pub use message::{Access, Entry, Name, Refusal, Request, Response, Sample};
-pub use server::{ServeError, Served, serve};
+pub use server::{ServeError, serve};
 pub use service::{ServerEvent, listen, serve_clients};
 pub use session::{SessionError, Summary, session};

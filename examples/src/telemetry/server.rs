@@ -1,14 +1,14 @@
 //! Answers for a device, and keeps a subscription going meanwhile.
 
 use core::fmt;
-use core::num::NonZeroU16;
 use core::time::Duration;
 
 use tacket::{Clock, Stream, TimedOut, timeout};
 
+use super::desk::{Desk, Served};
 use super::device::Device;
 use super::frame::{FrameError, FrameReader};
-use super::message::{Access, Name, Refusal, Request, Response, Sample};
+use super::message::{Refusal, Request, Response};
 
 /// How long a peer has to end its direction after its session was ended for a bad frame.
 const LINGER: Duration = Duration::from_secs(1);
@@ -48,21 +48,17 @@ pub async fn serve<S: Stream>(
     device: &mut impl Device,
     clock: &impl Clock,
 ) -> Result<Served, ServeError<S::Error>> {
-    let mut session = Session {
-        device,
-        subscription: None,
-        served: Served::default(),
-    };
+    let mut desk = Desk::new(device);
     let mut frames = FrameReader::new();
     let refusal = loop {
-        if let Some(sample) = session.due_sample(clock.now()) {
+        if let Some(sample) = desk.due_sample(clock.now()) {
             reply(&mut stream, sample).await?;
-            if let Some(complete) = session.complete_subscription() {
+            if let Some(complete) = desk.complete_subscription() {
                 reply(&mut stream, complete).await?;
             }
         }
         let next = frames.next_frame(&mut stream);
-        let next = match session.time_to_next_sample(clock.now()) {
+        let next = match desk.time_to_next_sample(clock.now()) {
             Some(time) => match timeout(clock, time, next).await {
                 Ok(next) => next,
                 Err(TimedOut) => continue,
@@ -73,7 +69,7 @@ pub async fn serve<S: Stream>(
             Ok(Some(frame)) => Request::parse(frame),
             Ok(None) => {
                 stream.close().await.map_err(ServeError::Stream)?;
-                return Ok(session.served);
+                return Ok(desk.served);
             }
             Err(FrameError::TooLong { .. }) => break Refusal::TooLong,
             Err(FrameError::Truncated) => return Err(ServeError::Truncated),
@@ -82,8 +78,7 @@ pub async fn serve<S: Stream>(
         if request == Err(Refusal::Malformed) {
             break Refusal::Malformed;
         }
-        session.served.requests += 1;
-        session.answer(request, &mut stream, clock.now()).await?;
+        answer(&mut desk, request, &mut stream, clock.now()).await?;
     };
     let _: Result<Result<(), S::Error>, TimedOut> =
         timeout(clock, LINGER, dismiss(stream, refusal)).await;
@@ -103,157 +98,25 @@ async fn dismiss<S: Stream>(mut stream: S, refusal: Refusal) -> Result<(), S::Er
     stream.close().await
 }
 
+/// Answers a request, by one response or by many.
+async fn answer<S: Stream>(
+    desk: &mut Desk<'_, impl Device>,
+    request: Result<Request, Refusal>,
+    stream: &mut S,
+    now: Duration,
+) -> Result<(), ServeError<S::Error>> {
+    if request == Ok(Request::List) {
+        for entry in desk.entries() {
+            reply(stream, Response::Entry(entry)).await?;
+        }
+    }
+    reply(stream, desk.answer(request, now)).await
+}
+
 async fn reply<S: Stream>(stream: &mut S, response: Response) -> Result<(), ServeError<S::Error>> {
     let frame = response.encode();
     let sent = stream.send_all(frame.as_bytes()).await;
     sent.map_err(ServeError::Stream)
-}
-
-/// What a session served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Served {
-    /// Requests answered, refusals included.
-    pub requests: u32,
-    /// Samples sent.
-    pub samples: u32,
-}
-
-/// All of a session but its stream.
-struct Session<'d, D> {
-    device: &'d mut D,
-    subscription: Option<Subscription>,
-    served: Served,
-}
-
-struct Subscription {
-    index: usize,
-    interval: Duration,
-    due: Duration,
-    sent: u16,
-    count: u16,
-}
-
-impl<D: Device> Session<'_, D> {
-    async fn answer<S: Stream>(
-        &mut self,
-        request: Result<Request, Refusal>,
-        stream: &mut S,
-        now: Duration,
-    ) -> Result<(), ServeError<S::Error>> {
-        let response = match request {
-            Ok(Request::List) => Ok(self.send_entries(stream).await?),
-            Ok(Request::Read(name)) => self.read(name),
-            Ok(Request::Set(name, value)) => self.set(name, value),
-            Ok(Request::Subscribe {
-                name,
-                interval,
-                count,
-            }) => self.subscribe(name, interval, count, now),
-            Ok(Request::Unsubscribe) => Ok(self.unsubscribe()),
-            Err(refusal) => Err(refusal),
-        };
-        reply(stream, response.unwrap_or_else(Response::Refused)).await
-    }
-
-    async fn send_entries<S: Stream>(
-        &self,
-        stream: &mut S,
-    ) -> Result<Response, ServeError<S::Error>> {
-        let mut count = 0;
-        while count < u8::MAX
-            && let Some(entry) = self.device.entry(count.into())
-        {
-            reply(stream, Response::Entry(entry)).await?;
-            count += 1;
-        }
-        Ok(Response::EndOfList(count))
-    }
-
-    fn find(&self, name: Name) -> Result<(usize, Access), Refusal> {
-        (0..)
-            .map_while(|index| Some((index, self.device.entry(index)?)))
-            .find(|(_, entry)| entry.name == name)
-            .map(|(index, entry)| (index, entry.access))
-            .ok_or(Refusal::UnknownName)
-    }
-
-    fn read(&mut self, name: Name) -> Result<Response, Refusal> {
-        let (index, _) = self.find(name)?;
-        Ok(Response::Value(self.device.read(index)))
-    }
-
-    fn set(&mut self, name: Name, value: i32) -> Result<Response, Refusal> {
-        match self.find(name)? {
-            (_, Access::ReadOnly) => Err(Refusal::ReadOnly),
-            (index, Access::Writable { least, greatest }) => {
-                if !(least..=greatest).contains(&value) {
-                    return Err(Refusal::OutOfRange);
-                }
-                self.device.set(index, value);
-                Ok(Response::Done)
-            }
-        }
-    }
-
-    fn subscribe(
-        &mut self,
-        name: Name,
-        interval: NonZeroU16,
-        count: NonZeroU16,
-        now: Duration,
-    ) -> Result<Response, Refusal> {
-        let (index, _) = self.find(name)?;
-        if self.subscription.is_some() {
-            return Err(Refusal::Busy);
-        }
-        let interval = Duration::from_millis(interval.get().into());
-        self.subscription = Some(Subscription {
-            index,
-            interval,
-            due: now.saturating_add(interval),
-            sent: 0,
-            count: count.get(),
-        });
-        Ok(Response::Subscribed)
-    }
-
-    fn unsubscribe(&mut self) -> Response {
-        let ended = self.subscription.take();
-        Response::Unsubscribed(ended.map_or(0, |ended| ended.sent))
-    }
-
-    fn time_to_next_sample(&self, now: Duration) -> Option<Duration> {
-        self.subscription
-            .as_ref()
-            .map(|subscription| subscription.due.saturating_sub(now))
-    }
-
-    fn due_sample(&mut self, now: Duration) -> Option<Response> {
-        let subscription = self.subscription.as_mut()?;
-        if now < subscription.due {
-            return None;
-        }
-        let sequence = subscription.sent;
-        subscription.sent += 1;
-        self.served.samples += 1;
-        // One that is late by more than an interval is not caught up with: requests get their turn.
-        let next = subscription.due.saturating_add(subscription.interval);
-        subscription.due = if next > now {
-            next
-        } else {
-            now.saturating_add(subscription.interval)
-        };
-        let value = self.device.read(subscription.index);
-        Some(Response::Sample(Sample { sequence, value }))
-    }
-
-    fn complete_subscription(&mut self) -> Option<Response> {
-        let done = self
-            .subscription
-            .take_if(|subscription| subscription.sent == subscription.count)?;
-        Some(Response::Complete(done.sent))
-    }
 }
 
 /// Why a session ended before its client ended it.

@@ -6,8 +6,9 @@ use core::time::Duration;
 
 use tacket::{Clock, Error as _, Fault, Listen, Listener, Stream};
 
+use super::desk::Served;
 use super::device::Device;
-use super::server::{ServeError, Served, serve};
+use super::server::{ServeError, serve};
 
 /// How long a listener that is full is left alone.
 const PAUSE: Duration = Duration::from_millis(100);
