@@ -7,6 +7,7 @@ mod flawed;
 mod hellos;
 mod reborn;
 mod seeds;
+mod telemetry;
 mod timing;
 mod trust;
 
