@@ -470,6 +470,7 @@ impl Association {
         if let Phase::Established(engine) = &mut self.phase {
             engine.close();
             self.carry_on(around);
+            around.out.keep(self.last_sent);
         }
     }
 
