@@ -47,7 +47,7 @@ fn a_channel_that_is_closed_tells_its_peer_once() {
     });
 }
 
-/// A channel that is dropped tells nobody: its peer waits, and may send.
+/// Covers DTL-09: its peer waits, and may send.
 #[test]
 fn a_channel_that_is_dropped_tells_nobody() {
     let executor = SeededExecutor::new(1);

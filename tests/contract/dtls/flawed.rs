@@ -27,6 +27,8 @@ struct Flaws {
     is_stalled: Cell<bool>,
     /// What sending fails with.
     sending: Cell<Option<SimError>>,
+    /// Nobody listens there: sending fails, and so does the next that is received.
+    closed: Cell<Option<SocketAddr>>,
     /// What receiving fails with, and how often.
     receiving: Cell<Option<(SimError, u32)>>,
     /// How often it failed.
@@ -76,6 +78,11 @@ impl SendDatagram for Sending<'_> {
             false => Poll::Ready(()),
         })
         .await;
+        if self.1.closed.get() == Some(peer) {
+            let error = (SimError::Refused, 1);
+            self.1.change(|flaws| flaws.receiving.set(Some(error)));
+            return Err(SimError::Refused);
+        }
         match self.1.sending.get() {
             Some(error) => Err(error),
             None => self.0.send_to(data, peer).await,
@@ -342,6 +349,72 @@ fn errors_of_the_network_delay_nobody_and_end_nothing() {
         let (received, closed) = join(receiving, failing).await;
         assert_eq!((received, closed), (Err(DtlsError::Closed), Ok(())));
         assert_eq!(flaws.failed.get(), 10_008);
+    });
+}
+
+/// Covers DTL-33.
+#[test]
+fn a_port_that_is_closed_harms_no_other_channel_and_is_waited_for() {
+    with_client(async |executor, world, client| {
+        let Client {
+            endpoint,
+            channel,
+            flaws,
+            ..
+        } = &client;
+        let local = "0.0.0.0:0".parse().expect("an address");
+        let later = world.server.bind(local).await.expect("a free port");
+        let address = later.local_addr().expect("an address");
+        flaws.closed.set(Some(address));
+        let config = world.client_config();
+        let other = endpoint.connect(address, &config, NAME).expect("open");
+        let talking = async {
+            for _ in 0..100 {
+                assert_eq!(round(channel, b"message").await, Ok(()));
+                executor.sleep_until(executor.now() + SECOND / 4).await;
+            }
+            // Both errors have come, and somebody listens from now on.
+            assert!(flaws.failed.get() > 3);
+            assert!(endpoint.statistics().unsent > 3);
+            flaws.closed.set(None);
+            let later = DtlsEndpoint::new(later, world.server.clone());
+            let later = later.expect("random bytes");
+            let config = world.server_config();
+            let _ = tacket::timeout(executor, 60 * SECOND, later.serve(&config, 1, echo)).await;
+        };
+        let (waited, ()) = join(other.do_handshake(), talking).await;
+        assert_eq!(waited, Ok(()));
+        assert_eq!(endpoint.statistics().failed, 0);
+    });
+}
+
+#[test]
+fn channels_that_come_and_go_while_the_socket_takes_nothing_leave_nothing_to_send() {
+    with_client(async |executor, world, client| {
+        let Client {
+            endpoint,
+            channel,
+            flaws,
+            server,
+            ..
+        } = &client;
+        let before = world.net.events().len();
+        flaws.is_stalled.set(true);
+        let config = world.client_config();
+        for port in 1..=1000 {
+            let address = SocketAddr::new(server.ip(), port);
+            let other = endpoint.connect(address, &config, NAME).expect("open");
+            assert_eq!(other.do_handshake().now_or_never(), None);
+        }
+        flaws.change(|flaws| flaws.is_stalled.set(false));
+        channel.send(b"message").await.expect("sends");
+        executor.wait_all_tasks_blocked().await;
+        let events = world.net.events();
+        let sent = events[before..].iter().filter(|event| event.to != *server);
+        // The one that the socket had already.
+        let sent = sent.filter(|event| event.from == client.address).count();
+        assert!((1..=2).contains(&sent), "{sent}");
+        assert_eq!(endpoint.statistics().unsent, 999);
     });
 }
 

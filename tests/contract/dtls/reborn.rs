@@ -14,7 +14,7 @@ use tacket_tests::NAME;
 use tacket_tls::DtlsError;
 
 use super::sent_to;
-use super::{Channel, SECOND, World, echo, endpoint, endpoint_at, round, while_serving};
+use super::{Channel, Endpoint, SECOND, World, echo, endpoint, endpoint_at, round, while_serving};
 
 /// Covers DTL-25, DTL-26.
 #[test]
@@ -148,6 +148,47 @@ fn a_client_that_gets_no_farther_is_served_anew_where_all_handlers_are_at_work()
             panic!("it serves no more");
         };
     });
+}
+
+/// The house is full for longer than any cookie is good, and for longer than somebody would try who is not understood.
+#[test]
+fn a_client_waits_at_a_full_house_until_there_is_a_place() {
+    for dtls13 in [false, true] {
+        let executor = SeededExecutor::new(1);
+        let world = World::new(&executor);
+        let (mut config, mut server_config) = (world.client_config(), world.server_config());
+        if dtls13 {
+            (config, server_config) = (config.with_dtls13(), server_config.with_dtls13());
+        }
+        executor.run(async {
+            let (server, address) = endpoint(&world.server).await;
+            let (first, _) = endpoint(&world.client).await;
+            let (second, _) = endpoint(&world.client).await;
+            let connect = |client: &Endpoint| client.connect(address, &config, NAME).expect("open");
+            let (inside, outside) = (connect(&first), connect(&second));
+            let serving = pin!(server.serve(&server_config, 1, echo));
+            let talking = pin!(async {
+                round(&inside, b"inside").await;
+                let leaving = async {
+                    executor.sleep_until(600 * SECOND).await;
+                    round(&inside, b"still inside").await;
+                    let sent = sent_to(&world.net, address).len();
+                    inside.close().await.expect("closes");
+                    sent
+                };
+                let (waited, sent) = join(outside.do_handshake(), leaving).await;
+                assert_eq!(waited, Ok(()));
+                assert!(executor.now() > 600 * SECOND);
+                assert!(executor.now() < 800 * SECOND, "{:?}", executor.now());
+                assert!(sent < 100, "{sent} datagrams in ten minutes");
+                round(&outside, b"inside at last").await;
+                assert!(server.statistics().refused > 4);
+            });
+            let Either::Right(_) = select(serving, talking).await else {
+                panic!("it serves no more");
+            };
+        });
+    }
 }
 
 /// A hello without a cookie proves nothing: it replaces nobody.
@@ -286,6 +327,8 @@ fn forged() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let head = [kind, 0, 0, 200, 0, number, 0, 0, 0, 0, 0, 23];
         record(22, 0, &[&head[..], &[7; 23]].concat())
     };
+    // The header of a protected record of DTLS 1.3.
+    let short = [0x2f, 0, 1, 0, 60];
     let to_both = vec![
         record(21, 0, &[2, 40]),
         record(21, 0, &[1, 0]),
@@ -294,7 +337,9 @@ fn forged() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
         record(22, 1, &[7; 60]),
         record(23, 1, &[7; 60]),
         record(23, 2, &[7; 60]),
-        [&[0x2f, 0, 1][..], &[7; 60]].concat(),
+        [&short[..], &[7; 60]].concat(),
+        // With an alert in plain text behind it.
+        [&short[..], &[7; 60], &record(21, 0, &[2, 40])].concat(),
         b"xyz".to_vec(),
         Vec::new(),
     ];

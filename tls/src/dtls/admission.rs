@@ -185,23 +185,26 @@ mod tests {
     #[test]
     fn other_plain_text_is_left_out_wherever_it_is() {
         for stage in stages() {
+            let short = vec![0x2f, 1, 2, 0, 3, 7, 7, 7];
             let good = match stage.is_13 {
-                true => vec![0x2f, 1, 2, 3],
+                true => short.clone(),
                 false => record(23, 1, b"protected"),
             };
-            for forged in [21, 23, 26] {
-                let datagram = [record(forged, 0, b"12"), good.clone()].concat();
+            for kind in [21, 23, 26] {
+                let forged = record(kind, 0, b"12");
+                // Before what is protected, behind it, and in between.
+                let datagram = [&forged[..], &good, &forged, &good, &forged].concat();
                 assert_eq!(
                     *admit(&datagram, &stage).records,
-                    *good,
-                    "{forged}: {stage:?}"
+                    [&good[..], &good].concat(),
+                    "{kind}: {stage:?}"
                 );
             }
             let change = is_left(&record(20, 0, &[1]), &stage);
             assert_eq!(change, !stage.is_13 && !stage.is_established);
             // The records of the other version.
             let other = match stage.is_13 {
-                false => vec![0x2f, 1, 2, 3],
+                false => short,
                 true => record(23, 1, b"protected"),
             };
             assert!(!is_left(&other, &stage));

@@ -34,8 +34,10 @@ const INBOX: usize = 10;
 const ATTEMPTS: u32 = 8;
 /// How long a client waits for the end of a handshake whose server has answered, in first timeouts: four attempts, and some more.
 const PATIENCE: u32 = 20;
-/// It doubles, up to this.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(600);
+/// It doubles, up to this or what it began with.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(160);
+/// A cookie that is refused sooner than this was never good. Later, its time may be over: the server had no place, and said nothing.
+const COOKIE_LASTS: Duration = Duration::from_secs(20);
 /// The same when a certificate is not trusted, which is more likely to stay so.
 const ATTEMPTS_WITH_STRANGERS: u32 = 2;
 /// How many messages one key protects whose nonces are drawn by lot, of 64 bits.
@@ -65,8 +67,10 @@ pub(super) struct Association {
     attempts: u32,
     /// Those that met with a certificate that is not trusted.
     strangers: u32,
-    /// The record by which a client first repeated its hello, as the server had asked it to.
-    repeated: Option<u64>,
+    /// The record by which a client first repeated its hello, as the server had asked it to, and when.
+    repeated: Option<(u64, Duration)>,
+    /// A client that was not served for long, and asks seldom.
+    asks_seldom: bool,
     /// When a client whose server has answered, and that has got no farther, begins anew.
     stuck_at: Option<Duration>,
     /// How often that was so.
@@ -157,6 +161,7 @@ impl Association {
             attempts: 0,
             strangers: 0,
             repeated: None,
+            asks_seldom: false,
             stuck_at: None,
             stuck: 0,
             lots: LOTS,
@@ -190,7 +195,10 @@ impl Association {
     fn begin(&mut self, around: &mut Surroundings<'_>) {
         let settings = Settings {
             mtu: self.mtu.min(surest_mtu(self.peer)),
-            retransmit: self.retransmit,
+            retransmit: match self.asks_seldom {
+                true => LONGEST_RETRY,
+                false => self.retransmit,
+            },
         };
         let engine = match &mut self.role {
             Role::Client { config, name } => {
@@ -249,15 +257,16 @@ impl Association {
         }
         let answered = self.repeated.zip(asked_by(&admitted));
         let answered = answered.filter(|_| !is_established);
-        if answered.is_some_and(|(sent, answered)| answered >= sent) {
-            // Its cookie is not good, or not any more. The engine would send it for ever.
-            let problem = DtlsProblem::Protocol("the server takes no cookie".to_string());
-            self.fail(problem, around);
+        if let Some(((_, at), _)) = answered.filter(|((sent, _), answered)| answered >= sent) {
+            // The engine would send the same cookie for ever.
+            self.cookie_is_refused(at, around);
             return true;
         }
         if !is_server && !is_established {
-            let patience = self.retransmit.saturating_mul(PATIENCE << self.stuck);
-            let until = around.now.saturating_add(patience.min(LONGEST_PATIENCE));
+            let first = self.retransmit.saturating_mul(PATIENCE);
+            let patience = first.saturating_mul(1 << self.stuck);
+            let patience = patience.min(first.max(LONGEST_PATIENCE));
+            let until = around.now.saturating_add(patience);
             self.stuck_at.get_or_insert(until);
         }
         match engine.receive(around.now, &admitted) {
@@ -267,13 +276,28 @@ impl Association {
         true
     }
 
+    /// The server asks for another cookie than the one that it got from `since` on.
+    fn cookie_is_refused(&mut self, since: Duration, around: &mut Surroundings<'_>) {
+        if around.now.saturating_sub(since) < COOKIE_LASTS {
+            let problem = DtlsProblem::Protocol("the server takes no cookie".to_string());
+            return self.fail(problem, around);
+        }
+        // However often this is so: it may have a place some day, and how long to wait for that is for the caller to say.
+        self.asks_seldom = true;
+        self.begin_anew(around);
+    }
+
+    fn begin_anew(&mut self, around: &mut Surroundings<'_>) {
+        (self.repeated, self.stuck_at) = (None, None);
+        self.begin(around);
+    }
+
     /// Time has gone on.
     pub(super) fn tick(&mut self, around: &mut Surroundings<'_>) {
         if self.stuck_at.is_some_and(|at| at <= around.now) {
             // Somebody else's word may have been taken for the server's. Then both wait for what they do not understand.
             self.stuck = (self.stuck + 1).min(8);
-            (self.repeated, self.stuck_at) = (None, None);
-            return self.begin(around);
+            return self.begin_anew(around);
         }
         match &mut self.phase {
             Phase::Resting(until) if *until <= around.now => self.begin(around),
@@ -311,7 +335,7 @@ impl Association {
                         && let Ok(hello) = ClientHello::parse(datagram)
                         && hello.message > 0
                     {
-                        self.repeated = Some(hello.sequence);
+                        self.repeated = Some((hello.sequence, around.now));
                     }
                     self.last_sent = around.out.push(Some(self.id), self.peer, datagram);
                 }
@@ -345,12 +369,10 @@ impl Association {
     /// A client whose engine met with something that it did not understand begins anew, later each time.
     fn fail(&mut self, problem: DtlsProblem, around: &mut Surroundings<'_>) {
         let is_client = matches!(self.role, Role::Client { .. });
+        self.asks_seldom = problem == DtlsProblem::Unanswered;
         let rest = match &problem {
             // Its patience is over, and the caller's is not: it goes on at the pace that was reached.
-            DtlsProblem::Unanswered => {
-                self.retransmit = LONGEST_RETRY;
-                Some(Duration::ZERO)
-            }
+            DtlsProblem::Unanswered => Some(Duration::ZERO),
             // Nothing of this is authentic before the handshake is done.
             DtlsProblem::Protocol(_) => {
                 self.attempts += 1;
@@ -470,6 +492,7 @@ impl Association {
         if let Phase::Established(engine) = &mut self.phase {
             engine.close();
             self.carry_on(around);
+            around.out.keep(self.last_sent);
         }
     }
 

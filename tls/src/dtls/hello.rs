@@ -173,21 +173,25 @@ pub(super) fn random_in(body: &[u8]) -> Option<[u8; 32]> {
     body.get(2..34)?.try_into().ok()
 }
 
-/// Whether a server only says this to a client that has proven its address: it is a hello of its own, and asks for nothing again (RFC 8446, 4.1.3).
+/// Whether a server only says this to a client that has proven its address: there is a hello of its own, which asks for nothing again (RFC 8446, 4.1.3).
+/// What it had asked before can be in front of that, once more.
 pub(super) fn is_answer_to_proof(datagram: &[u8]) -> bool {
-    let Some(Ok(Record::Full {
-        content_type: ContentType::Handshake,
-        epoch: 0,
-        content,
-        ..
-    })) = Records::of(datagram).next()
-    else {
-        return false;
+    let answers = |record| {
+        let Ok(Record::Full {
+            content_type: ContentType::Handshake,
+            epoch: 0,
+            content,
+            ..
+        }) = record
+        else {
+            return false;
+        };
+        let mut reader = Reader(content);
+        let header = reader.take_array::<MESSAGE_HEADER>();
+        let is_server_hello = header.is_some_and(|[kind, ..]| kind == SERVER_HELLO);
+        is_server_hello && random_in(reader.0).is_some_and(|random| random != HELLO_RETRY_REQUEST)
     };
-    let mut reader = Reader(content);
-    let header = reader.take_array::<MESSAGE_HEADER>();
-    let is_server_hello = header.is_some_and(|[kind, ..]| kind == SERVER_HELLO);
-    is_server_hello && random_in(reader.0).is_some_and(|random| random != HELLO_RETRY_REQUEST)
+    Records::of(datagram).any(answers)
 }
 
 /// Which record a server has answered by asking for a cookie, if this is that.
@@ -458,7 +462,10 @@ pub(super) mod tests {
     #[test]
     fn a_servers_hello_is_told_from_a_question() {
         let answer = |kind, random: &[u8]| fragment(kind, 34, 0, &[&[0xfe, 0xfd], random].concat());
-        assert!(is_answer_to_proof(&answer(SERVER_HELLO, &[7; 32])));
+        let proper = answer(SERVER_HELLO, &[7; 32]);
+        assert!(is_answer_to_proof(&proper));
+        let asking = answer(SERVER_HELLO, &HELLO_RETRY_REQUEST);
+        assert!(is_answer_to_proof(&[asking, proper].concat()));
         let questions = [
             answer(SERVER_HELLO, &HELLO_RETRY_REQUEST),
             answer(HELLO_VERIFY_REQUEST, &[7; 32]),

@@ -16,6 +16,8 @@ mod error;
 mod half_open;
 mod hello;
 mod identity;
+#[cfg(test)]
+mod one_client;
 mod outbox;
 mod provider;
 mod record;

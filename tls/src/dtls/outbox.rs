@@ -8,6 +8,8 @@ use core::net::SocketAddr;
 const STRANGERS: usize = 64;
 /// How many datagrams of one association do: a flight of the handshake, and one that repeats it.
 const OF_ONE: usize = 128;
+/// How many goodbyes of those that are gone do.
+const GOODBYES: usize = 64;
 
 pub(super) struct Outgoing {
     /// Whose association it is of.
@@ -15,6 +17,15 @@ pub(super) struct Outgoing {
     pub(super) number: u64,
     pub(super) peer: SocketAddr,
     pub(super) data: Vec<u8>,
+    /// It goes out although its association is gone.
+    is_goodbye: bool,
+}
+
+/// What waits of one association.
+struct OfOne {
+    count: usize,
+    /// The number of the last.
+    last: u64,
 }
 
 /// They are numbered, so that who waits for one knows when it has gone.
@@ -22,7 +33,9 @@ pub(super) struct Outgoing {
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
     /// How many there are of each association that has any.
-    of_each: BTreeMap<u64, usize>,
+    of_each: BTreeMap<u64, OfOne>,
+    /// How many goodbyes there are of those that are gone.
+    goodbyes: usize,
     /// How many were too many.
     pub(super) dropped: u64,
     pushed: u64,
@@ -31,15 +44,16 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Returns its number. If too many of the same association wait already, it is dropped, as on its way; the number is that of another one then.
+    /// Returns its number. If too many of the same association wait already, it is dropped, as on its way; the number is that of the last of them then.
     pub(super) fn push(&mut self, id: Option<u64>, peer: SocketAddr, data: &[u8]) -> u64 {
         if let Some(id) = id {
-            let waiting = self.of_each.entry(id).or_default();
-            if *waiting >= OF_ONE {
+            let last = self.pushed + 1;
+            let waiting = self.of_each.entry(id).or_insert(OfOne { count: 0, last });
+            if waiting.count >= OF_ONE {
                 self.dropped += 1;
-                return self.pushed;
+                return waiting.last;
             }
-            *waiting += 1;
+            (waiting.count, waiting.last) = (waiting.count + 1, last);
         }
         self.pushed += 1;
         self.queue.push_back(Outgoing {
@@ -47,8 +61,38 @@ impl Outbox {
             number: self.pushed,
             peer,
             data: data.to_vec(),
+            is_goodbye: false,
         });
         self.pushed
+    }
+
+    /// This one goes out, if it has not gone, although nobody waits for it.
+    pub(super) fn keep(&mut self, number: u64) {
+        let waiting = self.queue.iter_mut().rev();
+        let kept = waiting
+            .take_while(|next| next.number >= number)
+            .find(|next| next.number == number);
+        if let Some(kept) = kept {
+            kept.is_goodbye = true;
+        }
+    }
+
+    /// Drops what waits of an association that is gone, as on its way, but for its goodbye: unless `keeps_all`, few of those wait.
+    pub(super) fn forget(&mut self, id: u64, keeps_all: bool) {
+        if self.of_each.remove(&id).is_none() {
+            return;
+        }
+        let before = self.queue.len();
+        self.queue.retain_mut(|next| {
+            if next.id != Some(id) {
+                return true;
+            }
+            let keeps = next.is_goodbye && (keeps_all || self.goodbyes < GOODBYES);
+            self.goodbyes += usize::from(keeps);
+            next.id = None;
+            keeps
+        });
+        self.dropped += u64::try_from(before - self.queue.len()).unwrap_or_default();
     }
 
     /// Answers somebody who is not known, unless too many wait for that already.
@@ -60,15 +104,25 @@ impl Outbox {
 
     pub(super) fn pop(&mut self) -> Option<Outgoing> {
         let next = self.queue.pop_front()?;
-        if let Some(id) = next.id
-            && let Some(waiting) = self.of_each.get_mut(&id)
-        {
-            *waiting -= 1;
-            if *waiting == 0 {
-                self.of_each.remove(&id);
+        match next.id {
+            Some(id) => {
+                let waiting = self.of_each.get_mut(&id);
+                let is_last = waiting.is_some_and(|waiting| {
+                    waiting.count -= 1;
+                    waiting.count == 0
+                });
+                if is_last {
+                    self.of_each.remove(&id);
+                }
             }
+            None => self.goodbyes -= usize::from(next.is_goodbye),
         }
         Some(next)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
     }
 
     /// Whether everything up to this number has gone.
@@ -109,9 +163,41 @@ mod tests {
         // As soon as one is gone there is room again.
         assert_eq!(out.pop().map(|next| next.number), Some(1));
         assert_eq!(out.push(Some(7), peer(), b"data"), 130);
+        assert_eq!(out.push(Some(8), peer(), b"data"), 131);
+        // What is dropped has gone with the last one that is of the same.
         assert_eq!(out.push(Some(7), peer(), b"data"), 130);
-        assert_eq!(core::iter::from_fn(|| out.pop()).count(), 129);
+        assert_eq!(core::iter::from_fn(|| out.pop()).count(), 130);
         assert!(out.of_each.is_empty());
+    }
+
+    #[test]
+    fn of_those_that_are_gone_nothing_waits_but_few_goodbyes() {
+        let mut out = Outbox::default();
+        for id in 0..1000 {
+            out.push(Some(id), peer(), b"data");
+            let goodbye = out.push(Some(id), peer(), b"goodbye");
+            out.keep(goodbye);
+            out.push(Some(2000), peer(), b"data");
+            out.forget(id, false);
+        }
+        assert_eq!((out.len(), out.dropped), (64 + 128, 1000 + 936 + 872));
+        out.forget(2000, false);
+        assert!(out.of_each.is_empty());
+        assert_eq!(out.len(), 64);
+        // One that has gone is kept nowhere.
+        out.keep(1);
+        out.keep(u64::MAX);
+        // As soon as one is gone there is room again, and more than that for those that are told the end together.
+        let said = out.pop().expect("a goodbye");
+        assert_eq!((said.id, &*said.data), (None, &b"goodbye"[..]));
+        for (id, expected) in (1..=3).zip([64, 64, 65]) {
+            let goodbye = out.push(Some(id), peer(), b"goodbye");
+            out.keep(goodbye);
+            out.forget(id, id == 3);
+            assert_eq!(out.len(), expected);
+        }
+        while out.pop().is_some() {}
+        assert_eq!((out.goodbyes, out.of_each.len()), (0, 0));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) enum Record<'d> {
         sequence: u64,
         content: &'d [u8],
     },
-    /// A protected one of DTLS 1.3. Its header says neither what it is nor, always, where it ends: the rest of the datagram.
+    /// A protected one of DTLS 1.3, with its header, which does not say what it is.
     Short(&'d [u8]),
 }
 
@@ -63,11 +63,26 @@ impl<'d> Records<'d> {
         self.rest.len()
     }
 
+    /// How long the protected record of DTLS 1.3 is that begins with `first`.
+    ///
+    /// Without a length it has the rest of the datagram. So has one with a connection id, of which nobody says here how long it is.
+    fn short_length(&self, first: u8) -> Option<usize> {
+        let has = |bit| first & bit != 0;
+        if has(0x10) || !has(0x04) {
+            return Some(self.rest.len());
+        }
+        let before = if has(0x08) { 3 } else { 2 };
+        let length = self.rest.get(before..before + 2)?.try_into().ok()?;
+        Some(before + 2 + usize::from(u16::from_be_bytes(length)))
+    }
+
     fn take_record(&mut self) -> Option<Record<'d>> {
         let first = *self.rest.first()?;
         // 001 in the upper bits (RFC 9147, 4.1).
         if first >> 5 == 1 {
-            return Some(Record::Short(core::mem::take(&mut self.rest)));
+            let (record, rest) = self.rest.split_at_checked(self.short_length(first)?)?;
+            self.rest = rest;
+            return Some(Record::Short(record));
         }
         let content_type = ContentType::from_byte(first)?;
         let (header, rest) = self.rest.split_first_chunk::<HEADER>()?;
@@ -196,13 +211,30 @@ mod tests {
     }
 
     #[test]
-    fn a_short_record_has_the_rest_of_the_datagram() {
-        let datagram = [record(b"one"), vec![0x2f, 1, 2, 3]].concat();
-        let found: Vec<_> = Records::of(&datagram).collect();
-        assert_eq!(
-            found,
-            [handshake(b"one"), Ok(Record::Short(&[0x2f, 1, 2, 3]))]
-        );
+    fn a_short_record_is_as_long_as_it_says_and_has_the_rest_if_it_says_nothing() {
+        let said: [&[u8]; 2] = [&[0x2f, 1, 2, 0, 3, 7, 7, 7], &[0x27, 1, 0, 3, 7, 7, 7]];
+        for short in said {
+            let datagram = [&record(b"one"), short, &record(b"two")].concat();
+            let found: Vec<_> = Records::of(&datagram).collect();
+            assert_eq!(
+                found,
+                [
+                    handshake(b"one"),
+                    Ok(Record::Short(short)),
+                    handshake(b"two")
+                ]
+            );
+            for length in 2..short.len() {
+                let found: Vec<_> = Records::of(&short[..length]).collect();
+                assert_eq!(found, [Err(Malformed)], "{length}");
+            }
+        }
+        // The last one has a connection id.
+        for rest in [[0x2b, 1, 2, 0, 1, 7, 7], [0x23; 7], [0x3f; 7]] {
+            let datagram = [&rest[..], &record(b"one")].concat();
+            let found: Vec<_> = Records::of(&datagram).collect();
+            assert_eq!(found, [Ok(Record::Short(&datagram))]);
+        }
     }
 
     #[test]

@@ -158,6 +158,8 @@ impl Table {
         if let Some(timer) = association.timer {
             self.timers.remove(&(timer, id));
         }
+        // Whoever closes the endpoint tells all the end, whatever becomes of their channels.
+        self.out.forget(id, self.over.is_some());
         if self.by_address.get(&association.peer) == Some(&id) {
             self.by_address.remove(&association.peer);
         }

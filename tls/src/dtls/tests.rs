@@ -363,6 +363,65 @@ fn a_server_that_has_nothing_to_repeat_waits_and_does_not_lose_its_patience() {
     assert_eq!(ends.server.statistics().failed, 0);
 }
 
+/// The client has its server's first messages, and the rest of their datagram once more only behind them.
+#[test]
+fn what_was_damaged_behind_a_message_that_is_known_is_taken_when_it_comes_again() {
+    let (client, server) = of_version(true);
+    let mut ends = Ends::new(&client, &server);
+    let mut has_damaged = false;
+    for second in 0..5 {
+        ends.now = second * SECOND;
+        ends.client.tick(ends.now);
+        ends.server.tick(ends.now);
+        let mut is_quiet = false;
+        while !core::mem::replace(&mut is_quiet, true) {
+            while let Some(sent) = ends.client.out.pop() {
+                ends.client.has_gone(sent.id, sent.number, true);
+                ends.arrives(&sent.data);
+                is_quiet = false;
+            }
+            while let Some(mut sent) = ends.server.out.pop() {
+                ends.server.has_gone(sent.id, sent.number, true);
+                if !has_damaged && Records::of(&sent.data).count() > 2 {
+                    has_damaged = true;
+                    *sent.data.last_mut().expect("not empty") ^= 1;
+                }
+                ends.client.arrived(ends.now, SERVER, &sent.data);
+                is_quiet = false;
+            }
+        }
+    }
+    assert!(has_damaged && ends.are_established());
+    ends.say(b"message");
+}
+
+/// The server asks for the hello once more, in the datagram in which it answers it.
+#[test]
+fn a_client_of_dtls_1_3_that_proves_its_address_late_is_known() {
+    let (client, server) = of_version(true);
+    let mut ends = Ends::new(&client, &server);
+    let mut held = Vec::new();
+    let mut hellos = 0;
+    ends.talk(&mut |datagram| {
+        hellos += 1;
+        match hellos {
+            1 => vec![datagram.to_vec()],
+            _ => {
+                held.push(datagram.to_vec());
+                Vec::new()
+            }
+        }
+    });
+    assert_eq!((held.len(), ends.server.statistics().half_open), (1, 1));
+    ends.now += 3 * SECOND;
+    ends.arrives(&held[0]);
+    assert_eq!(ends.server.statistics().half_open, 0);
+    ends.answer();
+    ends.talk_undisturbed();
+    assert!(ends.are_established());
+    ends.say(b"message");
+}
+
 #[test]
 fn plain_text_ends_no_association_whose_handshake_is_done() {
     for is_13 in [false, true] {

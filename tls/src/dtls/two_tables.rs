@@ -1,13 +1,14 @@
 //! Tables that speak with each other: no socket, no clock.
 
 use alloc::string::ToString as _;
+use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
 use rustls_pki_types::{PrivateKeyDer, ServerName};
 use sha2_0_10::{Digest as _, Sha256};
 
-use super::association::Over;
+use super::association::{Association, Over};
 use super::config::{DtlsClientConfig, DtlsServerConfig};
 use super::identity::DtlsIdentity;
 use super::table::Table;
@@ -225,4 +226,47 @@ fn those_who_wait_for_a_handler_are_forgotten_with_the_server() {
     assert!(world.server.serve(&world.server_config, 2));
     world.client(3);
     assert!(world.server.next_client().is_some());
+}
+
+/// Nothing of what is sent goes out.
+#[test]
+fn associations_that_come_and_go_leave_nothing_to_send_but_some_goodbyes() {
+    let world = World::new(1);
+    let mut client = Table::new(&[2; 32]);
+    for number in 1..=1000 {
+        let name = ServerName::try_from("server.example").expect("a name");
+        let id = client.connect(at(number), world.client_config.clone(), name);
+        let id = id.expect("open");
+        assert!(!shake_hands(&mut client, id));
+        assert_eq!(client.out.len(), 1);
+        client.remove(id);
+        assert_eq!(client.out.len(), 0);
+    }
+    assert_eq!(client.statistics().unsent, 1000);
+    // The same of those that were established, for which there is a goodbye.
+    for endpoint_closes in [false, true] {
+        let mut world = World::new(100);
+        let mut ids = Vec::new();
+        for port in 1000..1100 {
+            let (mut client, _) = world.client(port);
+            let (id, _) = world.server.next_client().expect("a client");
+            assert!(!shake_hands(&mut world.server, id));
+            world.exchange(&mut client, port);
+            assert!(shake_hands(&mut world.server, id));
+            ids.push(id);
+        }
+        for id in &ids {
+            assert!(send(&mut world.server, *id, b"message").is_some());
+        }
+        if endpoint_closes {
+            world.server.say_goodbye(NOW);
+            world.server.end(&Over::Closed);
+        }
+        for id in ids {
+            world.server.with(id, NOW, Association::close);
+            world.server.remove(id);
+        }
+        let expected = if endpoint_closes { 100 } else { 64 };
+        assert_eq!(world.server.out.len(), expected);
+    }
 }
