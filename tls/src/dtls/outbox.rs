@@ -21,7 +21,7 @@ pub(super) struct Outgoing {
 #[derive(Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
-    /// How many there are of each association that has any.
+    /// How many there are of each association that has had any.
     of_each: BTreeMap<u64, usize>,
     /// How many were too many.
     pub(super) dropped: u64,
@@ -64,11 +64,17 @@ impl Outbox {
             && let Some(waiting) = self.of_each.get_mut(&id)
         {
             *waiting -= 1;
-            if *waiting == 0 {
-                self.of_each.remove(&id);
-            }
         }
         Some(next)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// There will be no more of this association. What there is goes out.
+    pub(super) fn forget(&mut self, id: u64) {
+        self.of_each.remove(&id);
     }
 
     /// Whether everything up to this number has gone.
@@ -111,6 +117,8 @@ mod tests {
         assert_eq!(out.push(Some(7), peer(), b"data"), 130);
         assert_eq!(out.push(Some(7), peer(), b"data"), 130);
         assert_eq!(core::iter::from_fn(|| out.pop()).count(), 129);
+        out.forget(7);
+        out.forget(8);
         assert!(out.of_each.is_empty());
     }
 
