@@ -17,6 +17,7 @@ pub(crate) mod role;
 mod rounds;
 mod summary;
 pub(crate) mod system;
+mod under;
 pub(crate) mod values;
 
 use std::path::Path;
@@ -29,8 +30,7 @@ use choices::Choices;
 use contender::Contender;
 use part::Play;
 
-/// Why a measurement cannot go on.
-pub(crate) type Failure = Box<dyn core::error::Error + Send + Sync>;
+pub(crate) use under::Failure;
 
 /// Plays a part, or measures and counts what was asked for.
 pub(crate) fn run(play: Option<&Play>, choices: &Choices, contenders: Vec<Contender>) -> ExitCode {

@@ -1,7 +1,7 @@
 //! One peer: its handshake, its messages and its end.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::mem;
@@ -17,6 +17,7 @@ use super::dimpl_engine::{DimplEngine, LONGEST_RETRY};
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
 use super::hello::{COOKIE, ClientHello, asked_by};
+use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
@@ -48,7 +49,7 @@ pub(super) struct Surroundings<'t> {
     pub(super) now: Duration,
     pub(super) out: &'t mut Outbox,
     pub(super) scratch: &'t mut [u8],
-    pub(super) wake: &'t mut Vec<Waker>,
+    pub(super) wake: &'t mut VecDeque<Waker>,
     pub(super) statistics: &'t mut DtlsStatistics,
 }
 
@@ -80,7 +81,7 @@ pub(super) struct Association {
     /// Of a server: from when on its client may ask for the answer to its hello once more.
     answers_from: Duration,
     statistics: DtlsChannelStatistics,
-    waiting: BTreeMap<u64, Waker>,
+    waiting: Numbered<Waker>,
     /// The number of its last datagram.
     pub(super) last_sent: u64,
     /// Under which deadline it is known.
@@ -172,7 +173,7 @@ impl Association {
                 dropped: 0,
                 waiting: 0,
             },
-            waiting: BTreeMap::new(),
+            waiting: Numbered::new(),
             last_sent: 0,
             timer: None,
         }
@@ -399,7 +400,7 @@ impl Association {
     }
 
     /// It is over, and stays so. What has come can still be received.
-    pub(super) fn end(&mut self, over: Over, wake: &mut Vec<Waker>) {
+    pub(super) fn end(&mut self, over: Over, wake: &mut VecDeque<Waker>) {
         if !self.is_over() {
             self.phase = Phase::Over(over);
             self.wake(wake);
@@ -455,11 +456,7 @@ impl Association {
     }
 
     /// Puts the next message to the front of `buf`. `None`: there is none yet. `Some(None)`: there will be none.
-    pub(super) fn receive(
-        &mut self,
-        buf: &mut [u8],
-        around: &mut Surroundings<'_>,
-    ) -> Result<Option<Option<usize>>, Refusal> {
+    pub(super) fn receive(&mut self, buf: &mut [u8]) -> Result<Option<Option<usize>>, Refusal> {
         if let Some(message) = self.inbox.front() {
             let length = message.len();
             let Some(place) = buf.get_mut(..length) else {
@@ -469,22 +466,15 @@ impl Association {
             self.inbox.pop_front();
             return Ok(Some(Some(length)));
         }
-        if self.has_ended {
-            return Ok(Some(None));
-        }
-        self.shake_hands(around).map_err(Refusal::Over)?;
-        Ok(None)
+        Ok(self.has_ended.then_some(None))
     }
 
     /// The next message, whole.
-    pub(super) fn take(
-        &mut self,
-        around: &mut Surroundings<'_>,
-    ) -> Result<Option<Option<Vec<u8>>>, Refusal> {
-        let length = self.inbox.front().map_or(0, Vec::len);
-        let mut message = alloc::vec![0; length];
-        let received = self.receive(&mut message, around)?;
-        Ok(received.map(|received| received.map(|_| message)))
+    pub(super) fn take(&mut self) -> Result<Option<Option<Vec<u8>>>, Refusal> {
+        match self.inbox.pop_front() {
+            Some(message) => Ok(Some(Some(message))),
+            None => Ok(self.has_ended.then_some(None)),
+        }
     }
 
     /// Tells the peer the end, if there is somebody to tell.
@@ -507,18 +497,15 @@ impl Association {
 
     /// Has `waker` woken once something has changed.
     pub(super) fn wait(&mut self, ticket: u64, waker: &Waker) -> Option<Waker> {
-        match self.waiting.get(&ticket) {
-            Some(known) if known.will_wake(waker) => None,
-            _ => self.waiting.insert(ticket, waker.clone()),
-        }
+        self.waiting.wait(ticket, waker)
     }
 
     pub(super) fn wait_no_more(&mut self, ticket: u64) -> Option<Waker> {
-        self.waiting.remove(&ticket)
+        self.waiting.remove(ticket)
     }
 
-    pub(super) fn wake(&mut self, wake: &mut Vec<Waker>) {
-        wake.extend(mem::take(&mut self.waiting).into_values());
+    pub(super) fn wake(&mut self, wake: &mut VecDeque<Waker>) {
+        wake.extend(self.waiting.drain());
     }
 }
 

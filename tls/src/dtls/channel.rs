@@ -77,8 +77,8 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     /// Safe. The handshake is the channel's, and goes on with whatever is called next.
     pub async fn do_handshake(&self) -> Result<(), DtlsError<D::Error>> {
         let topic = Topic::Association(self.id);
-        let done = |table: &mut Table, now| {
-            let done = table.with(self.id, now, |association, around| {
+        let done = |table: &mut Table| {
+            let done = table.with(self.id, self.shared.now(), |association, around| {
                 let done = association.shake_hands(around)?;
                 Ok(done.then_some(association.last_sent))
             });
@@ -102,8 +102,8 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     /// Safe. A future dropped before it completes has either sent nothing, or left the datagram to whatever is called next.
     pub async fn send(&self, message: &[u8]) -> Result<(), DtlsError<D::Error>> {
         let topic = Topic::Association(self.id);
-        let sealed = |table: &mut Table, now| {
-            let sent = table.with(self.id, now, |association, around| {
+        let sealed = |table: &mut Table| {
+            let sent = table.with(self.id, self.shared.now(), |association, around| {
                 association.send(message, around)
             });
             let number = sent?.transpose()?;
@@ -128,13 +128,24 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     /// Safe. A future dropped before it completes has received nothing.
     pub async fn receive(&self, buf: &mut [u8]) -> Result<Option<usize>, DtlsError<D::Error>> {
         let topic = Topic::Association(self.id);
-        let received = |table: &mut Table, now| {
-            let received = table.with(self.id, now, |association, around| {
-                association.receive(buf, around)
-            });
-            received?.transpose()
-        };
+        let received =
+            |table: &mut Table| self.received(table, |association| association.receive(buf));
         self.shared.wait(topic, received).await.map_err(refused)
+    }
+
+    /// What `receive` finds. Where there is nothing, the handshake may have to begin.
+    fn received<T>(
+        &self,
+        table: &mut Table,
+        receive: impl FnOnce(&mut Association) -> Result<Option<T>, Refusal>,
+    ) -> Option<Result<T, Refusal>> {
+        let association = table.get(self.id)?;
+        let received = receive(association).transpose();
+        if received.is_some() || association.is_established() {
+            return received;
+        }
+        let begun = table.with(self.id, self.shared.now(), Association::shake_hands);
+        begun?.err().map(|over| Err(Refusal::Over(over)))
     }
 
     // ------------------------------------------------------------ sizes and times
@@ -153,7 +164,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     ///
     /// [`NeedHandshake`].
     pub fn cleartext_mtu(&self) -> Result<usize, NeedHandshake> {
-        self.shared.with(|table, _| {
+        self.shared.with(|table| {
             let association = table.get(self.id).ok_or(NeedHandshake)?;
             match association.is_established() {
                 true => Ok(association.cleartext_mtu()),
@@ -176,7 +187,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     /// What it has seen so far.
     #[must_use]
     pub fn statistics(&self) -> DtlsChannelStatistics {
-        self.shared.with(|table, _| {
+        self.shared.with(|table| {
             let association = table.get(self.id);
             association.map_or_else(DtlsChannelStatistics::default, |association| {
                 association.statistics()
@@ -186,7 +197,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
 
     fn set(&self, set: impl FnOnce(&mut Association)) {
         self.shared
-            .with(|table, _| table.get(self.id).map(set).unwrap_or_default());
+            .with(|table| table.get(self.id).map(set).unwrap_or_default());
     }
 }
 
@@ -205,7 +216,7 @@ const _: () = assert!(LONGEST + OVERHEAD < u16::MAX as usize);
 
 impl<D: Datagram<Error: 'static>> Drop for DtlsChannel<D> {
     fn drop(&mut self) {
-        self.shared.with(|table, _| table.remove(self.id));
+        self.shared.with(|table| table.remove(self.id));
     }
 }
 
@@ -224,10 +235,7 @@ impl<D: Datagram<Error: 'static>> ReceiveChannel for DtlsChannel<D> {
 
     async fn receive(&mut self) -> Result<Option<Vec<u8>>, Self::Error> {
         let topic = Topic::Association(self.id);
-        let received = |table: &mut Table, now| {
-            let received = table.with(self.id, now, Association::take);
-            received?.transpose()
-        };
+        let received = |table: &mut Table| self.received(table, Association::take);
         self.shared.wait(topic, received).await.map_err(refused)
     }
 }
@@ -235,7 +243,8 @@ impl<D: Datagram<Error: 'static>> ReceiveChannel for DtlsChannel<D> {
 impl<D: Datagram<Error: 'static>> AsyncResource for DtlsChannel<D> {
     /// Tells the peer the end, once and without waiting for an answer, if the handshake was done.
     async fn close(self) -> Result<(), Self::Error> {
-        let number = self.shared.with(|table, now| {
+        let now = self.shared.now();
+        let number = self.shared.with(|table| {
             let last = table.with(self.id, now, |association, around| {
                 association.close(around);
                 association.last_sent

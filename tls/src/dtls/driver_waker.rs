@@ -1,22 +1,30 @@
 //! Who is woken when the socket or the clock has something.
 
-use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::task::Wake;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicU8, Ordering};
 use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::numbered::Numbered;
+
+/// The driver is to be polled. As long as anybody waits, one of those was woken for that.
+const WOKEN: u8 = 0;
+/// It is being polled, by somebody who looks afterwards whether it was woken.
+const POLLED: u8 = 1;
+/// It waits.
+const WAITING: u8 = 2;
 
 /// Whoever waits on an endpoint reads the socket for all. So all who wait are woken by it, unless somebody serves: then that one alone is.
 #[derive(Default)]
 pub(super) struct DriverWaker {
+    driver: AtomicU8,
     waiting: Mutex<Waiting>,
-    woken: AtomicBool,
 }
 
 #[derive(Default)]
 struct Waiting {
-    all: BTreeMap<u64, Waker>,
+    all: Numbered<Waker>,
     server: Option<u64>,
 }
 
@@ -25,24 +33,37 @@ impl DriverWaker {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has `waker` woken, until it waits no more. Returns one that it replaces, and whether there was a wake since [`begin`](Self::begin).
-    pub(super) fn wait(&self, ticket: u64, waker: &Waker) -> (Option<Waker>, bool) {
-        let replaced = match self.lock().all.get_mut(&ticket) {
-            Some(known) if known.will_wake(waker) => None,
-            Some(known) => Some(core::mem::replace(known, waker.clone())),
-            None => None,
-        };
-        if replaced.is_none() {
-            self.lock()
-                .all
-                .entry(ticket)
-                .or_insert_with(|| waker.clone());
+    /// The driver is about to be polled.
+    pub(super) fn begin(&self) {
+        self.driver.swap(POLLED, Ordering::AcqRel);
+    }
+
+    /// It has been polled.
+    pub(super) fn end(&self) {
+        let (acquire, release) = (Ordering::Acquire, Ordering::AcqRel);
+        // If it fails, the driver was woken in between.
+        let _ = self
+            .driver
+            .compare_exchange(POLLED, WAITING, release, acquire);
+    }
+
+    /// Whether it is to be polled. Who waits asks this behind [`wait`](Self::wait), or may miss a wake.
+    pub(super) fn is_woken(&self) -> bool {
+        self.driver.load(Ordering::Acquire) == WOKEN
+    }
+
+    /// Has `waker` woken, until it waits no more. Returns one that it replaces.
+    pub(super) fn wait(&self, ticket: u64, waker: &Waker) -> Option<Waker> {
+        let mut waiting = self.lock();
+        match waiting.server {
+            // If that goes, everybody is asked again.
+            Some(server) if server != ticket => None,
+            _ => waiting.all.wait(ticket, waker),
         }
-        (replaced, self.woken.load(Ordering::Acquire))
     }
 
     pub(super) fn wait_no_more(&self, ticket: u64) -> Option<Waker> {
-        self.lock().all.remove(&ticket)
+        self.lock().all.remove(ticket)
     }
 
     /// The one who serves. `None`: nobody does.
@@ -50,23 +71,25 @@ impl DriverWaker {
         self.lock().server = ticket;
     }
 
-    /// The driver is about to be polled.
-    pub(super) fn begin(&self) {
-        self.woken.store(false, Ordering::Release);
+    /// Wakes one who serves, or all who wait.
+    pub(super) fn wake_waiting(&self) {
+        // Each outside of the lock: what is woken may come back here.
+        let mut from = 0;
+        while let Some((ticket, waker)) = self.next(from) {
+            waker.wake();
+            from = ticket + 1;
+        }
     }
 
     /// The first to be woken from this ticket on.
     fn next(&self, from: u64) -> Option<(u64, Waker)> {
         let waiting = self.lock();
-        let ready = |(ticket, waker): (&u64, &Waker)| (*ticket, waker.clone());
-        match waiting
-            .server
-            .filter(|server| waiting.all.contains_key(server))
-        {
-            Some(server) if server >= from => waiting.all.get_key_value(&server).map(ready),
-            Some(_) => None,
-            None => waiting.all.range(from..).next().map(ready),
-        }
+        let next = match waiting.server {
+            Some(server) if server < from => None,
+            Some(server) => waiting.all.get(server).map(|waker| (server, waker)),
+            None => waiting.all.first_from(from),
+        };
+        next.map(|(ticket, waker)| (ticket, waker.clone()))
     }
 }
 
@@ -76,12 +99,8 @@ impl Wake for DriverWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.woken.store(true, Ordering::Release);
-        // Each outside of the lock: what is woken may come back here.
-        let mut from = 0;
-        while let Some((ticket, waker)) = self.next(from) {
-            waker.wake();
-            from = ticket + 1;
+        if self.driver.swap(WOKEN, Ordering::AcqRel) == WAITING {
+            self.wake_waiting();
         }
     }
 }

@@ -103,7 +103,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
         let name = ServerName::try_from(name).map_err(|_| DtlsConnectError::InvalidName)?;
         let name = name.to_owned();
         let shared = self.shared();
-        let id = shared.with(|table, _| table.connect(peer, config.clone(), name));
+        let id = shared.with(|table| table.connect(peer, config.clone(), name));
         match id {
             Ok(id) => Ok(DtlsChannel::new(Rc::clone(shared), id, peer)),
             Err(_) => Err(DtlsConnectError::Closed),
@@ -113,7 +113,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
     /// What it has seen so far.
     #[must_use]
     pub fn statistics(&self) -> DtlsStatistics {
-        self.shared().with(|table, _| table.statistics())
+        self.shared().with(|table| table.statistics())
     }
 
     pub(super) fn shared(&self) -> &Rc<Shared<D::Error>> {

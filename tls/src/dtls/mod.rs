@@ -16,6 +16,7 @@ mod error;
 mod half_open;
 mod hello;
 mod identity;
+mod numbered;
 #[cfg(test)]
 mod one_client;
 mod outbox;

@@ -32,7 +32,7 @@ struct OfOne {
 #[derive(Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
-    /// How many there are of each association that has any.
+    /// How many there are of each association that has had any.
     of_each: BTreeMap<u64, OfOne>,
     /// How many goodbyes there are of those that are gone.
     goodbyes: usize,
@@ -79,7 +79,8 @@ impl Outbox {
 
     /// Drops what waits of an association that is gone, as on its way, but for its goodbye: unless `keeps_all`, few of those wait.
     pub(super) fn forget(&mut self, id: u64, keeps_all: bool) {
-        if self.of_each.remove(&id).is_none() {
+        let waiting = self.of_each.remove(&id);
+        if waiting.is_none_or(|waiting| waiting.count == 0) {
             return;
         }
         let before = self.queue.len();
@@ -106,18 +107,17 @@ impl Outbox {
         let next = self.queue.pop_front()?;
         match next.id {
             Some(id) => {
-                let waiting = self.of_each.get_mut(&id);
-                let is_last = waiting.is_some_and(|waiting| {
+                if let Some(waiting) = self.of_each.get_mut(&id) {
                     waiting.count -= 1;
-                    waiting.count == 0
-                });
-                if is_last {
-                    self.of_each.remove(&id);
                 }
             }
             None => self.goodbyes -= usize::from(next.is_goodbye),
         }
         Some(next)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
     }
 
     #[cfg(test)]
@@ -167,6 +167,8 @@ mod tests {
         // What is dropped has gone with the last one that is of the same.
         assert_eq!(out.push(Some(7), peer(), b"data"), 130);
         assert_eq!(core::iter::from_fn(|| out.pop()).count(), 130);
+        out.forget(7, false);
+        out.forget(8, false);
         assert!(out.of_each.is_empty());
     }
 

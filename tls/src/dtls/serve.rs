@@ -104,7 +104,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
         H: Handler<DtlsChannel<D>>,
     {
         let shared = self.shared();
-        shared.with(|table, _| match table.over().cloned() {
+        shared.with(|table| match table.over().cloned() {
             Some(over) => Err(over.into()),
             None if table.serve(config, limit) => Ok(()),
             None => Err(DtlsError::Busy),
@@ -116,7 +116,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
         let over = poll_fn(|cx| {
             loop {
                 while let Poll::Ready(Some(handled)) = handlers.poll_next_unpin(cx) {
-                    shared.with(|table, _| table.handler_is_done());
+                    shared.with(Table::handler_is_done);
                     match handled {
                         Ok(()) => statistics.completed += 1,
                         Err(_) => statistics.failed += 1,
@@ -145,7 +145,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
 async fn accept<E: tacket::Error + 'static>(
     served: &Served<'_, E>,
 ) -> Result<(u64, SocketAddr), Over> {
-    let next = |table: &mut Table, _| match table.over() {
+    let next = |table: &mut Table| match table.over() {
         Some(over) => Some(Err(over.clone())),
         None => table.next_client().map(Ok),
     };

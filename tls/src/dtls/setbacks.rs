@@ -28,6 +28,11 @@ pub(super) enum Next {
 }
 
 impl Setbacks {
+    /// Whether it matters how long the next one is waited for.
+    pub(super) const fn are_there(&self) -> bool {
+        self.in_a_row > 0
+    }
+
     /// A datagram has come.
     pub(super) fn is_over(&mut self) {
         *self = Self::default();

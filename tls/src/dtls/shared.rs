@@ -1,7 +1,6 @@
 //! What the handles of an endpoint share: the table, and the driver that moves datagrams between it and the socket.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -15,6 +14,7 @@ use tacket::{Clock, Datagram, Error as _, Fault, ReceiveDatagram, SendDatagram};
 
 use super::association::Over;
 use super::driver_waker::DriverWaker;
+use super::numbered::Numbered;
 use super::setbacks::{Next, Setbacks};
 use super::table::{Table, Topic};
 
@@ -30,7 +30,9 @@ struct Core<E> {
     table: RefCell<Table>,
     now: Box<dyn Fn() -> Duration>,
     /// The numbers of the datagrams that somebody waits for, with what became of those that failed.
-    awaited: RefCell<BTreeMap<u64, Option<E>>>,
+    awaited: RefCell<Numbered<Option<E>>>,
+    /// The deadline that it waits for.
+    timed: Cell<Option<Duration>>,
     /// No more is sent than there is already, and then the socket is closed.
     is_closing: Cell<bool>,
     /// Nothing moves any more.
@@ -60,18 +62,20 @@ impl<E> Core<E> {
     /// Nothing moves any more, and whoever waits for that sees it.
     fn finish(&self) {
         self.is_done.set(true);
-        self.with(|table, _| table.wake_all());
+        self.with(Table::wake_all);
+    }
+
+    /// Whether the driver has something to do, although neither the socket nor the clock says so.
+    fn has_work(&self) -> bool {
+        let table = self.table.borrow();
+        !table.out.is_empty() || table.deadline() != self.timed.get() || self.is_closing.get()
     }
 
     /// Works on the table, and then wakes whom that concerns.
-    fn with<R>(&self, work: impl FnOnce(&mut Table, Duration) -> R) -> R {
-        let now = (self.now)();
-        let (worked, wake) = {
-            let mut table = self.table.borrow_mut();
-            let worked = work(&mut table, now);
-            (worked, core::mem::take(&mut table.wake))
-        };
-        for waker in wake {
+    fn with<R>(&self, work: impl FnOnce(&mut Table) -> R) -> R {
+        let worked = work(&mut self.table.borrow_mut());
+        let next = || self.table.borrow_mut().wake.pop_front();
+        while let Some(waker) = next() {
             waker.wake();
         }
         worked
@@ -92,7 +96,8 @@ impl<E: tacket::Error + 'static> Shared<E> {
         let core = Rc::new(Core {
             table: RefCell::new(Table::new(key)),
             now,
-            awaited: RefCell::new(BTreeMap::new()),
+            awaited: RefCell::default(),
+            timed: Cell::new(None),
             is_closing: Cell::new(false),
             is_done: Cell::new(false),
             failure: RefCell::new(None),
@@ -109,8 +114,12 @@ impl<E: tacket::Error + 'static> Shared<E> {
     }
 
     /// Works on the table.
-    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Table, Duration) -> R) -> R {
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Table) -> R) -> R {
         self.core.with(work)
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        (self.core.now)()
     }
 
     fn poll_driver(&self) {
@@ -127,6 +136,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
         let done = driver.take_if(|_| self.core.is_done.get());
         drop(driver);
         drop(done);
+        self.driver_waker.end();
     }
 
     /// Waits until `step` has something, and meanwhile moves datagrams for everybody.
@@ -135,27 +145,30 @@ impl<E: tacket::Error + 'static> Shared<E> {
     pub(super) async fn wait<T>(
         &self,
         topic: Topic,
-        mut step: impl FnMut(&mut Table, Duration) -> Option<T>,
+        mut step: impl FnMut(&mut Table) -> Option<T>,
     ) -> T {
         let waiting = Waiting::new(self, topic);
         poll_fn(|cx| {
-            if let Some(value) = self.with(&mut step) {
+            let mut value = self.with(&mut step);
+            if value.is_none() && (self.driver_waker.is_woken() || self.core.has_work()) {
+                self.poll_driver();
+                value = self.with(&mut step);
+            }
+            let Some(value) = value else {
+                return waiting.poll(cx);
+            };
+            if self.core.has_work() {
                 // What it has to say goes out at once, if the socket takes it.
                 self.poll_driver();
-                return Poll::Ready(value);
             }
-            self.poll_driver();
-            match self.with(&mut step) {
-                Some(value) => Poll::Ready(value),
-                None => waiting.poll(cx),
-            }
+            Poll::Ready(value)
         })
         .await
     }
 
     /// Waits until this datagram has gone, or failed, or never will.
     pub(super) async fn gone(&self, id: u64, number: u64) -> Result<(), Over> {
-        let gone = |table: &mut Table, _| {
+        let gone = |table: &mut Table| {
             if table.out.has_gone(number) {
                 return Some(Ok(()));
             }
@@ -191,12 +204,13 @@ impl<E: tacket::Error + 'static> Shared<E> {
     /// Says goodbye, sends what is to be sent, and closes the socket.
     pub(super) async fn close(&self) -> Result<(), E> {
         let closing = Closing::new(self);
-        self.with(|table, now| {
+        let now = self.now();
+        self.with(|table| {
             table.say_goodbye(now);
             table.end(&Over::Closed);
         });
         self.core.is_closing.set(true);
-        let done = |_: &mut Table, _| self.core.is_done.get().then_some(());
+        let done = |_: &mut Table| self.core.is_done.get().then_some(());
         self.wait(Topic::Endpoint, done).await;
         drop(closing);
         let failure = self.core.failure.borrow_mut().take();
@@ -205,7 +219,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
 
     /// Ends everything, at once.
     pub(super) fn end(&self) {
-        self.with(|table, _| table.end(&Over::Closed));
+        self.with(|table| table.end(&Over::Closed));
         let driver = self.driver.try_borrow_mut();
         let driver = driver.ok().and_then(|mut driver| driver.take());
         drop(driver);
@@ -243,6 +257,8 @@ struct Waiting<'s, E: tacket::Error + 'static> {
     shared: &'s Shared<E>,
     topic: Topic,
     ticket: u64,
+    /// Somebody has it in a list.
+    is_listed: Cell<bool>,
 }
 
 impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
@@ -251,18 +267,19 @@ impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
             shared,
             topic,
             ticket: shared.ticket(),
+            is_listed: Cell::new(false),
         }
     }
 
     fn poll<T>(&self, cx: &Context<'_>) -> Poll<T> {
         let (topic, ticket) = (self.topic, self.ticket);
+        self.is_listed.set(true);
         let replaced = self
             .shared
-            .with(|table, _| table.wait(topic, ticket, cx.waker()));
+            .with(|table| table.wait(topic, ticket, cx.waker()));
         drop(replaced);
-        let (replaced, is_woken) = self.shared.driver_waker.wait(ticket, cx.waker());
-        drop(replaced);
-        if is_woken {
+        drop(self.shared.driver_waker.wait(ticket, cx.waker()));
+        if self.shared.driver_waker.is_woken() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -272,11 +289,15 @@ impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
 impl<E: tacket::Error + 'static> Drop for Waiting<'_, E> {
     fn drop(&mut self) {
         let (topic, ticket) = (self.topic, self.ticket);
-        let left = self
-            .shared
-            .with(|table, _| table.wait_no_more(topic, ticket));
-        drop(left);
-        drop(self.shared.driver_waker.wait_no_more(ticket));
+        if self.is_listed.get() {
+            let left = self.shared.with(|table| table.wait_no_more(topic, ticket));
+            drop(left);
+            drop(self.shared.driver_waker.wait_no_more(ticket));
+        }
+        if self.shared.driver_waker.is_woken() {
+            // That may have been for this one to see to.
+            self.shared.driver_waker.wake_waiting();
+        }
     }
 }
 
@@ -289,7 +310,7 @@ pub(super) struct Awaited<'s, E: tacket::Error + 'static> {
 impl<E: tacket::Error + 'static> Awaited<'_, E> {
     fn failure(&self) -> Option<E> {
         let mut awaited = self.shared.core.awaited.borrow_mut();
-        awaited.remove(&self.number).flatten()
+        awaited.remove(self.number).flatten()
     }
 }
 
@@ -306,7 +327,7 @@ impl<E: tacket::Error + 'static> Drop for Served<'_, E> {
     fn drop(&mut self) {
         self.0.driver_waker.set_server(None);
         // One of those who wait has to read the socket now.
-        self.0.with(|table, _| {
+        self.0.with(|table| {
             table.serve_no_more();
             table.wake_all();
         });
@@ -315,7 +336,7 @@ impl<E: tacket::Error + 'static> Drop for Served<'_, E> {
 
 impl<E: tacket::Error + 'static> Served<'_, E> {
     /// Waits as [`Shared::wait`] does, as the one whom the driver wakes.
-    pub(super) async fn wait<T>(&self, step: impl FnMut(&mut Table, Duration) -> Option<T>) -> T {
+    pub(super) async fn wait<T>(&self, step: impl FnMut(&mut Table) -> Option<T>) -> T {
         // The ticket that the wait is about to take.
         self.0
             .driver_waker
@@ -348,7 +369,7 @@ where
     match failed {
         None => *core.failure.borrow_mut() = socket.close().await.err(),
         Some(error) if core.is_closing.get() => *core.failure.borrow_mut() = Some(error),
-        Some(_) => core.with(|table, _| table.end(&Over::Broken)),
+        Some(_) => core.with(|table| table.end(&Over::Broken)),
     }
     core.finish();
 }
@@ -356,7 +377,7 @@ where
 /// Sends whatever there is, until the endpoint closes and there is nothing more.
 async fn send<S: SendDatagram>(mut tx: S, core: &Core<S::Error>) {
     loop {
-        let next = poll_fn(|_| match core.with(|table, _| table.out.pop()) {
+        let next = poll_fn(|_| match core.with(|table| table.out.pop()) {
             Some(next) => Poll::Ready(Some(next)),
             None if core.is_closing.get() => Poll::Ready(None),
             // Whoever pushes something polls the driver.
@@ -365,11 +386,11 @@ async fn send<S: SendDatagram>(mut tx: S, core: &Core<S::Error>) {
         let Some(next) = next.await else { return };
         let sent = tx.send_to(&next.data, next.peer).await;
         let is_sent = sent.is_ok();
-        if let (Err(error), Some(awaited)) = (sent, core.awaited.borrow_mut().get_mut(&next.number))
+        if let (Err(error), Some(awaited)) = (sent, core.awaited.borrow_mut().get_mut(next.number))
         {
             *awaited = Some(error);
         }
-        core.with(|table, _| table.has_gone(next.id, next.number, is_sent));
+        core.with(|table| table.has_gone(next.id, next.number, is_sent));
     }
 }
 
@@ -388,7 +409,7 @@ async fn receive<R: ReceiveDatagram>(
                 let mut receiving = pin!(rx.receive_from(&mut buf));
                 let received = poll_fn(|cx| {
                     let polled = receiving.as_mut().poll(cx);
-                    if polled.is_pending() {
+                    if polled.is_pending() && setbacks.are_there() {
                         waits_since.get_or_insert_with(|| clock.now());
                     }
                     polled
@@ -399,7 +420,8 @@ async fn receive<R: ReceiveDatagram>(
                 Ok((length, peer)) => {
                     setbacks.is_over();
                     let datagram = buf.get(..length).unwrap_or_default();
-                    let is_message = core.with(|table, now| {
+                    let now = clock.now();
+                    let is_message = core.with(|table| {
                         let before = table.deliveries;
                         table.arrived(now, peer, datagram);
                         table.deliveries != before
@@ -444,7 +466,8 @@ async fn yield_now() {
 /// Tells the table the time when it wants to know.
 async fn keep_time<E>(clock: &impl Clock, core: &Core<E>) {
     loop {
-        let deadline = core.with(|table, _| table.deadline());
+        let deadline = core.table.borrow().deadline();
+        core.timed.set(deadline);
         let mut sleep = pin!(async {
             match deadline {
                 Some(deadline) => clock.sleep_until(deadline).await,
@@ -452,13 +475,14 @@ async fn keep_time<E>(clock: &impl Clock, core: &Core<E>) {
             }
         });
         let is_due = poll_fn(|cx| {
-            if core.with(|table, _| table.deadline()) != deadline {
+            if core.table.borrow().deadline() != deadline {
                 return Poll::Ready(false);
             }
             sleep.as_mut().poll(cx).map(|()| true)
         });
         if is_due.await {
-            core.with(Table::tick);
+            let now = clock.now();
+            core.with(|table| table.tick(now));
         }
     }
 }

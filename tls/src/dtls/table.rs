@@ -1,8 +1,9 @@
 //! Who an address belongs to: all that an endpoint knows, and what it does with a datagram. No await, no I/O, no clock.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::hash::{BuildHasherDefault, Hasher};
 use core::mem;
 use core::net::SocketAddr;
 use core::task::Waker;
@@ -17,6 +18,7 @@ use super::cookie::Cookies;
 use super::engine::LONGEST;
 use super::half_open::{HalfOpen, Proven};
 use super::hello::{ClientHello, NoHello, hello_verify_request, random_of_fragment};
+use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::statistics::DtlsStatistics;
 
@@ -25,7 +27,7 @@ const EARLIER: usize = 16;
 
 /// All peers of an endpoint.
 pub(super) struct Table {
-    associations: HashMap<u64, Association>,
+    associations: HashMap<u64, Association, BuildHasherDefault<OwnNumbers>>,
     by_address: HashMap<SocketAddr, u64>,
     next_id: u64,
     cookies: Cookies,
@@ -37,9 +39,9 @@ pub(super) struct Table {
     scratch: Vec<u8>,
     statistics: DtlsStatistics,
     /// Those who wait for a client, or for the end of the endpoint.
-    waiting: BTreeMap<u64, Waker>,
+    waiting: Numbered<Waker>,
     /// To be woken when nobody looks at the table any more.
-    pub(super) wake: Vec<Waker>,
+    pub(super) wake: VecDeque<Waker>,
     /// Why there will be no more associations.
     over: Option<Over>,
     /// How many messages have arrived, on whatever channel.
@@ -62,11 +64,32 @@ pub(super) enum Topic {
     Endpoint,
 }
 
+/// Ids are numbers of this endpoint, one after the other: nobody can choose them so that they collide.
+#[derive(Default)]
+struct OwnNumbers(u64);
+
+impl Hasher for OwnNumbers {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes
+            .iter()
+            .for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio: numbers that follow each other come to lie far apart.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl Table {
     /// `key` is secret, and this endpoint's own: 32 random bytes.
     pub(super) fn new(key: &[u8; 32]) -> Self {
         Self {
-            associations: HashMap::new(),
+            associations: HashMap::default(),
             by_address: HashMap::new(),
             next_id: 0,
             cookies: Cookies::new(key),
@@ -76,8 +99,8 @@ impl Table {
             out: Outbox::default(),
             scratch: vec![0; LONGEST],
             statistics: DtlsStatistics::default(),
-            waiting: BTreeMap::new(),
-            wake: Vec::new(),
+            waiting: Numbered::new(),
+            wake: VecDeque::new(),
             over: None,
             deliveries: 0,
         }
@@ -338,7 +361,7 @@ impl Table {
             }
             None => clients.push_back(id),
         }
-        self.wake.extend(mem::take(&mut self.waiting).into_values());
+        self.wake.extend(self.waiting.drain());
         Some(id)
     }
 
@@ -435,7 +458,7 @@ impl Table {
             association.timer = None;
             association.end(over.clone(), &mut self.wake);
         }
-        self.wake.extend(mem::take(&mut self.waiting).into_values());
+        self.wake.extend(self.waiting.drain());
     }
 
     /// Tells all peers the end.
@@ -471,14 +494,14 @@ impl Table {
     pub(super) fn wait(&mut self, topic: Topic, ticket: u64, waker: &Waker) -> Option<Waker> {
         match topic {
             Topic::Association(id) => self.associations.get_mut(&id)?.wait(ticket, waker),
-            Topic::Endpoint => self.waiting.insert(ticket, waker.clone()),
+            Topic::Endpoint => self.waiting.wait(ticket, waker),
         }
     }
 
     pub(super) fn wait_no_more(&mut self, topic: Topic, ticket: u64) -> Option<Waker> {
         match topic {
             Topic::Association(id) => self.associations.get_mut(&id)?.wait_no_more(ticket),
-            Topic::Endpoint => self.waiting.remove(&ticket),
+            Topic::Endpoint => self.waiting.remove(ticket),
         }
     }
 
@@ -487,6 +510,6 @@ impl Table {
         for association in self.associations.values_mut() {
             association.wake(&mut self.wake);
         }
-        self.wake.extend(mem::take(&mut self.waiting).into_values());
+        self.wake.extend(self.waiting.drain());
     }
 }

@@ -121,9 +121,7 @@ impl Ends {
     /// What the server has received.
     fn received(&mut self) -> Option<Vec<u8>> {
         let id = self.accepted.expect("it is there");
-        let received = self
-            .server
-            .with(id, self.now, |own, around| own.take(around));
+        let received = self.server.with(id, self.now, |own, _| own.take());
         received.expect("it is there").expect("not over")?
     }
 
