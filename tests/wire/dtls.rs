@@ -1,8 +1,8 @@
-//! Our DTLS over UDP against OpenSSL, and against Python's Trio directly and through a bad network.
+//! Our DTLS over UDP against OpenSSL, and against Python's Trio and itself, directly and through bad networks.
 
 use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 
 use tacket::{AsyncResource as _, LocalAddress as _};
 use tacket_std::{MonotonicClock, UdpSocket};
@@ -10,8 +10,8 @@ use tacket_tests::{Authority, NAME};
 use tacket_tls::pki_types::CertificateDer;
 use tacket_tls::pki_types::pem::PemObject as _;
 use tacket_tls::{
-    DtlsChannel, DtlsClientConfig, DtlsEndpoint, DtlsError, DtlsIdentity, DtlsPsk,
-    DtlsServerConfig, DtlsTrust,
+    DtlsChannel, DtlsClientConfig, DtlsEndpoint, DtlsError, DtlsIdentity, DtlsProblem, DtlsPsk,
+    DtlsServerConfig, DtlsStatistics, DtlsTrust,
 };
 
 use crate::folder::Folder;
@@ -58,9 +58,25 @@ fn client(
     })
 }
 
-/// Starts a server that sends each message back, until it has got one that says so, and `lasts` more seconds. Returns its port.
-fn echo_server(config: DtlsServerConfig, lasts: u64) -> (Ours, u16) {
+/// A server of ours at work.
+struct Server {
+    ours: Ours,
+    port: u16,
+    statistics: Receiver<DtlsStatistics>,
+}
+
+impl Server {
+    /// Waits for its end, and returns what its endpoint has seen.
+    fn finish(self) -> DtlsStatistics {
+        self.ours.finish();
+        self.statistics.recv().expect("it has told")
+    }
+}
+
+/// Starts a server that sends each message back, until it has got one that says so, and `lasts` more seconds.
+fn echo_server(config: DtlsServerConfig, lasts: u64) -> Server {
     let (tell, told) = mpsc::channel();
+    let (tell_statistics, statistics) = mpsc::channel();
     let ours = Ours::start(move || {
         let run = tacket_std::run(async {
             let (endpoint, port) = endpoint();
@@ -92,11 +108,16 @@ fn echo_server(config: DtlsServerConfig, lasts: u64) -> (Ours, u16) {
             let serving = endpoint.serve(&config, 16, handler);
             let served = tacket::timeout(&clock, LIMIT, serving).await;
             served.expect("it takes too long").expect("it was closed");
+            let seen = tell_statistics.send(endpoint.statistics());
+            seen.expect("somebody listens");
         });
         run.expect("an event loop");
     });
-    let port = told.recv_timeout(LIMIT).expect("a port");
-    (ours, port)
+    Server {
+        ours,
+        port: told.recv_timeout(LIMIT).expect("a port"),
+        statistics,
+    }
 }
 
 fn identity(authority: &Authority) -> DtlsIdentity {
@@ -277,6 +298,30 @@ fn our_server_demands_a_certificate_of_s_client() {
 }
 
 #[test]
+fn our_server_refuses_s_client_that_shows_no_certificate_or_one_of_somebody_else() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    for shows_one in [false, true] {
+        let folder = Folder::new();
+        let root = folder.write("root.pem", authority.root_pem());
+        let pem = folder.write("client.pem", stranger.server_pem());
+        let config = DtlsServerConfig::new(identity(&authority))
+            .with_clients(trusting(&authority))
+            .expect("it has certificates");
+        let shown = ["-cert", &pem, "-key", &pem];
+        let shown = if shows_one { &shown[..] } else { &[] };
+        let options = [&verifying(&root)[..], shown].concat();
+        let (_peer, ours) = against_s_client(config, &options, folder, async move |channel| {
+            let Err(DtlsError::Problem(refused)) = channel.do_handshake().await else {
+                panic!("it is content");
+            };
+            let is_untrusted = matches!(refused, DtlsProblem::Untrusted(_));
+            assert_eq!(is_untrusted, shows_one, "{refused}");
+        });
+        ours.finish();
+    }
+}
+
+#[test]
 fn our_server_and_s_client_know_the_same_key() {
     let key = "07".repeat(32);
     let options = ["-psk", &key, "-psk_identity", "sensor 17"];
@@ -338,7 +383,8 @@ fn python_server(folder: &Folder) -> (Peer, u16) {
     (peer, port)
 }
 
-async fn quit(channel: &Channel) {
+/// Has the server end. Python's says goodbye only once, which can get lost where `network` is bad.
+async fn quit(channel: &Channel, network: Option<&[&str]>) {
     let mut answer = [0; 2000];
     let clock = MonotonicClock::new();
     for _try in 0..20 {
@@ -358,6 +404,7 @@ async fn quit(channel: &Channel) {
             return;
         }
     }
+    assert!(network.is_some(), "no goodbye");
 }
 
 #[test]
@@ -368,15 +415,14 @@ fn our_client_talks_with_python_directly_and_through_bad_networks() {
         let (peer, port) = python_server(&folder);
         let between = network.map(|options| relay(port, options));
         let port = between.as_ref().map_or(port, |(_, port)| *port);
-        let ours = client(at(port), trusting_python(&folder), async |channel| {
+        let ours = client(at(port), trusting_python(&folder), async move |channel| {
             channel.set_initial_retransmit_timeout(Duration::from_millis(100));
             exchange(&channel, 20).await;
-            quit(&channel).await;
+            quit(&channel, network).await;
         });
         ours.finish();
-        if between.is_none() {
-            assert_eq!(*field(&peer.finish(), "associations"), 1);
-        }
+        // No handshake is damaged, and so none is begun anew.
+        assert_eq!(*field(&peer.finish(), "associations"), 1, "{network:?}");
     }
 }
 
@@ -406,7 +452,7 @@ fn a_closed_port_harms_no_other_channel_of_the_endpoint() {
             let waited = tacket::timeout(&clock, Duration::from_millis(200), waiting).await;
             assert!(waited.is_err());
             exchange(&good, 5).await;
-            quit(&good).await;
+            quit(&good, None).await;
         });
         run.expect("an event loop");
     });
@@ -426,15 +472,17 @@ fn python_talks_with_our_server_directly_and_through_bad_networks() {
     for network in core::iter::once(None).chain(networks) {
         let folder = Folder::new();
         let (config, ca) = server_of_python(&folder);
-        let (ours, port) = echo_server(config, 1);
-        let between = network.map(|options| relay(port, options));
-        let port = between.as_ref().map_or(port, |(_, port)| *port).to_string();
+        let server = echo_server(config, 1);
+        let between = network.map(|options| relay(server.port, options));
+        let port = between.as_ref().map_or(server.port, |(_, port)| *port);
+        let port = port.to_string();
         let certs = certificates(&folder);
         let options = ["client", "--port", &port, "--certs", &certs, "--ca", &ca];
         let more = ["--retransmit=0.1", "--resend=0.3", "--count=20", "--quit"];
         let peer = Peer::start("dtls_peer.py", &[&options[..], &more].concat());
         assert_eq!(*field(&peer.finish(), "messages"), 20);
-        ours.finish();
+        let seen = server.finish();
+        assert_eq!((seen.established, seen.failed), (1, 0), "{network:?}");
     }
 }
 
@@ -443,11 +491,67 @@ fn python_begins_anew_from_the_same_address() {
     for mode in ["reconnect", "abandon", "implicit", "handshakes"] {
         let folder = Folder::new();
         let (config, ca) = server_of_python(&folder);
-        let (ours, port) = echo_server(config, 0);
-        let (port, certs) = (port.to_string(), certificates(&folder));
+        let server = echo_server(config, 0);
+        let (port, certs) = (server.port.to_string(), certificates(&folder));
         let options = ["client", "--port", &port, "--certs", &certs, "--ca", &ca];
         let more = ["--mode", mode, "--count=5", "--retransmit=0.1", "--quit"];
         Peer::start("dtls_peer.py", &[&options[..], &more].concat()).finish();
-        ours.finish();
+        let seen = server.finish();
+        let replaced = if mode == "reconnect" { 4 } else { 0 };
+        assert!(seen.replaced >= replaced, "{mode}: {seen:?}");
+    }
+}
+
+/// What a server of ours has seen of a client of ours, by DTLS 1.2 or 1.3, with this network between them.
+fn both_ours(is_13: bool, network: Option<&'static [&'static str]>) -> DtlsStatistics {
+    let authority = Authority::new();
+    let (certificate, key) = authority.certify(&["localhost"], |_| {});
+    let own = DtlsIdentity::new(&certificate, &key).expect("they belong together");
+    let mut config = DtlsServerConfig::new(own);
+    let trusting = DtlsClientConfig::new(trusting(&authority));
+    let mut client_config = trusting.expect("random bytes");
+    if is_13 {
+        (client_config, config) = (client_config.with_dtls13(), config.with_dtls13());
+    }
+    let server = echo_server(config, 4);
+    let between = network.map(|options| relay(server.port, options));
+    let port = between.as_ref().map_or(server.port, |(_, port)| *port);
+    let ours = client(at(port), client_config, async move |channel| {
+        channel.set_initial_retransmit_timeout(Duration::from_millis(100));
+        exchange(&channel, 5).await;
+        quit(&channel, None).await;
+        channel.close().await.expect("closes");
+    });
+    ours.finish();
+    server.finish()
+}
+
+#[test]
+fn our_ends_talk_by_dtls_1_3_directly_and_through_bad_networks() {
+    let networks = BAD.iter().map(|network| Some(*network));
+    for network in core::iter::once(None).chain(networks) {
+        let seen = both_ours(true, network);
+        assert_eq!((seen.established, seen.failed), (1, 0), "{network:?}");
+    }
+}
+
+/// Networks that damage the second datagram of the server, of the first ones no other, and later one in ten.
+const DAMAGING: [&[&str]; 3] = [
+    &["--seed=50", "--corrupt=0.1"],
+    &["--seed=5018", "--corrupt=0.1"],
+    &["--seed=9644", "--corrupt=0.1"],
+];
+
+#[test]
+fn our_ends_begin_handshakes_anew_that_were_damaged() {
+    for is_13 in [false, true] {
+        let mut begun_anew = 0;
+        for network in DAMAGING {
+            let seen = both_ours(is_13, Some(network));
+            assert_eq!(seen.established, 1, "{is_13} {network:?} {seen:?}");
+            begun_anew += seen.replaced + seen.failed;
+        }
+        // All of that datagram is plain text by DTLS 1.2. By 1.3 a part is, and what of the rest is damaged comes again.
+        assert!(is_13 || begun_anew > 0, "none of them was");
     }
 }
