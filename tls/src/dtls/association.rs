@@ -248,9 +248,8 @@ impl Association {
             // A client that repeats itself waits at least that long.
             self.answers_from = around.now.saturating_add(self.retransmit / 2);
         }
-        let answered = self.repeated.zip(asked_by(&admitted));
-        let answered = answered.filter(|_| !is_established);
-        if answered.is_some_and(|(sent, answered)| answered >= sent) {
+        let repeated = self.repeated.filter(|_| !is_established);
+        if repeated.is_some_and(|sent| asked_by(&admitted).is_some_and(|asked| asked >= sent)) {
             // Its cookie is not good, or not any more. The engine would send it for ever.
             let problem = DtlsProblem::Protocol("the server takes no cookie".to_string());
             self.fail(problem, around);
