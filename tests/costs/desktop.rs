@@ -53,6 +53,27 @@ fn every_peer_does_every_workload_of_the_benchmark_of_tls() {
     tls.run();
 }
 
+/// The benchmark of DTLS is one process, and prints its table alone.
+#[test]
+fn everybody_does_everything_in_the_benchmark_of_dtls() {
+    let output = Command::new(env!("CARGO_BIN_EXE_dtls"))
+        .arg("--quick")
+        .output()
+        .expect("the benchmark starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", output.status);
+    let table = String::from_utf8(output.stdout).expect("lines of text");
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| "));
+    let rows: Vec<Vec<_>> = rows.map(|row| row.split(" | ").collect()).collect();
+    assert_eq!(rows.len(), 1 + 6, "{table}");
+    for row in rows.iter().skip(1) {
+        // In memory there are no events.
+        let numbers = row.iter().filter(|cell| cell.parse::<f64>().is_ok());
+        let wanted = if row.contains(&"UDP") { 4 } else { 3 };
+        assert!(numbers.count() >= wanted, "{table}");
+    }
+}
+
 impl Benchmark {
     fn run(&self) {
         let workloads: Vec<_> = self.workloads.iter().map(|(it, _)| *it).collect();

@@ -12,21 +12,19 @@ fn rounds() -> u32 {
     }
 }
 
-/// Plays `rounds` rounds under `strace -c` and returns the calls by name.
-fn system_calls(rounds: u32) -> BTreeMap<String, u64> {
-    let directory = std::env::temp_dir().join(format!("tacket-strace-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).expect("a folder for the counts");
-    let counts = directory.join(rounds.to_string());
+/// Runs a program under `strace -c` and returns the calls by name.
+fn system_calls(program: &str, arguments: &[&str]) -> BTreeMap<String, u64> {
+    let directory = tempfile::tempdir().expect("a folder for the counts");
+    let counts = directory.path().join("counts");
     let status = Command::new("strace")
         .args(["-f", "-c", "-U", "calls,name", "-o"])
         .arg(&counts)
-        .arg(env!("CARGO_BIN_EXE_pingpong"))
-        .arg(rounds.to_string())
+        .arg(program)
+        .args(arguments)
         .status()
         .expect("strace is installed; `bash tests/run` sees to that");
     assert!(status.success(), "{status}");
     let table = std::fs::read_to_string(&counts).expect("strace wrote its table");
-    std::fs::remove_dir_all(&directory).expect("the folder is ours");
     table
         .lines()
         .filter_map(|line| {
@@ -41,21 +39,46 @@ fn system_calls(rounds: u32) -> BTreeMap<String, u64> {
 #[test]
 fn a_round_trip_between_two_tasks_takes_two_sends_two_receives_and_seldom_a_poll() {
     let rounds = rounds();
-    let calls = system_calls(rounds);
-    let of = |names: &[&str]| -> u64 { names.iter().filter_map(|name| calls.get(*name)).sum() };
+    let calls = system_calls(env!("CARGO_BIN_EXE_pingpong"), &[&rounds.to_string()]);
+    expect(
+        &calls,
+        rounds,
+        &[(SENDING, 2), (RECEIVING, 2), (POLLING, 0)],
+    );
+}
+
+/// The first datagram is received when it is there; another receive sees that there is no second one behind it.
+#[test]
+fn a_message_of_dtls_takes_a_send_and_two_receives_and_seldom_a_poll() {
+    let rounds = rounds();
+    let arguments = ["part", "tacket", "udp", "64", &rounds.to_string()];
+    let calls = system_calls(env!("CARGO_BIN_EXE_dtls"), &arguments);
+    expect(
+        &calls,
+        rounds,
+        &[(SENDING, 2), (RECEIVING, 4), (POLLING, 0)],
+    );
+}
+
+type Names = &'static [&'static str];
+
+const SENDING: Names = &["sendto", "write", "sendmsg", "writev"];
+const RECEIVING: Names = &["recvfrom", "read", "recvmsg", "readv"];
+const POLLING: Names = &["epoll_wait", "epoll_pwait", "epoll_pwait2"];
+
+/// Demands at most so many calls of these kinds in each round, and no others.
+fn expect(calls: &BTreeMap<String, u64>, rounds: u32, most: &[(Names, u64)]) {
+    let of = |names: Names| -> u64 { names.iter().filter_map(|name| calls.get(*name)).sum() };
     let total: u64 = calls.values().sum();
 
     // What is not per round: start (the loader looks for libraries), connection, end. Far less than one call a round.
     let once = u64::from(rounds) / 5;
+    let in_all: u64 = most.iter().map(|(_, most)| most).sum();
     assert!(
-        total <= 4 * u64::from(rounds) + once,
+        total <= in_all * u64::from(rounds) + once,
         "{total} calls in {rounds} rounds: {calls:?}"
     );
-    for (names, most) in [
-        (&["sendto", "write", "sendmsg", "writev"][..], 2),
-        (&["recvfrom", "read", "recvmsg", "readv"], 2),
-        (&["epoll_wait", "epoll_pwait", "epoll_pwait2"], 0),
-    ] {
+    for (names, most) in most {
         assert!(
             of(names) <= most * u64::from(rounds) + once,
             "{names:?}: {calls:?}"

@@ -17,11 +17,11 @@ const LONGEST: usize = 2048;
 /// How long to wait for a datagram that is under way.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-trait Socket {
+pub(crate) trait Socket {
     fn send(&self, datagram: &[u8], peer: SocketAddr);
 
-    /// The length of a datagram that is under way, and who sent it.
-    fn receive(&self, buf: &mut [u8]) -> (usize, SocketAddr);
+    /// The length of a datagram that has come, and who sent it.
+    fn receive(&self, buf: &mut [u8]) -> Option<(usize, SocketAddr)>;
 }
 
 impl Socket for UdpSocket {
@@ -29,8 +29,8 @@ impl Socket for UdpSocket {
         self.send_to(datagram, peer).unwrap();
     }
 
-    fn receive(&self, buf: &mut [u8]) -> (usize, SocketAddr) {
-        self.recv_from(buf).unwrap()
+    fn receive(&self, buf: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        Some(self.recv_from(buf).unwrap())
     }
 }
 
@@ -39,8 +39,8 @@ impl Socket for MemorySocket {
         self.send(datagram);
     }
 
-    fn receive(&self, buf: &mut [u8]) -> (usize, SocketAddr) {
-        (self.receive(buf).unwrap(), self.peer)
+    fn receive(&self, buf: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        Some((self.receive(buf)?, self.peer))
     }
 }
 
@@ -53,51 +53,45 @@ pub(crate) fn over_udp(ends: &Ends, game: Game) -> f64 {
     let [client, server] = sockets
         .each_ref()
         .map(|socket| socket.local_addr().unwrap());
-    play(ends, game, sockets, [server, client])
+    Pair::new(ends, sockets, [server, client], game).play(ends, game, take_turns)
 }
 
 pub(crate) fn in_memory(ends: &Ends, game: Game) -> f64 {
     let sockets = MemorySocket::pair();
     let longest = sockets[0].longest();
     let peers = sockets.each_ref().map(|socket| socket.peer);
-    let each = play(ends, game, sockets, peers);
+    let each = Pair::new(ends, sockets, peers, game).play(ends, game, take_turns);
     assert!(game.size < LONGEST / 2 || longest() == game.size + OVERHEAD);
     each
 }
 
-fn play<S: Socket>(ends: &Ends, game: Game, sockets: [S; 2], peers: [SocketAddr; 2]) -> f64 {
-    let [client, server] = sockets;
-    let mut pair = Pair {
-        client: End::new(ends, client, peers[0]),
-        server: End::new(ends, server, peers[1]),
-        ball: Ball::new(game.size),
-        answers: 0,
-    };
-    let mut laps = game.laps();
-    if !game.shakes_hands {
-        pair.shake_hands(ends);
-    }
-    for () in laps.by_ref() {
-        if game.shakes_hands {
-            pair.shake_hands(ends);
+/// Goes on until no datagram is under way.
+fn take_turns<S: Socket>(pair: &mut Pair<S>, is_done: fn(&Pair<S>) -> bool) {
+    let mut to_server = pair.client_goes_on();
+    while to_server > 0 {
+        let mut to_client = 0;
+        for _ in 0..to_server {
+            assert!(pair.server.receive(), "it is lost");
+            to_client += pair.server_goes_on();
         }
-        pair.round_trip();
-        if game.shakes_hands {
-            pair.close();
+        to_server = 0;
+        for _ in 0..to_client {
+            assert!(pair.client.receive(), "it is lost");
+            to_server += pair.client_goes_on();
         }
     }
-    laps.each()
+    assert!(is_done(pair), "both wait for the other");
 }
 
-struct Pair<S> {
-    client: End<S>,
-    server: End<S>,
+/// Both ends, and what they talk about.
+pub(crate) struct Pair<S> {
+    pub(crate) client: End<S>,
+    pub(crate) server: End<S>,
     ball: Ball,
-    /// How often the ball has come back.
-    answers: u64,
+    is_answered: bool,
 }
 
-struct End<S> {
+pub(crate) struct End<S> {
     dtls: Dtls,
     socket: S,
     peer: SocketAddr,
@@ -110,58 +104,71 @@ struct End<S> {
 }
 
 impl<S: Socket> Pair<S> {
-    fn shake_hands(&mut self, ends: &Ends) {
+    /// The client and the server, with their sockets and their peers.
+    pub(crate) fn new(ends: &Ends, sockets: [S; 2], peers: [SocketAddr; 2], game: Game) -> Self {
+        let [client, server] = sockets;
+        Self {
+            client: End::new(ends, client, peers[0]),
+            server: End::new(ends, server, peers[1]),
+            ball: Ball::new(game.size),
+            is_answered: false,
+        }
+    }
+
+    /// Plays `game`. `exchange` moves datagrams until what it is given holds.
+    pub(crate) fn play(
+        mut self,
+        ends: &Ends,
+        game: Game,
+        mut exchange: impl FnMut(&mut Self, fn(&Self) -> bool),
+    ) -> f64 {
+        let mut laps = game.laps();
+        if !game.shakes_hands {
+            self.shake_hands(ends, &mut exchange);
+        }
+        for () in laps.by_ref() {
+            if game.shakes_hands {
+                self.shake_hands(ends, &mut exchange);
+            }
+            let message = self.ball.next();
+            self.client.dtls.send_application_data(message).unwrap();
+            self.is_answered = false;
+            exchange(&mut self, |pair| pair.is_answered);
+            if game.shakes_hands {
+                self.client.dtls.close().unwrap();
+                exchange(&mut self, |pair| pair.server.has_ended);
+            }
+        }
+        laps.each()
+    }
+
+    fn shake_hands(&mut self, ends: &Ends, mut exchange: impl FnMut(&mut Self, fn(&Self) -> bool)) {
         self.client.begin(ends);
         self.server.begin(ends);
         self.client.dtls.set_active(true);
         self.client.dtls.handle_timeout(Instant::now()).unwrap();
-        self.exchange();
-        assert!(self.client.is_connected && self.server.is_connected);
+        exchange(self, |pair| {
+            pair.client.is_connected && pair.server.is_connected
+        });
     }
 
-    fn round_trip(&mut self) {
-        let answers = self.answers;
-        let sent = self.client.dtls.send_application_data(self.ball.next());
-        sent.unwrap();
-        self.exchange();
-        assert_eq!(self.answers, answers + 1, "no answer");
-    }
-
-    /// Both say that this is the end.
-    fn close(&mut self) {
-        self.client.dtls.close().unwrap();
-        self.exchange();
-        assert!(self.server.has_ended);
-    }
-
-    /// Goes on until no datagram is under way.
-    fn exchange(&mut self) {
+    pub(crate) fn client_goes_on(&mut self) -> usize {
         let Self {
             client,
-            server,
             ball,
-            answers,
+            is_answered,
+            ..
         } = self;
-        let mut answered = |_: &mut Dtls, answer: &[u8]| {
+        client.carry_on(|_, answer| {
             ball.check(answer);
-            *answers += 1;
-        };
-        let mut echo = |dtls: &mut Dtls, message: &[u8]| {
+            *is_answered = true;
+        })
+    }
+
+    pub(crate) fn server_goes_on(&mut self) -> usize {
+        self.server.carry_on(|dtls, message| {
             dtls.send_application_data(message).unwrap();
-        };
-        let mut to_server = client.carry_on(&mut answered);
-        while to_server > 0 {
-            let mut to_client = 0;
-            for _ in 0..to_server {
-                server.receive();
-                to_client += server.carry_on(&mut echo);
-            }
-            to_server = 0;
-            for _ in 0..to_client {
-                client.receive();
-                to_server += client.carry_on(&mut answered);
-            }
-        }
+        })
     }
 }
 
@@ -184,11 +191,15 @@ impl<S: Socket> End<S> {
         (self.is_connected, self.has_ended) = (false, false);
     }
 
-    fn receive(&mut self) {
-        let (length, peer) = self.socket.receive(&mut self.incoming);
+    /// Takes a datagram, if there is one.
+    pub(crate) fn receive(&mut self) -> bool {
+        let Some((length, peer)) = self.socket.receive(&mut self.incoming) else {
+            return false;
+        };
         assert_eq!(peer, self.peer, "a stranger");
         self.dtls.handle_timeout(Instant::now()).unwrap();
         self.dtls.handle_packet(&self.incoming[..length]).unwrap();
+        true
     }
 
     /// Does what the engine says, and returns how many datagrams it has sent.

@@ -17,6 +17,7 @@ extern crate alloc;
 
 mod direct;
 mod ends;
+mod events;
 mod game;
 mod memory;
 mod tacket;
@@ -80,7 +81,11 @@ enum Play {
 /// What is between the program and the datagrams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Layer {
+    /// The engine alone, by who knows whose turn it is
     Dimpl,
+    /// The engine alone, by who asks the system for that
+    DimplEvents,
+    /// Two endpoints
     Tacket,
 }
 
@@ -91,7 +96,15 @@ enum Way {
     Memory,
 }
 
-const WAYS: [(Way, &str); 2] = [(Way::Udp, "UDP"), (Way::Memory, "memory")];
+/// Each way, and who takes it.
+const WAYS: [(Way, &str, &[Layer]); 2] = [
+    (
+        Way::Udp,
+        "UDP",
+        &[Layer::Dimpl, Layer::DimplEvents, Layer::Tacket],
+    ),
+    (Way::Memory, "memory", &[Layer::Dimpl, Layer::Tacket]),
+];
 
 #[derive(Clone, Copy, Debug)]
 enum Workload {
@@ -112,7 +125,8 @@ impl Layer {
     fn play(self, way: Way, ends: &Ends, game: Game) -> f64 {
         match (self, way) {
             (Self::Dimpl, Way::Udp) => direct::over_udp(ends, game),
-            (Self::Dimpl, Way::Memory) => direct::in_memory(ends, game),
+            (Self::Dimpl | Self::DimplEvents, Way::Memory) => direct::in_memory(ends, game),
+            (Self::DimplEvents, Way::Udp) => events::over_udp(ends, game),
             (Self::Tacket, Way::Udp) => tacket::over_udp(ends, game),
             (Self::Tacket, Way::Memory) => tacket::in_memory(ends, game),
         }
@@ -164,48 +178,63 @@ fn main() -> ExitCode {
     }
 }
 
-/// The seconds that both took, a round each.
+/// The seconds that each layer took, a round each.
 #[derive(Debug, Default)]
-struct Measured {
-    dimpl: Vec<f64>,
-    tacket: Vec<f64>,
+struct Measured(Vec<(Layer, f64)>);
+
+impl Measured {
+    fn of(&self, layer: Layer) -> impl Iterator<Item = f64> {
+        let of_it = self.0.iter().filter(move |(it, _)| *it == layer);
+        of_it.map(|(_, seconds)| *seconds)
+    }
+
+    /// How often a second.
+    fn rate(&self, layer: Layer) -> String {
+        if self.of(layer).next().is_none() {
+            return String::new();
+        }
+        format!("{:.0}", 1.0 / median(self.of(layer)))
+    }
+
+    /// How many times as often as `other` the endpoints.
+    fn ratio(&self, other: Layer) -> Option<f64> {
+        let _some = self.of(other).next()?;
+        let pairs = self.of(other).zip(self.of(Layer::Tacket));
+        Some(median(pairs.map(|(other, own)| other / own)))
+    }
 }
 
 fn measure(options: &Options, ends: &Ends) -> Result<(), Failure> {
-    let rows: Vec<_> = WAYS
+    let rows = WAYS
         .into_iter()
-        .flat_map(|way| WORKLOADS.map(|workload| (way, workload)))
-        .collect();
-    let mut measured: Vec<_> = rows.iter().map(|_| Measured::default()).collect();
+        .flat_map(|way| WORKLOADS.map(|it| (way, it)));
+    let mut rows: Vec<_> = rows.map(|row| (row, Measured::default())).collect();
     for round in 0..options.rounds() {
-        for (((way, _), (workload, _)), measured) in rows.iter().zip(&mut measured) {
-            let game = options.game(*workload);
-            let mut dimpl = || measured.dimpl.push(Layer::Dimpl.play(*way, ends, game));
-            let mut tacket = || measured.tacket.push(Layer::Tacket.play(*way, ends, game));
+        for (((way, _, layers), (workload, _)), measured) in &mut rows {
             // Nobody always comes after the same.
-            match round % 2 {
-                0 => (dimpl(), tacket()),
-                _ => (tacket(), dimpl()),
-            };
+            let (first, last) = layers.split_at(round % layers.len());
+            for layer in last.iter().chain(first) {
+                let seconds = layer.play(*way, ends, options.game(*workload));
+                measured.0.push((*layer, seconds));
+            }
         }
     }
 
-    let mut table = "| a second | way | dimpl | tacket | of dimpl |\n".to_owned();
-    table += "|---|---|---:|---:|---:|\n";
+    let mut table =
+        "| a second | way | dimpl | dimpl, events | tacket | of dimpl | of dimpl, events |\n\
+         |---|---|---:|---:|---:|---:|---:|\n"
+            .to_owned();
     let mut missed = Vec::new();
-    for (((_, way), (_, workload)), Measured { dimpl, tacket }) in rows.iter().zip(&measured) {
-        let rate = |taken: &Vec<f64>| 1.0 / median(taken.iter().copied());
-        let ratio = median(
-            dimpl
-                .iter()
-                .zip(tacket)
-                .map(|(dimpl, tacket)| dimpl / tacket),
-        );
-        let rates = format!("{:.0} | {:.0}", rate(dimpl), rate(tacket));
-        writeln!(table, "| {workload} | {way} | {rates} | {ratio:.2} |")?;
-        if ratio < AIM {
+    for (((_, way, _), (_, workload)), measured) in &rows {
+        let rates = [Layer::Dimpl, Layer::DimplEvents, Layer::Tacket];
+        let rates = rates.map(|layer| measured.rate(layer)).join(" | ");
+        let ratios = [Layer::Dimpl, Layer::DimplEvents].map(|layer| measured.ratio(layer));
+        if ratios[0].is_some_and(|ratio| ratio < AIM) {
             missed.push(format!("{workload} by {way}"));
         }
+        let ratios = ratios.map(|it| it.map_or_else(String::new, |ratio| format!("{ratio:.2}")));
+        let ratios = ratios.join(" | ");
+        writeln!(table, "| {workload} | {way} | {rates} | {ratios} |")?;
     }
     print!("{table}");
     match missed.is_empty() {
@@ -222,10 +251,10 @@ fn count(options: &Options) -> Result<(), Failure> {
             .to_owned();
     let program = env::current_exe()?;
     let program = program.to_str().ok_or("a program with a strange name")?;
-    for way in [Way::Udp, Way::Memory] {
+    for (way, _, layers) in WAYS {
         for size in [64, 1200] {
-            for layer in [Layer::Dimpl, Layer::Tacket] {
-                let (layer, way) = (name(layer), name(way));
+            for layer in layers {
+                let (layer, way) = (name(*layer), name(way));
                 let words = |count: u64| {
                     let words = ["part", &layer, &way, &size.to_string(), &count.to_string()];
                     let words = [&[program][..], &words].concat();

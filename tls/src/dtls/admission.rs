@@ -34,8 +34,9 @@ pub(super) struct Admission<'d> {
 /// at this stage; whether they are the peer's, nobody can tell. Whatever is behind something malformed is left out.
 pub(super) fn admit<'d>(datagram: &'d [u8], stage: &Stage) -> Admission<'d> {
     let mut records = Records::of(datagram);
-    let mut admitted = Vec::new();
-    let (mut all, mut asks_again) = (true, false);
+    // A copy, once something is left out.
+    let mut left: Option<Vec<u8>> = None;
+    let mut asks_again = false;
     let mut start = 0;
     while let Some(record) = records.next() {
         let end = datagram.len() - records.left();
@@ -54,18 +55,15 @@ pub(super) fn admit<'d>(datagram: &'d [u8], stage: &Stage) -> Admission<'d> {
             Ok(Record::Short(_)) => stage.is_13,
             Err(Malformed) => false,
         };
-        all &= admit;
-        if admit {
-            admitted.extend(datagram.get(start..end).unwrap_or_default());
+        match &mut left {
+            Some(left) if admit => left.extend(datagram.get(start..end).unwrap_or_default()),
+            None if !admit => left = Some(datagram.get(..start).unwrap_or_default().to_vec()),
+            _ => {}
         }
         start = end;
     }
-    let records = match all {
-        true => Cow::Borrowed(datagram),
-        false => Cow::Owned(admitted),
-    };
     Admission {
-        records,
+        records: left.map_or(Cow::Borrowed(datagram), Cow::Owned),
         asks_again,
     }
 }

@@ -256,9 +256,10 @@ impl Association {
             // A client that repeats itself waits at least that long.
             self.answers_from = around.now.saturating_add(self.retransmit / 2);
         }
-        let answered = self.repeated.zip(asked_by(&admitted));
-        let answered = answered.filter(|_| !is_established);
-        if let Some(((_, at), _)) = answered.filter(|((sent, _), answered)| answered >= sent) {
+        let repeated = self.repeated.filter(|_| !is_established);
+        if let Some((sent, at)) = repeated
+            && asked_by(&admitted).is_some_and(|asked| asked >= sent)
+        {
             // The engine would send the same cookie for ever.
             self.cookie_is_refused(at, around);
             return true;

@@ -32,6 +32,8 @@ mod tests;
 mod trust;
 #[cfg(test)]
 mod two_tables;
+#[cfg(test)]
+mod waits;
 
 pub use channel::DtlsChannel;
 pub use config::{DtlsClientConfig, DtlsPsk, DtlsServerConfig};

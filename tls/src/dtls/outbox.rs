@@ -6,6 +6,8 @@ use core::net::SocketAddr;
 
 /// How many answers to strangers wait at most.
 const STRANGERS: usize = 64;
+/// How many buffers of datagrams that have gone are kept for the next ones.
+const SPARE: usize = 4;
 /// How many datagrams of one association do: a flight of the handshake, and one that repeats it.
 const OF_ONE: usize = 128;
 /// How many goodbyes of those that are gone do.
@@ -32,6 +34,7 @@ struct OfOne {
 #[derive(Default)]
 pub(super) struct Outbox {
     queue: VecDeque<Outgoing>,
+    spare: Vec<Vec<u8>>,
     /// How many there are of each association that has had any.
     of_each: BTreeMap<u64, OfOne>,
     /// How many goodbyes there are of those that are gone.
@@ -56,11 +59,13 @@ impl Outbox {
             (waiting.count, waiting.last) = (waiting.count + 1, last);
         }
         self.pushed += 1;
+        let mut copy = self.spare.pop().unwrap_or_default();
+        copy.extend_from_slice(data);
         self.queue.push_back(Outgoing {
             id,
             number: self.pushed,
             peer,
-            data: data.to_vec(),
+            data: copy,
             is_goodbye: false,
         });
         self.pushed
@@ -114,6 +119,14 @@ impl Outbox {
             None => self.goodbyes -= usize::from(next.is_goodbye),
         }
         Some(next)
+    }
+
+    /// It has gone, or failed, and its buffer is free.
+    pub(super) fn recycle(&mut self, mut gone: Vec<u8>) {
+        if self.spare.len() < SPARE {
+            gone.clear();
+            self.spare.push(gone);
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

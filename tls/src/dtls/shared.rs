@@ -151,7 +151,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
         poll_fn(|cx| {
             let mut value = self.with(&mut step);
             if value.is_none() && (self.driver_waker.is_woken() || self.core.has_work()) {
-                self.poll_driver();
+                waiting.drive();
                 value = self.with(&mut step);
             }
             let Some(value) = value else {
@@ -159,7 +159,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
             };
             if self.core.has_work() {
                 // What it has to say goes out at once, if the socket takes it.
-                self.poll_driver();
+                waiting.drive();
             }
             Poll::Ready(value)
         })
@@ -257,8 +257,12 @@ struct Waiting<'s, E: tacket::Error + 'static> {
     shared: &'s Shared<E>,
     topic: Topic,
     ticket: u64,
-    /// Somebody has it in a list.
+    /// The table has it in a list.
     is_listed: Cell<bool>,
+    /// It was woken by the driver, or may be.
+    has_waited: Cell<bool>,
+    /// It has polled the driver. What woke that meanwhile has woken nobody else.
+    has_driven: Cell<bool>,
 }
 
 impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
@@ -268,12 +272,15 @@ impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
             topic,
             ticket: shared.ticket(),
             is_listed: Cell::new(false),
+            has_waited: Cell::new(false),
+            has_driven: Cell::new(false),
         }
     }
 
     fn poll<T>(&self, cx: &Context<'_>) -> Poll<T> {
         let (topic, ticket) = (self.topic, self.ticket);
         self.is_listed.set(true);
+        self.has_waited.set(true);
         let replaced = self
             .shared
             .with(|table| table.wait(topic, ticket, cx.waker()));
@@ -284,19 +291,32 @@ impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
         }
         Poll::Pending
     }
+
+    /// Polls the driver. What this one waits for, it sees for itself afterwards.
+    fn drive(&self) {
+        self.leave();
+        self.has_driven.set(true);
+        self.shared.poll_driver();
+    }
+
+    /// Waits no more for what it is about.
+    fn leave(&self) {
+        if self.is_listed.take() {
+            let (topic, ticket) = (self.topic, self.ticket);
+            let left = self.shared.with(|table| table.wait_no_more(topic, ticket));
+            drop(left);
+        }
+    }
 }
 
 impl<E: tacket::Error + 'static> Drop for Waiting<'_, E> {
     fn drop(&mut self) {
-        let (topic, ticket) = (self.topic, self.ticket);
-        if self.is_listed.get() {
-            let left = self.shared.with(|table| table.wait_no_more(topic, ticket));
-            drop(left);
-            drop(self.shared.driver_waker.wait_no_more(ticket));
-        }
-        if self.shared.driver_waker.is_woken() {
+        self.leave();
+        let waker = &self.shared.driver_waker;
+        let was_woken = self.has_waited.get() && waker.wait_no_more(self.ticket).is_some();
+        if (was_woken || self.has_driven.get()) && waker.is_woken() {
             // That may have been for this one to see to.
-            self.shared.driver_waker.wake_waiting();
+            waker.wake_waiting();
         }
     }
 }
@@ -390,7 +410,10 @@ async fn send<S: SendDatagram>(mut tx: S, core: &Core<S::Error>) {
         {
             *awaited = Some(error);
         }
-        core.with(|table| table.has_gone(next.id, next.number, is_sent));
+        core.with(|table| {
+            table.has_gone(next.id, next.number, is_sent);
+            table.out.recycle(next.data);
+        });
     }
 }
 
