@@ -59,10 +59,8 @@ impl DriverWaker {
     fn next(&self, from: u64) -> Option<(u64, Waker)> {
         let waiting = self.lock();
         let ready = |(ticket, waker): (&u64, &Waker)| (*ticket, waker.clone());
-        match waiting
-            .server
-            .filter(|server| waiting.all.contains_key(server))
-        {
+        match waiting.server {
+            // If it is not among them, it is just being polled, and sees that there was a wake before it waits again.
             Some(server) if server >= from => waiting.all.get_key_value(&server).map(ready),
             Some(_) => None,
             None => waiting.all.range(from..).next().map(ready),
@@ -83,5 +81,49 @@ impl Wake for DriverWaker {
             waker.wake();
             from = ticket + 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn all_are_woken_unless_somebody_serves_who_is_woken_alone_or_sees_it_before_waiting_again() {
+        let waker = Arc::<DriverWaker>::default();
+        let others = Arc::<Count>::default();
+        for ticket in 1..=5 {
+            waker.wait(ticket, &Arc::clone(&others).into());
+        }
+        waker.wake_by_ref();
+        assert_eq!(others.0.swap(0, Ordering::Relaxed), 5);
+
+        // It is just being polled: it has no place yet.
+        let server = Arc::<Count>::default();
+        waker.set_server(Some(6));
+        waker.begin();
+        waker.wake_by_ref();
+        let (replaced, is_woken) = waker.wait(6, &Arc::clone(&server).into());
+        assert!(replaced.is_none() && is_woken);
+        waker.begin();
+        waker.wake_by_ref();
+        assert_eq!(server.0.load(Ordering::Relaxed), 1);
+        assert_eq!(others.0.load(Ordering::Relaxed), 0);
+
+        waker.wait_no_more(6);
+        waker.set_server(None);
+        waker.wake_by_ref();
+        assert_eq!(others.0.load(Ordering::Relaxed), 5);
     }
 }
