@@ -1,9 +1,12 @@
-//! Many connections at once that come and go: a server in one process, its clients in another.
+//! Many connections at once that come and go: a server in one process, its clients in another. And many associations of DTLS at once, and their memory.
 //!
 //! 1,000 for 5 s; with `tests/run --long`, 10,000 for 60 s. What is measured is a JSON object on a line of standard output. The same seed, from
 //! it, as `TACKET_LOAD_SEED` has the clients do the same again.
 #![cfg(target_os = "linux")]
 
+extern crate alloc;
+
+mod associations;
 mod crowd;
 mod limit;
 mod part;

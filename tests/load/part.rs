@@ -1,5 +1,6 @@
 //! The process of one end. It lives no longer than its handle.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -55,6 +56,23 @@ impl Part {
         ])
     }
 
+    /// Clients of the server of DTLS at `address`: so many, each at a socket of its own. With a certificate to trust, or with a key.
+    pub(crate) fn fleet(
+        address: SocketAddr,
+        clients: u64,
+        pinned: Option<String>,
+        is_13: bool,
+    ) -> Self {
+        let mut words = vec![
+            "dtls-clients".to_owned(),
+            format!("--address={address}"),
+            format!("--clients={clients}"),
+        ];
+        words.extend(pinned.map(|pinned| format!("--pinned={pinned}")));
+        words.extend(is_13.then(|| "--dtls13".to_owned()));
+        Self::start(words)
+    }
+
     fn start(words: Vec<String>) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_load_part"))
             .args(&words)
@@ -89,7 +107,8 @@ impl Part {
         writeln!(self.stdin, "{command}").unwrap_or_else(|error| panic!("{self:?}: {error}"));
     }
 
-    fn hear(&self, patience: Duration) -> Value {
+    /// The next thing that it says.
+    pub(crate) fn hear(&self, patience: Duration) -> Value {
         let line = self.lines.recv_timeout(patience);
         let line = line.unwrap_or_else(|error| panic!("{:?}: {error}", self.words));
         serde_json::from_str(&line).expect("an object a line")

@@ -12,10 +12,17 @@ pub(crate) fn descriptors(process: u32) -> usize {
 
 /// The memory that a process has to itself and that is no file, in KiB.
 pub(crate) fn memory_kib(process: u32) -> u64 {
+    status_kib(&process.to_string(), "RssAnon:")
+}
+
+/// The most memory that this process ever had, in KiB.
+pub(crate) fn most_memory_kib() -> u64 {
+    status_kib("self", "VmHWM:")
+}
+
+fn status_kib(process: &str, field: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it is ours");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
     let kib = kib.and_then(|kib| kib.trim().parse().ok());
     kib.expect("how much it is")

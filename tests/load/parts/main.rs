@@ -15,6 +15,7 @@ mod answer;
 mod clients;
 mod control;
 mod conversation;
+mod dtls;
 mod opening;
 mod plan;
 mod server;
@@ -26,6 +27,7 @@ use clap::{Parser, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::clients::Crowd;
+use crate::dtls::Fleet;
 
 /// Why this cannot go on.
 type Failure = Box<dyn core::error::Error>;
@@ -44,12 +46,15 @@ enum Part {
     Server,
     /// Be many clients of a server
     Clients(Crowd),
+    /// Be many clients of a server of DTLS
+    DtlsClients(Fleet),
 }
 
 fn main() -> ExitCode {
     let played = prepare().and_then(|()| match Options::parse().part {
         Part::Server => server::serve(),
         Part::Clients(crowd) => clients::play(crowd),
+        Part::DtlsClients(fleet) => dtls::play(&fleet),
     });
     match played {
         Ok(()) => ExitCode::SUCCESS,

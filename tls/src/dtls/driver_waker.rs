@@ -85,6 +85,7 @@ impl DriverWaker {
     fn next(&self, from: u64) -> Option<(u64, Waker)> {
         let waiting = self.lock();
         let next = match waiting.server {
+            // If it is not among them, it is just being polled, and sees that there was a wake before it waits again.
             Some(server) if server < from => None,
             Some(server) => waiting.all.get(server).map(|waker| (server, waker)),
             None => waiting.all.first_from(from),
@@ -102,5 +103,54 @@ impl Wake for DriverWaker {
         if self.driver.swap(WOKEN, Ordering::AcqRel) == WAITING {
             self.wake_waiting();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn all_are_woken_unless_somebody_serves_who_is_woken_alone_or_sees_it_before_waiting_again() {
+        let waker = Arc::<DriverWaker>::default();
+        let others = Arc::<Count>::default();
+        for ticket in 1..=5 {
+            waker.wait(ticket, &Arc::clone(&others).into());
+        }
+        let wake_the_driver_that_waits = || {
+            waker.begin();
+            waker.end();
+            waker.wake_by_ref();
+        };
+        wake_the_driver_that_waits();
+        assert_eq!(others.0.swap(0, Ordering::Relaxed), 5);
+
+        // It is just being polled: it has no place yet.
+        let server = Arc::<Count>::default();
+        waker.set_server(Some(6));
+        waker.begin();
+        waker.wake_by_ref();
+        waker.end();
+        let replaced = waker.wait(6, &Arc::clone(&server).into());
+        assert!(replaced.is_none() && waker.is_woken());
+        wake_the_driver_that_waits();
+        assert_eq!(server.0.load(Ordering::Relaxed), 1);
+        assert_eq!(others.0.load(Ordering::Relaxed), 0);
+
+        waker.wait_no_more(6);
+        waker.set_server(None);
+        wake_the_driver_that_waits();
+        assert_eq!(others.0.load(Ordering::Relaxed), 5);
     }
 }
