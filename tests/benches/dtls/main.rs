@@ -3,7 +3,7 @@
 //! loopback, and through memory, where only the work of the layers is left. All take turns; the medians count. A ratio is the median
 //! of those within a round.
 //!
-//! `dtls` takes a quarter of a minute, `dtls --long` some minutes; `dtls --help` shows the choices.
+//! `dtls` takes half a minute, `dtls --long` some minutes; `dtls --help` shows the choices.
 
 #![allow(
     clippy::indexing_slicing,

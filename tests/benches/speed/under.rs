@@ -108,7 +108,7 @@ impl fmt::Display for Costs {
         let Some(calls) = &self.calls else {
             return write!(f, "not measured | ");
         };
-        let total: f64 = calls.values().sum();
+        let total = calls.values().fold(0.0, |total, calls| total + calls);
         write!(f, "{total:.2} | {}", listed(calls))
     }
 }
