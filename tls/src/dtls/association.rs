@@ -215,7 +215,8 @@ impl Association {
                 self.phase = Phase::Handshaking(engine);
                 self.carry_on(around);
             }
-            Err(problem) => self.fail(problem, around),
+            // Nobody else has a part in that, and it stays so.
+            Err(problem) => self.give_up(problem, around),
         }
     }
 
@@ -391,6 +392,10 @@ impl Association {
             (self.repeated, self.stuck_at) = (None, None);
             return;
         }
+        self.give_up(problem, around);
+    }
+
+    fn give_up(&mut self, problem: DtlsProblem, around: &mut Surroundings<'_>) {
         around.statistics.failed += 1;
         self.end(Over::Problem(problem), around.wake);
     }

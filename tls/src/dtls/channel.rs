@@ -71,6 +71,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     ///
     /// [`DtlsError::Problem`]: it failed. Before the end of a handshake nothing is authentic, so a client tries more than once: three times, within a second or two, if
     /// the server's certificate is not trusted, nine times if it does not understand what comes. A server that refuses says nothing that could be believed, and is waited for.
+    /// So is one that has no place: it is asked again, about once a minute in the end.
     ///
     /// # Cancel safety
     ///

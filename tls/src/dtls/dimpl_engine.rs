@@ -26,6 +26,19 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// After the handshake, nothing that is due later than this is ever due: `dimpl` says ten years for never.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
+/// How many records of one flight `dimpl` keeps, by DTLS 1.3, to send them again. With one more it panics.
+const KEPT: usize = 12;
+/// The most bytes of a flight that are not of the certificate.
+const OTHERS: usize = 512;
+
+/// Whether a flight with a certificate of this length is short enough for DTLS 1.3.
+///
+/// It has six messages at most, one record of each, and one more of each that goes on in another datagram. There, and where one ends, are a header and a tag.
+const fn is_kept(certificate: usize, mtu: usize) -> bool {
+    let datagrams = (certificate + OTHERS).div_ceil(mtu - 2 * 34);
+    6 + datagrams - 1 <= KEPT
+}
+
 /// An association of `dimpl`, whose peer is checked here.
 pub(super) struct DimplEngine {
     dtls: Dtls,
@@ -59,19 +72,23 @@ impl DimplEngine {
         now: Duration,
     ) -> Result<Box<dyn Engine>, DtlsProblem> {
         let is_13 = end.version == Version::Dtls13;
+        if is_13 && !end.is_kept(settings.mtu) {
+            let why = "the own certificate is too long for DTLS 1.3";
+            return Err(DtlsProblem::Protocol(why.to_string()));
+        }
         let mut engine = Self::new(end, Some(name), settings, now, is_13)?;
         engine.dtls.set_active(true);
         engine.tick(now)?;
         Ok(Box::new(engine))
     }
 
-    /// A server that is to ask for the client's address itself.
+    /// A server that is to ask for the client's address itself. Where its certificate is too long for DTLS 1.3, it speaks 1.2 alone.
     pub(super) fn server(
         end: &Arc<End>,
         settings: Settings,
         now: Duration,
     ) -> Result<Box<dyn Engine>, DtlsProblem> {
-        let is_13 = end.version != Version::Dtls12;
+        let is_13 = end.version != Version::Dtls12 && end.is_kept(settings.mtu);
         let mut engine = Self::new(end, None, settings, now, is_13)?;
         engine.tick(now)?;
         Ok(Box::new(engine))
@@ -168,6 +185,15 @@ impl DimplEngine {
     fn latest_retry(&self) -> Option<Duration> {
         let sent = self.last_sent.filter(|_| !self.is_established)?;
         Some(sent.saturating_add(LONGEST_RETRY))
+    }
+}
+
+impl End {
+    fn is_kept(&self, mtu: usize) -> bool {
+        match &self.proof {
+            Proof::Certificate(own) => is_kept(own.certificate.len(), mtu),
+            Proof::Key(_) | Proof::Keys(_) => true,
+        }
     }
 }
 

@@ -200,8 +200,15 @@ fn one_that_was_never_answered_goes_on_with_the_same_hello() {
     assert!((13..20).contains(&sent.len()), "{}", sent.len());
     // For an hour, in which the engine loses its patience, and days.
     let sent = client.run(100 * 3600 * SECOND, |_, _| Vec::new());
-    let longest = sent.windows(2).map(|two| two[1].0 - two[0].0).max();
-    assert!(longest <= Some(75 * SECOND), "{longest:?}");
+    let waits = sent.windows(2).map(|two| two[1].0 - two[0].0);
+    let waits: Vec<_> = waits.collect();
+    assert!(waits.iter().all(|wait| *wait <= 75 * SECOND), "{waits:?}");
+    // Each attempt may begin too soon, and then goes on at the pace of the last one.
+    let (short, begun) = (
+        waits.iter().filter(|wait| **wait < 40 * SECOND),
+        beginnings(&sent),
+    );
+    assert!(begun.len() > 10 && short.count() <= begun.len());
     assert_eq!(client.shake_hands(), Ok(false));
 }
 

@@ -1,6 +1,5 @@
 //! Two ends without a socket: a test hands each what the other says, and more.
 
-use alloc::string::ToString as _;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -40,22 +39,36 @@ type Between<'b> = &'b mut dyn FnMut(&[u8]) -> Vec<Vec<u8>>;
 impl Ends {
     /// A client that has begun its handshake, and a server.
     fn new(client_config: &DtlsClientConfig, server_config: &DtlsServerConfig) -> Self {
+        let (ends, begun) = Self::begin(client_config, server_config, 1472);
+        assert_eq!(begun, Ok(false));
+        ends
+    }
+
+    /// The same, where the datagrams of the client have so many bytes at most, and what came of the beginning.
+    fn begin(
+        client_config: &DtlsClientConfig,
+        server_config: &DtlsServerConfig,
+        mtu: usize,
+    ) -> (Self, Result<bool, Over>) {
         let (mut client, mut server) = (Table::new(&[1; 32]), Table::new(&[2; 32]));
         assert!(server.serve(server_config, 8));
         let name = ServerName::try_from("server.example").expect("a name");
         let channel = client.connect(SERVER, client_config.clone(), name);
         let channel = channel.expect("it is not over");
         let now = Duration::ZERO;
-        let begun = client.with(channel, now, |own, around| own.shake_hands(around));
-        assert_eq!(begun, Some(Ok(false)));
-        Self {
+        let begun = client.with(channel, now, |own, around| {
+            own.mtu = mtu;
+            own.shake_hands(around)
+        });
+        let ends = Self {
             now,
             client,
             server,
             channel,
             accepted: None,
             answers: 0,
-        }
+        };
+        (ends, begun.expect("it is there"))
     }
 
     /// Something comes from the client's address.
@@ -134,7 +147,13 @@ impl Ends {
 
 /// Somebody with a certificate, and trust in that.
 fn somebody() -> (DtlsIdentity, DtlsTrust) {
-    let made = rcgen::generate_simple_self_signed(["server.example".to_string()]);
+    somebody_with(1)
+}
+
+/// The same with so many names of 33 bytes in the certificate.
+fn somebody_with(names: usize) -> (DtlsIdentity, DtlsTrust) {
+    let names = (0..names).map(|number| alloc::format!("{number:0>18}.server.example"));
+    let made = rcgen::generate_simple_self_signed(names.collect::<Vec<_>>());
     let made = made.expect("a certificate");
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
     let certificate = CertificateDer::from(made.cert.der().to_vec());
@@ -487,6 +506,47 @@ fn a_client_that_begins_anew_before_it_is_known_is_the_last_to_be_forgotten() {
     server.tick(11 * SECOND);
     assert_eq!(server.statistics().half_open, 1);
     assert_eq!(server.deadline(), Some(12 * SECOND));
+}
+
+/// Else it would panic, for the engine keeps so many records and no more.
+#[test]
+fn a_certificate_that_is_too_long_for_dtls_1_3_is_not_too_long_for_1_2() {
+    for names in (1..120).step_by(5) {
+        let (identity, trust) = somebody_with(names);
+        let length = identity.0.certificate.len();
+        let server = DtlsServerConfig::new(identity.clone()).with_dtls13();
+        let server = server.with_clients(trust.clone()).expect("certificates");
+        let client = DtlsClientConfig::new(trust).expect("random bytes");
+        let client = client.with_identity(identity).expect("certificates");
+        for mtu in [256, 400, 548] {
+            let (mut ends, begun) = Ends::begin(&client, &server, mtu);
+            assert_eq!(begun, Ok(false));
+            ends.talk_undisturbed();
+            assert!(ends.are_established(), "{length} {mtu}");
+            let (mut ends, begun) = Ends::begin(&client.with_dtls13(), &server, mtu);
+            ends.talk_undisturbed();
+            match length <= (mtu - 68) * 7 - 512 {
+                true => assert!(ends.are_established(), "{length} {mtu}"),
+                // Its own, without another attempt.
+                false => assert!(matches!(begun, Err(Over::Problem(_))), "{length} {mtu}"),
+            }
+        }
+    }
+}
+
+/// A client without a certificate, and a server that cannot show it its own by DTLS 1.3.
+#[test]
+fn a_server_whose_certificate_is_too_long_for_dtls_1_3_does_not_answer_it() {
+    let (identity, trust) = somebody_with(120);
+    let server = DtlsServerConfig::new(identity).with_dtls13();
+    let client = DtlsClientConfig::new(trust).expect("random bytes");
+    let mut ends = Ends::new(&client.with_dtls13(), &server);
+    ends.talk_undisturbed();
+    assert!(!ends.are_established());
+    assert_eq!(ends.answers, 0);
+    let mut ends = Ends::new(&client, &server);
+    ends.talk_undisturbed();
+    assert!(ends.are_established());
 }
 
 #[test]
