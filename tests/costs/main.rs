@@ -13,6 +13,7 @@ extern crate alloc;
 mod allocations;
 #[cfg(target_os = "linux")]
 mod desktop;
+mod dtls;
 #[cfg(target_os = "linux")]
 mod system_calls;
 mod tls;
