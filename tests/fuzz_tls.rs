@@ -7,6 +7,12 @@
 //! refuses nothing, and what was sent arrives to the last byte.
 
 mod act;
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what a program does wrong is to be seen"
+)]
+mod datagrams;
 mod doors;
 mod input;
 mod ledger;
@@ -14,6 +20,7 @@ mod program;
 mod wire;
 mod world;
 
+pub use datagrams::DtlsProgram;
 pub use doors::{
     Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProviderProgram,
     TlsVerifierProgram, Used,

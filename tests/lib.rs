@@ -56,8 +56,8 @@ pub use authority::{Authority, NAME};
 pub use figures::{read_figures, write_figures};
 pub use fuzz_pool::Program;
 pub use fuzz_tls::{
-    Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram, TlsProviderProgram,
-    TlsVerifierProgram, Used,
+    DtlsProgram, Gauge, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProgram,
+    TlsProviderProgram, TlsVerifierProgram, Used,
 };
 pub use heap_guests::{Clients, HeapGuest, Role, Suite, crowded_hello, telemetry_tls_server};
 pub use images::{

@@ -14,6 +14,7 @@ mod allocations;
 #[cfg(target_os = "linux")]
 mod desktop;
 mod dtls;
+mod dtls_strangers;
 #[cfg(target_os = "linux")]
 mod system_calls;
 mod tls;

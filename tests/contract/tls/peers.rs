@@ -1,4 +1,4 @@
-//! Programs of a hostile peer, and of what people give a configuration, run again: those that the fuzzer made up, and some of chance.
+//! Programs of a hostile peer, of strangers with datagrams, and of what people give a configuration, run again: those that the fuzzer made up, and some of chance.
 //! `tests/fuzz/run` makes more.
 
 use std::fs;
@@ -8,7 +8,8 @@ use std::sync::Once;
 
 use tacket::testing::Pattern;
 use tacket_tests::{
-    TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProviderProgram, TlsVerifierProgram, Used,
+    DtlsProgram, TlsConfigProgram, TlsGuardProgram, TlsPeerProgram, TlsProviderProgram,
+    TlsVerifierProgram, Used,
 };
 
 /// A target of the fuzzer, and what it does with an input.
@@ -32,6 +33,9 @@ const PROVIDER: Target = ("tls_provider", |input| {
 });
 const VERIFIER: Target = ("tls_verifier", |input| {
     TlsVerifierProgram::parse(input).run(measure);
+});
+const DEMUX: Target = ("dtls_demux", |input| {
+    DtlsProgram::parse(input).run(measure);
 });
 
 /// What a panic's message takes from the allocator is not counted: rustls has assertions that the engine catches.
@@ -132,4 +136,10 @@ fn no_certificate_that_was_made_up_is_trusted_where_others_would_not() {
 fn whatever_the_algorithms_for_boards_are_given_they_agree_with_other_ones() {
     replay(PROVIDER);
     try_chance(PROVIDER, 1000);
+}
+
+#[test]
+fn whatever_datagrams_come_from_anywhere_a_dtls_endpoint_keeps_its_bounds_and_serves() {
+    replay(DEMUX);
+    try_chance(DEMUX, 1000);
 }
