@@ -10,6 +10,7 @@ mod seeds;
 mod telemetry;
 mod timing;
 mod trust;
+mod wakes;
 
 use core::net::SocketAddr;
 use core::pin::pin;

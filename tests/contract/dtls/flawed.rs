@@ -20,9 +20,12 @@ use tacket_tls::{DtlsChannel, DtlsEndpoint, DtlsError};
 
 use super::{Error, SECOND, World, echo, endpoint, sent_to, while_serving};
 
+/// Somebody else.
+type Intruder = Pin<Box<dyn Future<Output = ()>>>;
+
 /// What is wrong with a socket, as of now.
 #[derive(Default)]
-struct Flaws {
+pub(super) struct Flaws {
     /// It takes no datagrams.
     is_stalled: Cell<bool>,
     /// What sending fails with.
@@ -34,8 +37,11 @@ struct Flaws {
     /// How often it failed.
     failed: Cell<u32>,
     /// Polled once in the middle of the next poll, which then has nothing, and is woken for what it has.
-    intruder: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
+    pub(super) intruder: Cell<Option<Intruder>>,
     waiting: RefCell<Vec<Waker>>,
+    /// Polled once in the middle of the next poll that sends, and kept.
+    pub(super) sender: Cell<Option<Intruder>>,
+    pub(super) kept: Cell<Option<Intruder>>,
 }
 
 impl Flaws {
@@ -50,11 +56,11 @@ impl Flaws {
     }
 }
 
-struct Flawed(SimDatagram, Rc<Flaws>);
+pub(super) struct Flawed(SimDatagram, Rc<Flaws>);
 
-struct Sending<'s>(<SimDatagram as Datagram>::Sending<'s>, &'s Flaws);
+pub(super) struct Sending<'s>(<SimDatagram as Datagram>::Sending<'s>, &'s Flaws);
 
-struct Receiving<'s>(<SimDatagram as Datagram>::Receiving<'s>, &'s Flaws);
+pub(super) struct Receiving<'s>(<SimDatagram as Datagram>::Receiving<'s>, &'s Flaws);
 
 impl ErrorType for Flawed {
     type Error = SimError;
@@ -78,6 +84,11 @@ impl SendDatagram for Sending<'_> {
             false => Poll::Ready(()),
         })
         .await;
+        if let Some(mut sender) = self.1.sender.take() {
+            let mut nobody = Context::from_waker(Waker::noop());
+            assert!(sender.as_mut().poll(&mut nobody).is_pending());
+            self.1.kept.set(Some(sender));
+        }
         if self.1.closed.get() == Some(peer) {
             let error = (SimError::Refused, 1);
             self.1.change(|flaws| flaws.receiving.set(Some(error)));
@@ -144,16 +155,16 @@ impl AsyncResource for Flawed {
 }
 
 /// A client over such a socket, whose handshake is done, and what is beside it.
-struct Client {
-    endpoint: DtlsEndpoint<Flawed>,
-    channel: DtlsChannel<Flawed>,
-    flaws: Rc<Flaws>,
+pub(super) struct Client {
+    pub(super) endpoint: DtlsEndpoint<Flawed>,
+    pub(super) channel: DtlsChannel<Flawed>,
+    pub(super) flaws: Rc<Flaws>,
     address: SocketAddr,
     server: SocketAddr,
 }
 
 /// Runs `talk` with a client of a server that sends each message back.
-fn with_client(talk: impl AsyncFnOnce(&SeededExecutor<'_>, &World, Client)) {
+pub(super) fn with_client(talk: impl AsyncFnOnce(&SeededExecutor<'_>, &World, Client)) {
     let executor = SeededExecutor::new(1);
     let world = World::new(&executor);
     executor.run(async {
@@ -460,7 +471,7 @@ fn who_is_polled_in_the_middle_of_anothers_poll_takes_no_wake_from_it() {
             let received = idle.receive(&mut message).await;
             panic!("{received:?}");
         });
-        *client.flaws.intruder.borrow_mut() = Some(intruder);
+        client.flaws.intruder.set(Some(intruder));
         let mut message = [0; 10];
         assert_eq!(channel.receive(&mut message).await, Ok(Some(9)));
     });

@@ -67,8 +67,12 @@ impl<E> Core<E> {
 
     /// Whether the driver has something to do, although neither the socket nor the clock says so.
     fn has_work(&self) -> bool {
-        let table = self.table.borrow();
-        !table.out.is_empty() || table.deadline() != self.timed.get() || self.is_closing.get()
+        !self.table.borrow().out.is_empty() || self.is_mistimed() || self.is_closing.get()
+    }
+
+    /// Whether it waits for another deadline than there is now.
+    fn is_mistimed(&self) -> bool {
+        !self.is_done.get() && self.table.borrow().deadline() != self.timed.get()
     }
 
     /// Works on the table, and then wakes whom that concerns.
@@ -226,6 +230,13 @@ impl<E: tacket::Error + 'static> Shared<E> {
         self.core.finish();
     }
 
+    /// Who goes, or waits and is perhaps not polled again for long, leaves the driver to all, if that is to be polled.
+    fn hand_over(&self) {
+        if self.driver_waker.is_woken() || self.core.is_mistimed() {
+            self.driver_waker.wake_waiting();
+        }
+    }
+
     fn ticket(&self) -> u64 {
         self.tickets.set(self.tickets.get() + 1);
         self.tickets.get()
@@ -286,9 +297,7 @@ impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
             .with(|table| table.wait(topic, ticket, cx.waker()));
         drop(replaced);
         drop(self.shared.driver_waker.wait(ticket, cx.waker()));
-        if self.shared.driver_waker.is_woken() {
-            cx.waker().wake_by_ref();
-        }
+        self.shared.hand_over();
         Poll::Pending
     }
 
@@ -314,9 +323,9 @@ impl<E: tacket::Error + 'static> Drop for Waiting<'_, E> {
         self.leave();
         let waker = &self.shared.driver_waker;
         let was_woken = self.has_waited.get() && waker.wait_no_more(self.ticket).is_some();
-        if (was_woken || self.has_driven.get()) && waker.is_woken() {
+        if was_woken || self.has_driven.get() {
             // That may have been for this one to see to.
-            waker.wake_waiting();
+            self.shared.hand_over();
         }
     }
 }
@@ -506,6 +515,7 @@ async fn keep_time<E>(clock: &impl Clock, core: &Core<E>) {
         if is_due.await {
             let now = clock.now();
             core.with(|table| table.tick(now));
+            yield_now().await;
         }
     }
 }
