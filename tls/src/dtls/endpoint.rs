@@ -23,7 +23,7 @@ use crate::error::ConfigError;
 /// [`serve`](Self::serve). Which channel a datagram is for, its sender's address says: a peer has one at a time.
 ///
 /// No task of its own runs in it. Whoever waits, in whatever operation of the endpoint or of a channel, moves the datagrams of all; if nobody waits, nothing
-/// moves. Where there are many channels and no server, one task that does nothing else is of use: each waiting operation looks at the socket when something has come.
+/// moves. It keeps somewhat more than a MiB of address space for datagrams, of which it touches what they need. Where there are many channels and no server, one task that does nothing else is of use: each waiting operation looks at the socket when something has come.
 ///
 /// It is a handle; clones are the same endpoint. [Closed](AsyncResource::close), or when the last one is dropped, it ends all its channels, and the socket is free.
 ///
@@ -71,6 +71,9 @@ impl<D: Datagram<Error: 'static>> Drop for Handle<D> {
 impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
     /// Takes the socket. Ask it for its address before.
     ///
+    /// Clients believe only the address that they asked. On a host with several, bind the socket of a server to one of them: from one that is bound to
+    /// all, the system may answer by another.
+    ///
     /// # Errors
     ///
     /// [`ConfigError::NoEntropy`]: the system has no random bytes.
@@ -89,7 +92,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
     /// A channel to `peer`, which is to be `name`: a DNS name or an IP address. Where certificates are pinned or keys are shared, any will do.
     ///
     /// Nothing is sent yet: the first message, or [`do_handshake`](DtlsChannel::do_handshake), begins the handshake. It replaces a channel that there is
-    /// for this peer.
+    /// for this peer. Where two endpoints both serve, agree on who connects: if each connects to the other at the same time, each hello replaces the other's channel.
     ///
     /// # Errors
     ///

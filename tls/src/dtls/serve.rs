@@ -43,7 +43,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
     /// Serves clients until the endpoint is closed: `handler` handles each, at most `limit` of them at the same time.
     ///
     /// A client that has proven its address gets a handler; the handshake is the handler's. Of one that has not, nothing is remembered, if it speaks
-    /// DTLS 1.2 and its hello is whole. While all handlers are at work, clients are not answered, and try again. One that lost its memory begins anew from
+    /// DTLS 1.2 and its hello is whole. While all handlers are at work, clients get a cookie and no more, and try again. One that lost its memory begins anew from
     /// the same address: its old channel is [`DtlsError::Replaced`] then, and a new handler gets the new one, as soon as the old one is done if all are at work.
     ///
     /// A client that goes away says so only if it can, and one that wants to harm never does. It keeps its handler for as long as that waits. So a handler
