@@ -35,6 +35,8 @@ struct Forger {
     /// Answers, and those of them that went where a hello came from, and were no longer.
     answers: Cell<u32>,
     right: Cell<u32>,
+    /// Who waits for one.
+    reader: Cell<Option<Waker>>,
     /// The first that was sent.
     first: RefCell<Vec<u8>>,
 }
@@ -68,8 +70,11 @@ impl SendDatagram for Socket {
 impl ReceiveDatagram for Socket {
     async fn receive_from(&mut self, buf: &mut [u8]) -> Result<(usize, SocketAddr), SimError> {
         let forger = &self.0;
-        poll_fn(|_| match forger.left.get() {
-            0 => Poll::Pending,
+        poll_fn(|cx| match forger.left.get() {
+            0 => {
+                forger.reader.set(Some(cx.waker().clone()));
+                Poll::Pending
+            }
             left => {
                 forger.left.set(left - 1);
                 Poll::Ready(())
@@ -152,6 +157,9 @@ fn a_hundred_thousand_forged_hellos_leave_no_byte_behind_and_each_costs_the_same
         let mut cx = Context::from_waker(Waker::noop());
         let mut flood = |count| {
             forger.left.set(count);
+            if let Some(reader) = forger.reader.take() {
+                reader.wake();
+            }
             allocation_counter::measure(|| {
                 // Some come in one go, and then it is polled again.
                 for _ in 0..=count {
