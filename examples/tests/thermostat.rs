@@ -2,8 +2,27 @@
 
 #![cfg(unix)]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use core::cell::Cell;
+use core::future::poll_fn;
+use core::net::{Ipv4Addr, SocketAddr};
+use core::pin::pin;
+use core::task::Poll;
+use core::time::Duration;
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::thread;
+
+use futures_util::future::{Either, select};
+use tacket::{LocalAddress as _, timeout};
+use tacket_examples::telemetry::datagrams::serve;
+use tacket_examples::telemetry::{Served, Thermostat as Device};
+use tacket_std::{MonotonicClock, UdpSocket};
+use tacket_tls::{DtlsChannel, DtlsEndpoint, DtlsIdentity, DtlsServerConfig};
+
+/// For what takes a second or two.
+const LIMIT: Duration = Duration::from_secs(30);
+/// A thermostat that is told nothing waits for longer than any test.
+const SILENCE: Duration = Duration::from_secs(3600);
 
 const OTHER: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
 
@@ -111,4 +130,94 @@ fn nobody_else_is_taken_for_it() {
     assert!(said.contains("not trusted"), "{said}");
     // It goes on.
     assert_eq!(lines(&thermostat.ask(&[])).len(), 2);
+}
+
+/// Has one asked by `asking`, which gets its address and the fingerprint of its certificate. Returns how that went, at the end of the session.
+fn while_asked(asking: fn(&str, &str) -> Output) -> (Served, Output) {
+    let made = rcgen::generate_simple_self_signed(["thermostat.example".to_owned()]);
+    let made = made.expect("a certificate");
+    let identity = DtlsIdentity::from_pem(made.cert.pem(), made.signing_key.serialize_pem());
+    let identity = identity.expect("an identity");
+    let certificate = identity.fingerprint().to_string();
+    let serving = async {
+        let clock = MonotonicClock::new();
+        let socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let socket = socket.expect("a socket");
+        let address = socket.local_addr().expect("an address").to_string();
+        let endpoint = DtlsEndpoint::new(socket, MonotonicClock::new()).expect("an endpoint");
+        let asking = thread::spawn(move || asking(&address, &certificate));
+        let ended = Cell::new(None);
+        let handler = async |channel: DtlsChannel<UdpSocket>| {
+            let served = Box::pin(serve(channel, &mut Device::new(), &clock, SILENCE)).await;
+            ended.set(Some(served));
+            Ok::<_, core::convert::Infallible>(())
+        };
+        let config = DtlsServerConfig::new(identity);
+        let end = poll_fn(|_| match ended.take() {
+            Some(served) => Poll::Ready(served),
+            None => Poll::Pending,
+        });
+        let serving = pin!(endpoint.serve(&config, 1, handler));
+        let served = match timeout(&clock, LIMIT, select(serving, end)).await {
+            Ok(Either::Right((served, _))) => served,
+            Ok(Either::Left(_)) => panic!("it serves no more"),
+            Err(late) => panic!("the thermostat was not told the end: {late}"),
+        };
+        (served, asking)
+    };
+    let (served, asking) = tacket_std::run(Box::pin(serving)).expect("it runs");
+    (served.expect("served"), asking.join().expect("asked"))
+}
+
+/// Starts to ask.
+fn ask(address: &str, certificate: &str, options: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_thermostat"));
+    command.args(["ask", address, certificate]).args(options);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("it starts")
+}
+
+#[test]
+fn one_that_refuses_is_told_the_end_all_the_same() {
+    let (served, output) = while_asked(|address, certificate| {
+        let asking = ask(address, certificate, &["--set", "99"]);
+        asking.wait_with_output().expect("it ends")
+    });
+    assert_eq!((served.requests, served.samples), (1, 0));
+    assert!(!output.status.success(), "{output:?}");
+}
+
+/// Starts to ask for many samples. Returns what it prints after the readings, too.
+fn watch(address: &str, certificate: &str) -> (Child, impl Iterator<Item = io::Result<String>>) {
+    let mut asking = ask(address, certificate, &["--samples", "60000"]);
+    let out = asking.stdout.take().expect("it is piped");
+    (asking, BufReader::new(out).lines().skip(2))
+}
+
+#[test]
+fn one_whose_watcher_is_stopped_is_told_the_end_too() {
+    let (served, output) = while_asked(|address, certificate| {
+        let (asking, mut lines) = watch(address, certificate);
+        lines.next().expect("a sample").expect("text");
+        let id = asking.id().to_string();
+        let sent = Command::new("kill").args(["-INT", &id]).status();
+        assert!(sent.expect("a signal is sent").success());
+        asking.wait_with_output().expect("it ends")
+    });
+    assert!(served.samples > 0);
+    assert!(!output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "stopped\n");
+}
+
+#[test]
+fn one_whose_watcher_has_no_reader_any_more_is_told_the_end_as_well() {
+    let (served, output) = while_asked(|address, certificate| {
+        let (asking, mut lines) = watch(address, certificate);
+        lines.next().expect("a sample").expect("text");
+        drop(lines);
+        asking.wait_with_output().expect("it ends")
+    });
+    assert!(served.samples > 0);
+    // It has seen enough.
+    assert!(output.status.success(), "{output:?}");
 }

@@ -14,16 +14,17 @@ use core::cell::RefCell;
 use core::error::Error;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::num::NonZeroU16;
+use core::pin::pin;
 use core::time::Duration;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use futures_util::TryFutureExt as _;
-use futures_util::future::try_join;
+use futures_util::future::{Either, select, try_join};
 use tacket::{AsyncResource as _, LocalAddress as _, timeout};
 use tacket_examples::telemetry::datagrams::{Client, serve};
-use tacket_examples::telemetry::{Access, Entry, Thermostat};
+use tacket_examples::telemetry::{Access, Entry, Sample, Thermostat};
 use tacket_std::{IoError, MonotonicClock, StopSignal, UdpSocket};
 use tacket_tls::{
     DtlsChannel, DtlsClientConfig, DtlsEndpoint, DtlsError, DtlsIdentity, DtlsServerConfig,
@@ -34,7 +35,7 @@ use crate::options::{Options, Question, Role};
 
 /// How many clients are served at the same time.
 const CLIENTS: usize = 100;
-/// How long a handshake may take, and how long a client may say nothing.
+/// How long a handshake may take, and how long a client may say nothing: six times as long as one that listens does.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(60);
 /// Between two samples, in milliseconds.
@@ -93,7 +94,7 @@ async fn be_one(address: SocketAddr) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Asks a thermostat, and prints what it says.
+/// Asks a thermostat, and prints what it says. However that ends, the thermostat is told.
 async fn ask(question: &Question) -> Result<(), Failure> {
     let clock = MonotonicClock::new();
     let local = match question.address {
@@ -109,6 +110,34 @@ async fn ask(question: &Question) -> Result<(), Failure> {
         Err(_) => return Err(format!("nobody answers at {}", question.address).into()),
     }
     let mut client = Client::new(channel, &clock);
+    let asked = until_stopped(converse(&mut client, question)).await;
+    let told = client.close().await;
+    let closed = endpoint.close().await;
+    match asked {
+        Err(failure) if !is_unread(&*failure) => return Err(failure),
+        _ => {}
+    }
+    told?;
+    Ok(closed?)
+}
+
+/// Awaits `asking`, but no longer than this program may.
+async fn until_stopped(asking: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let mut signal = StopSignal::new()?;
+    match select(pin!(asking), pin!(signal.received())).await {
+        Either::Left((asked, _)) => asked,
+        Either::Right((received, _)) => {
+            received?;
+            Err("stopped".into())
+        }
+    }
+}
+
+/// Sets what is to be set, and prints all that is asked for.
+async fn converse(
+    client: &mut Client<'_, DtlsChannel<UdpSocket>, MonotonicClock>,
+    question: &Question,
+) -> Result<(), Failure> {
     if let Some(value) = question.set {
         client.set(Thermostat::SETPOINT, value).await?;
     }
@@ -119,24 +148,19 @@ async fn ask(question: &Question) -> Result<(), Failure> {
         match access {
             Access::Writable { least, greatest } => {
                 let (least, greatest) = (degrees(least), degrees(greatest));
-                print(&format!("{name} {value}, from {least} to {greatest}"));
+                print(&format!("{name} {value}, from {least} to {greatest}"))?;
             }
-            _ => print(&format!("{name} {value}")),
+            _ => print(&format!("{name} {value}"))?,
         }
     }
-    if let Some(count) = NonZeroU16::new(question.samples) {
-        let reading = Thermostat::TEMPERATURE;
-        client.subscribe(reading, INTERVAL, count).await?;
-        while let Some(sample) = client.next_sample().await? {
-            print(&format!(
-                "sample {}: {}",
-                sample.sequence,
-                degrees(sample.value)
-            ));
-        }
+    let Some(count) = NonZeroU16::new(question.samples) else {
+        return Ok(());
+    };
+    let reading = Thermostat::TEMPERATURE;
+    client.subscribe(reading, INTERVAL, count).await?;
+    while let Some(Sample { sequence, value }) = client.next_sample().await? {
+        print(&format!("sample {sequence}: {}", degrees(value)))?;
     }
-    client.close().await?;
-    endpoint.close().await?;
     Ok(())
 }
 
@@ -151,9 +175,14 @@ fn degrees(thousandths: i32) -> String {
     format!("{:.3}", f64::from(thousandths) / 1000.0)
 }
 
-/// Nobody may be reading any more.
-fn print(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+fn print(line: &str) -> Result<(), io::Error> {
+    writeln!(io::stdout(), "{line}")
+}
+
+/// Whether nobody reads what is printed any more, who has seen enough then.
+fn is_unread(failure: &(dyn Error + 'static)) -> bool {
+    let failure = failure.downcast_ref::<io::Error>();
+    failure.is_some_and(|failure| failure.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Tells the user. Nobody may be listening.

@@ -18,6 +18,9 @@ pub(crate) enum Role {
     /// Be a thermostat, with a new certificate, until Ctrl-C or SIGTERM
     Serve {
         /// Where clients find it; at port 0 the system chooses one
+        ///
+        /// Name one address of this host, and not 0.0.0.0 or [::], if it has several: with these, answers go out
+        /// from an address that the system chooses, and a client that asked at another one passes them over.
         #[arg(value_name = "IP:PORT", default_value_t = (Ipv4Addr::LOCALHOST, 0).into())]
         address: SocketAddr,
     },

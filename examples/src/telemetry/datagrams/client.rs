@@ -7,7 +7,7 @@ use core::time::Duration;
 use tacket::{Clock, TimedOut, timeout};
 
 use super::super::message::{Entry, Name, Refusal, Request, Response, Sample};
-use super::{DatagramChannel, SINGLE, Tagged, responses, tag_of};
+use super::{DatagramChannel, SIGN, SIGN_OF_LIFE, SINGLE, Tagged, responses, tag_of};
 
 /// How long an answer is waited for, the first time. Then twice as long each time, up to the longest.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -42,17 +42,23 @@ pub struct Client<'k, C, K> {
     /// That of the latest request.
     tag: u16,
     requests: u32,
+    /// When the device was last told anything.
+    said: Duration,
     subscription: Option<Subscription>,
 }
 
+/// The latest that the device has agreed to, until [`next_sample`](Client::next_sample) has said that it is over.
 #[derive(Debug)]
 struct Subscription {
     tag: u16,
     interval: Duration,
     count: u16,
+    /// When the latest sample came, or the answer to the request.
+    heard: Duration,
     /// The first sample that is still to come.
     next: u16,
     latest: Option<Sample>,
+    /// The device sends no more.
     is_complete: bool,
 }
 
@@ -64,6 +70,7 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
             clock,
             tag: 0,
             requests: 0,
+            said: Duration::ZERO,
             subscription: None,
         }
     }
@@ -87,8 +94,14 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
                     count = count.checked_add(1).ok_or(ClientError::Violation)?;
                     each(entry);
                 }
-                Some(Response::EndOfList(total)) if total == count => return Ok(count),
-                Some(Response::Refused(refusal)) => return Err(ClientError::Refused(refusal)),
+                Some(Response::EndOfList(total))
+                    if total == count && responses.next().is_none() =>
+                {
+                    return Ok(count);
+                }
+                Some(Response::Refused(refusal)) if count == 0 && responses.next().is_none() => {
+                    return Err(ClientError::Refused(refusal));
+                }
                 _ => return Err(ClientError::Violation),
             }
         }
@@ -128,20 +141,22 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
 
     /// Asks for `count` samples, one each `interval` milliseconds; [`next_sample`](Self::next_sample) returns those that arrive.
     ///
+    /// A sample of an earlier subscription that was not fetched is forgotten, once the device has agreed. If it refuses, an earlier one goes on.
+    ///
     /// # Errors
     ///
-    /// A [`ClientError`].
+    /// A [`ClientError`]. After [`NoAnswer`](ClientError::NoAnswer) all is as after a drop.
     ///
     /// # Cancel safety
     ///
-    /// Safe. The device may send samples then, which are passed over; [`unsubscribe`](Self::unsubscribe) ends that.
+    /// Safe. An earlier subscription is as it was. The device may have begun the new one, whose samples are passed over; until that is over, or
+    /// [`unsubscribe`](Self::unsubscribe) ends it, others are refused with [`Refusal::Busy`].
     pub async fn subscribe(
         &mut self,
         name: Name,
         interval: NonZeroU16,
         count: NonZeroU16,
     ) -> Result<(), ClientError<C::Error>> {
-        self.subscription = None;
         let request = Request::Subscribe {
             name,
             interval,
@@ -153,6 +168,7 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
                     tag: self.tag,
                     interval: Duration::from_millis(interval.get().into()),
                     count: count.get(),
+                    heard: self.clock.now(),
                     next: 0,
                     latest: None,
                     is_complete: false,
@@ -165,8 +181,10 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
 
     /// Returns the next sample of the subscription; `None` once it is over, or if there is none.
     ///
-    /// Sequence numbers rise, with a gap for each sample that was lost or came too late. Of those that come while a request is answered, the latest is kept. When none
-    /// has come for three intervals and two seconds, the subscription is ended.
+    /// Sequence numbers rise, with a gap for each sample that was lost, or came too late or before the answer to `subscribe`. Of those that come while a request is
+    /// answered, the latest is kept. When none has come for three intervals and two seconds, the subscription is ended.
+    ///
+    /// While it waits it tells the device, every [`SIGN_OF_LIFE`], that somebody is there.
     ///
     /// # Errors
     ///
@@ -184,18 +202,27 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
                 return Ok(Some(sample));
             }
             if subscription.is_over() {
+                self.subscription = None;
                 return Ok(None);
             }
-            let wait = subscription.interval * 3 + LONGEST_PATIENCE;
-            let Some(datagram) = self.receive(wait).await? else {
-                self.unsubscribe().await?;
-                return Ok(None);
-            };
-            self.note(datagram.as_ref());
+            let until = subscription.given_up();
+            let sign = self.said.saturating_add(SIGN_OF_LIFE);
+            let now = self.clock.now();
+            if sign <= now {
+                self.say(&[SIGN], PATIENCE).await?;
+            }
+            let wait = until.min(sign).saturating_sub(now);
+            match self.receive(wait).await? {
+                Some(datagram) => self.note(datagram.as_ref()),
+                None if self.clock.now() < until => {}
+                None => _ = self.unsubscribe().await?,
+            }
         }
     }
 
     /// Makes sure that no subscription runs, and returns how many samples the one that ran had sent; 0 if none ran.
+    ///
+    /// The latest sample that has arrived stays there for [`next_sample`](Self::next_sample).
     ///
     /// # Errors
     ///
@@ -203,11 +230,13 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
     ///
     /// # Cancel safety
     ///
-    /// Safe.
+    /// Safe. The subscription may run on or not.
     pub async fn unsubscribe(&mut self) -> Result<u16, ClientError<C::Error>> {
         match self.ask_for_one(Request::Unsubscribe).await? {
             Response::Unsubscribed(sent) => {
-                self.subscription = None;
+                if let Some(subscription) = &mut self.subscription {
+                    subscription.is_complete = true;
+                }
                 Ok(sent)
             }
             _ => Err(ClientError::Violation),
@@ -250,9 +279,8 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
         let question = Tagged::<SINGLE>::single(self.tag, &request.encode());
         let mut patience = PATIENCE;
         for _attempt in 0..ATTEMPTS {
-            let sent = self.channel.send(question.as_bytes()).await;
-            sent.map_err(ClientError::Channel)?;
             let until = self.clock.now().saturating_add(patience);
+            self.say(question.as_bytes(), patience).await?;
             while let left = until.saturating_sub(self.clock.now())
                 && !left.is_zero()
                 && let Some(datagram) = self.receive(left).await?
@@ -265,6 +293,20 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
             patience = (patience * 2).min(LONGEST_PATIENCE);
         }
         Err(ClientError::NoAnswer)
+    }
+
+    /// Sends a datagram, if the channel takes it in time.
+    async fn say(
+        &mut self,
+        datagram: &[u8],
+        patience: Duration,
+    ) -> Result<(), ClientError<C::Error>> {
+        match timeout(self.clock, patience, self.channel.send(datagram)).await {
+            Ok(sent) => sent.map_err(ClientError::Channel)?,
+            Err(TimedOut) => return Ok(()),
+        }
+        self.said = self.clock.now();
+        Ok(())
     }
 
     /// The next datagram. `None`: it takes too long.
@@ -293,7 +335,7 @@ impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
         };
         let frames = tag_of(datagram).filter(|(tag, _)| *tag == subscription.tag);
         match frames.and_then(|(_, frames)| responses(frames).next().flatten()) {
-            Some(Response::Sample(sample)) => subscription.note(sample),
+            Some(Response::Sample(sample)) => subscription.note(sample, self.clock.now()),
             Some(Response::Complete(_)) => subscription.is_complete = true,
             _ => {}
         }
@@ -305,10 +347,19 @@ impl Subscription {
         self.is_complete || self.next == self.count
     }
 
-    fn note(&mut self, sample: Sample) {
+    /// When nobody waits for a sample any more.
+    const fn given_up(&self) -> Duration {
+        let patience = self.interval.saturating_mul(3);
+        self.heard
+            .saturating_add(patience)
+            .saturating_add(LONGEST_PATIENCE)
+    }
+
+    fn note(&mut self, sample: Sample, now: Duration) {
         if (self.next..self.count).contains(&sample.sequence) {
             self.next = sample.sequence + 1;
             self.latest = Some(sample);
+            self.heard = now;
         }
     }
 }

@@ -4,11 +4,15 @@
 //! request:   tag (u16), one frame
 //! answer:    the tag of its request, one frame; of a list, a frame for each entry and one for its end
 //! sample:    the tag of the request that subscribed, one frame; the `complete` after the last of them as well
+//! sign:      one byte, 0, of a client that only listens
 //! ```
 //!
 //! A client has one request at a time, and its tag is one more than that of the request before. What is not answered is sent again, the same. A device that
 //! gets the latest request again sends its answer again, and does nothing else; older ones it passes over. So a request is carried out once, or not at all.
 //! Samples are sent once.
+//!
+//! A device cannot see whether a client is still there, and a subscription can take weeks. So it leaves one that says nothing, subscribed or not. A client that waits for samples
+//! gives a sign of life every ten seconds, which has no answer.
 //!
 //! A datagram has at most 500 bytes; a device whose list is longer refuses it.
 
@@ -16,6 +20,8 @@ mod client;
 mod server;
 #[cfg(test)]
 mod tests;
+
+use core::time::Duration;
 
 use tacket::{ReceiveChannel, SendChannel};
 
@@ -27,6 +33,12 @@ use super::message::Response;
 
 /// How long a datagram is at most.
 pub const MAX_DATAGRAM: usize = 500;
+
+/// How often a client that only listens says that it is there.
+pub const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+
+/// By this, which is too short for a tag.
+const SIGN: u8 = 0;
 
 /// A channel for datagrams in both directions.
 ///

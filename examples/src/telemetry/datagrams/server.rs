@@ -12,7 +12,10 @@ use super::{DatagramChannel, MAX_DATAGRAM, SINGLE, Tagged, tag_of};
 
 /// Serves one client until it closes its channel, or has said nothing for as long as `silence`; then closes.
 ///
-/// What is not a request is refused, if it has a tag, and the session goes on.
+/// A subscription is no reason to wait for longer: nobody may be listening any more. Clients that do say so every
+/// [`SIGN_OF_LIFE`](super::SIGN_OF_LIFE), which may get lost; so `silence` is several times that.
+///
+/// What is not a request is refused, if it has a tag, and the session goes on. It waits for the channel to take each datagram.
 ///
 /// # Errors
 ///
@@ -45,6 +48,7 @@ pub async fn serve<C: DatagramChannel>(
 ) -> Result<Served, C::Error> {
     let mut desk = Desk::new(device);
     let mut latest: Option<Tagged<MAX_DATAGRAM>> = None;
+    // The tag of the request that began the one that runs.
     let mut subscription = 0;
     let mut until = clock.now().saturating_add(silence);
     loop {
@@ -82,11 +86,11 @@ pub async fn serve<C: DatagramChannel>(
             }
             _ => {
                 let request = request_in(frame);
-                let answer = answer(&mut desk, tag, request, clock.now());
-                if let Ok(Request::Subscribe { .. }) = request {
+                let response = desk.answer(request, clock.now());
+                if response == Response::Subscribed {
                     subscription = tag;
                 }
-                answer
+                answer(&desk, tag, request, response)
             }
         };
         channel.send(answer.as_bytes()).await?;
@@ -102,11 +106,12 @@ fn request_in(frames: &[u8]) -> Result<Request, Refusal> {
     }
 }
 
+/// The datagram with the response to a request; before that to one for the list, its entries.
 fn answer(
-    desk: &mut Desk<'_, impl Device>,
+    desk: &Desk<'_, impl Device>,
     tag: u16,
     request: Result<Request, Refusal>,
-    now: Duration,
+    response: Response,
 ) -> Tagged<MAX_DATAGRAM> {
     let (mut answer, mut fits) = (Tagged::new(tag), true);
     if request == Ok(Request::List) {
@@ -114,7 +119,7 @@ fn answer(
             fits &= answer.put(&Response::Entry(entry).encode());
         }
     }
-    fits &= answer.put(&desk.answer(request, now).encode());
+    fits &= answer.put(&response.encode());
     match fits {
         true => answer,
         false => Tagged::single(tag, &Response::Refused(Refusal::TooLong).encode()),

@@ -1,14 +1,18 @@
 //! A client and a device, over a line on which datagrams are lost, come twice, or come late.
 
+mod drops;
+mod subscriptions;
+
 use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::future::{pending, poll_fn};
 use core::num::NonZeroU16;
+use core::task::Poll;
 use core::time::Duration;
 
 use embedded_io_async::ErrorType;
-use futures_util::FutureExt as _;
 use futures_util::future::join;
 use tacket::testing::MemoryError;
 use tacket::{
@@ -30,9 +34,24 @@ enum Fate {
     Doubled,
     /// It comes behind the next one.
     Late,
+    /// The line does not take it.
+    Untaken,
 }
 
-/// One end of a line. What it sends meets its fate by its number.
+/// Lets others have their turn.
+async fn turn() {
+    let mut had = false;
+    poll_fn(|cx| match core::mem::replace(&mut had, true) {
+        true => Poll::Ready(()),
+        false => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
+}
+
+/// One end of a line. What it sends meets its fate by its number. A send takes three polls; the second sends.
 struct End<'c> {
     tx: ChannelSender<'c, Vec<u8>, 64>,
     rx: ChannelReceiver<'c, Vec<u8>, 64>,
@@ -54,16 +73,19 @@ impl AsyncResource for End<'_> {
 impl SendChannel<&[u8]> for End<'_> {
     async fn send(&mut self, datagram: &[u8]) -> Result<(), MemoryError> {
         assert!(datagram.len() <= MAX_DATAGRAM);
+        turn().await;
         let number = self.sent.replace(self.sent.get() + 1);
         let fate = self.fates.iter().find(|(of, _)| *of == number);
         let held = self.late.take();
         match fate.map(|(_, fate)| fate) {
             Some(Fate::Lost) => {}
             Some(Fate::Late) => self.late = Some(datagram.to_vec()),
+            Some(Fate::Untaken) => pending().await,
             Some(Fate::Doubled) => [datagram; 2].iter().for_each(|datagram| self.put(datagram)),
             None => self.put(datagram),
         }
         held.iter().for_each(|held| self.put(held));
+        turn().await;
         Ok(())
     }
 }
@@ -106,9 +128,9 @@ impl Device for Noted {
 }
 
 /// How a session went.
-struct Session<T> {
+struct Session<T, D = Result<Served, MemoryError>> {
     client: T,
-    served: Result<Served, MemoryError>,
+    served: D,
     /// How many datagrams each end sent.
     sent: [usize; 2],
 }
@@ -119,6 +141,18 @@ fn with_device<T>(
     fates: [&[(usize, Fate)]; 2],
     client: impl AsyncFnOnce(End<'_>, &VirtualClock) -> T,
 ) -> Session<T> {
+    let serving = async |end: End<'_>, clock: &VirtualClock| {
+        Box::pin(serve(end, device, clock, SILENCE)).await
+    };
+    on_a_line(fates, client, serving)
+}
+
+/// Runs `client` and `device` at the ends of a line.
+fn on_a_line<T, D>(
+    fates: [&[(usize, Fate)]; 2],
+    client: impl AsyncFnOnce(End<'_>, &VirtualClock) -> T,
+    device: impl AsyncFnOnce(End<'_>, &VirtualClock) -> D,
+) -> Session<T, D> {
     let clock = VirtualClock::default();
     let (there, back) = (Channel::new(), Channel::new());
     let (to_device, from_client) = there.open().expect("new");
@@ -135,8 +169,8 @@ fn with_device<T>(
         end(to_device, from_device, 0),
         end(to_client, from_client, 1),
     );
-    let serving = serve(far, device, &clock, SILENCE);
-    let (client, served) = drive(&clock, join(client(near, &clock), serving));
+    let both = join(client(near, &clock), device(far, &clock));
+    let (client, served) = drive(&clock, Box::pin(both));
     Session {
         client,
         served,
@@ -236,6 +270,46 @@ fn a_request_that_is_never_answered_is_given_up_after_ten_seconds() {
 }
 
 #[test]
+fn a_request_that_the_line_does_not_take_is_given_up_after_ten_seconds() {
+    let untaken: Vec<_> = (0..8).map(|number| (number, Fate::Untaken)).collect();
+    let session = with_device(
+        &mut Noted::default(),
+        [&untaken, &[]],
+        async |end, clock| {
+            let mut client = Client::new(end, clock);
+            let read = client.read(Thermostat::SETPOINT).await;
+            assert_eq!(read, Err(ClientError::NoAnswer));
+            let after = clock.now();
+            assert_eq!(client.read(Thermostat::SETPOINT).await, Ok(20_000));
+            after
+        },
+    );
+    assert_eq!(
+        session.client,
+        Duration::from_millis(250 + 500 + 1000 + 5 * 2000)
+    );
+}
+
+#[test]
+fn a_device_that_closes_in_the_middle_of_a_request_has_ended_the_session() {
+    let client = async |end: End<'_>, clock: &VirtualClock| {
+        let mut client = Client::new(end, clock);
+        let ended = Err(ClientError::Ended);
+        assert_eq!(client.set(Thermostat::SETPOINT, 21_000).await, ended);
+        assert_eq!(clock.now(), Duration::ZERO);
+        assert_eq!(client.set(Thermostat::SETPOINT, 21_000).await, ended);
+        assert_eq!(client.close().await, Ok(()));
+    };
+    let device = async |mut end: End<'_>, _: &VirtualClock| {
+        let request = end.receive().await.expect("receives");
+        end.close().await.expect("closes");
+        request
+    };
+    let session = on_a_line([&[], &[]], client, device);
+    assert_eq!(session.served.expect("a request")[..2], [0, 1]);
+}
+
+#[test]
 fn a_late_answer_to_a_request_that_was_dropped_is_none_to_the_next() {
     let late = [(0, Fate::Late)];
     let session = with_device(&mut Noted::default(), [&[], &late], async |end, clock| {
@@ -327,6 +401,39 @@ fn a_request_that_is_older_than_the_latest_is_passed_over() {
 }
 
 #[test]
+fn a_tag_that_has_wrapped_is_newer() {
+    let mut device = Noted::default();
+    let session = with_device(&mut device, [&[], &[]], async |mut end, _| {
+        for (tag, value) in [(0xffff, 21_000), (0, 22_000), (0xffff, 23_000), (1, 24_000)] {
+            let set = Request::Set(Thermostat::SETPOINT, value).encode();
+            let datagram = Tagged::<SINGLE>::single(tag, &set);
+            end.send(datagram.as_bytes()).await.expect("sends");
+        }
+        for tag in [[0xff, 0xff], [0, 0], [0, 1]] {
+            let answer = end.receive().await.expect("receives");
+            assert_eq!(answer, Some([&tag[..], &[0, 0, 0x84]].concat()));
+        }
+    });
+    assert_eq!(session.served.expect("served").requests, 3);
+    assert_eq!(device.settings, [21_000, 22_000, 24_000]);
+}
+
+#[test]
+fn a_session_has_more_requests_than_there_are_tags() {
+    let mut device = Noted::default();
+    let values = || (0..0x1_0010).map(|number| 20_000 + number % 1000);
+    let session = with_device(&mut device, [&[], &[]], async |end, clock| {
+        let mut client = Client::new(end, clock);
+        for value in values() {
+            client.set(Thermostat::SETPOINT, value).await.expect("set");
+        }
+        client.requests()
+    });
+    assert_eq!(session.client, 0x1_0010);
+    assert!(device.settings.into_iter().eq(values()));
+}
+
+#[test]
 fn a_device_that_answers_something_else_breaks_the_protocol() {
     let answers: [&[u8]; 6] = [
         &[0, 1],
@@ -337,25 +444,28 @@ fn a_device_that_answers_something_else_breaks_the_protocol() {
         &[0, 1, 0, 0, 0x77],
     ];
     for answer in answers {
-        let clock = VirtualClock::default();
-        let (there, back) = (Channel::new(), Channel::new());
-        let (tx, _from_client) = there.open().expect("new");
-        let (to_client, rx) = back.open().expect("new");
-        let _ = to_client.try_send(answer.to_vec());
-        let (fates, sent) = (Vec::new(), &Cell::new(0));
-        let late = None;
-        let mut client = Client::new(
-            End {
-                tx,
-                rx,
-                fates,
-                sent,
-                late,
-            },
-            &clock,
-        );
-        let read = client.read(Thermostat::SETPOINT).now_or_never();
-        assert_eq!(read, Some(Err(ClientError::Violation)), "{answer:?}");
+        let read = async |end: End<'_>, clock: &VirtualClock| {
+            Client::new(end, clock).read(Thermostat::SETPOINT).await
+        };
+        let session = on_a_line([&[], &[]], read, async |mut end, _| end.send(answer).await);
+        assert_eq!(session.client, Err(ClientError::Violation), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_list_is_all_of_an_answer() {
+    let answers: [&[u8]; 5] = [
+        &[0, 1, 0, 1, 0x82, 1],
+        &[0, 1, 0, 1, 0x82, 0, 0, 1, 0x82, 0],
+        &[0, 1, 0, 1, 0x82, 0, 9],
+        &[0, 1, 0, 1, 0xff, 7, 0, 1, 0xff, 7],
+        &[0, 1, 0, 3, 0x81, 1, b'a', 0, 0, 1, 0xff, 7],
+    ];
+    for answer in answers {
+        let list =
+            async |end: End<'_>, clock: &VirtualClock| Client::new(end, clock).list(|_| {}).await;
+        let session = on_a_line([&[], &[]], list, async |mut end, _| end.send(answer).await);
+        assert_eq!(session.client, Err(ClientError::Violation), "{answer:?}");
     }
 }
 
