@@ -5,6 +5,7 @@
 
 mod admission;
 mod association;
+mod attempts;
 mod channel;
 mod config;
 mod cookie;
