@@ -5,6 +5,7 @@ mod drops;
 mod ends;
 mod flawed;
 mod hellos;
+mod negotiated;
 mod reborn;
 mod seeds;
 mod telemetry;

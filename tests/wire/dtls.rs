@@ -511,7 +511,10 @@ fn both_ours(is_13: bool, network: Option<&'static [&'static str]>) -> DtlsStati
     let trusting = DtlsClientConfig::new(trusting(&authority));
     let mut client_config = trusting.expect("random bytes");
     if is_13 {
-        (client_config, config) = (client_config.with_dtls13(), config.with_dtls13());
+        (client_config, config) = (
+            client_config.with_dtls13().expect("it has certificates"),
+            config.with_dtls13().expect("it has certificates"),
+        );
     }
     let server = echo_server(config, 4);
     let between = network.map(|options| relay(server.port, options));

@@ -17,6 +17,7 @@ use super::dimpl_engine::DimplEngine;
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
 use super::hello::COOKIE;
+use super::negotiated::DtlsNegotiated;
 use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
@@ -51,6 +52,8 @@ pub(super) struct Association {
     pub(super) retransmit: Duration,
     /// The most bytes of a datagram.
     pub(super) mtu: usize,
+    /// Once the handshake is done, and also afterwards.
+    negotiated: Option<DtlsNegotiated>,
     inbox: VecDeque<Vec<u8>>,
     pub(super) room: usize,
     /// The peer will send no more.
@@ -137,6 +140,7 @@ impl Association {
             phase,
             retransmit: RETRANSMIT,
             mtu: usual_mtu(peer),
+            negotiated: None,
             inbox: VecDeque::new(),
             room: INBOX,
             has_ended: false,
@@ -195,6 +199,11 @@ impl Association {
 
     pub(super) const fn is_established(&self) -> bool {
         matches!(self.phase, Phase::Established(_))
+    }
+
+    /// What was agreed in the handshake, if it was ever done.
+    pub(super) const fn negotiated(&self) -> Option<&DtlsNegotiated> {
+        self.negotiated.as_ref()
     }
 
     pub(super) const fn is_over(&self) -> bool {
@@ -297,13 +306,13 @@ impl Association {
                     self.last_sent = around.out.push(Some(self.id), self.peer, datagram);
                 }
                 Ok(Some(Output::Established)) => {
-                    let phase = mem::replace(&mut self.phase, Phase::Idle);
-                    if let Phase::Handshaking(engine) = phase {
-                        self.phase = Phase::Established(engine);
+                    // Once: whatever an engine says, there is one handshake.
+                    if let Phase::Handshaking(engine) = &self.phase {
+                        self.negotiated = Some(engine.negotiated());
+                        self.establish();
+                        around.statistics.established += 1;
+                        self.wake(around.wake);
                     }
-                    self.attempts.succeeded();
-                    around.statistics.established += 1;
-                    self.wake(around.wake);
                 }
                 Ok(Some(Output::Message(length))) => {
                     let message = around.scratch.get(..length).unwrap_or_default();
@@ -321,6 +330,15 @@ impl Association {
                 Err(problem) => return self.fail(problem, around),
             }
         }
+    }
+
+    /// The handshake is done.
+    fn establish(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Handshaking(engine) => Phase::Established(engine),
+            phase => phase,
+        };
+        self.attempts.succeeded();
     }
 
     /// A client whose engine met with something that it did not understand begins anew, later each time.

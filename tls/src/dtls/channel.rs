@@ -11,6 +11,7 @@ use tacket::{AsyncResource, Datagram, ReceiveChannel, SendChannel};
 
 use super::association::{Association, LONGEST, OVERHEAD, Over, Refusal, SMALLEST};
 use super::error::DtlsError;
+use super::negotiated::DtlsNegotiated;
 use super::shared::{Shared, Unsent};
 use super::statistics::DtlsChannelStatistics;
 use super::table::{Table, Topic};
@@ -149,6 +150,18 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         begun?.err().map(|over| Err(Refusal::Over(over)))
     }
 
+    /// What was agreed in the handshake: whom this channel is with. It stays so, also when the association is over.
+    ///
+    /// # Errors
+    ///
+    /// [`NeedHandshake`]: it is not done, or has failed.
+    pub fn negotiated(&self) -> Result<DtlsNegotiated, NeedHandshake> {
+        self.shared.with(|table| {
+            let association = table.get(self.id).ok_or(NeedHandshake)?;
+            association.negotiated().cloned().ok_or(NeedHandshake)
+        })
+    }
+
     // ------------------------------------------------------------ sizes and times
 
     /// How long datagrams to this peer may be: what the way to it carries, without the headers of UDP and IP.
@@ -159,17 +172,17 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         self.set(|association| association.mtu = mtu.max(SMALLEST));
     }
 
-    /// How long a message may be.
+    /// How long a message may be, or, where the association is over, might have been.
     ///
     /// # Errors
     ///
-    /// [`NeedHandshake`].
+    /// [`NeedHandshake`]: it is not done, or has failed.
     pub fn cleartext_mtu(&self) -> Result<usize, NeedHandshake> {
         self.shared.with(|table| {
             let association = table.get(self.id).ok_or(NeedHandshake)?;
-            match association.is_established() {
-                true => Ok(association.cleartext_mtu()),
-                false => Err(NeedHandshake),
+            match association.negotiated() {
+                Some(_) => Ok(association.cleartext_mtu()),
+                None => Err(NeedHandshake),
             }
         })
     }

@@ -17,6 +17,7 @@ mod error;
 mod half_open;
 mod hello;
 mod identity;
+mod negotiated;
 mod numbered;
 #[cfg(test)]
 mod one_client;
@@ -41,6 +42,7 @@ pub use config::{DtlsClientConfig, DtlsPsk, DtlsServerConfig};
 pub use endpoint::DtlsEndpoint;
 pub use error::{DtlsConnectError, DtlsError, DtlsProblem};
 pub use identity::DtlsIdentity;
+pub use negotiated::{DtlsNegotiated, DtlsVersion};
 pub use serve::DtlsServeStatistics;
 pub use statistics::{DtlsChannelStatistics, DtlsStatistics};
 pub use trust::DtlsTrust;
