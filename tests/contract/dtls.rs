@@ -7,6 +7,7 @@ mod flawed;
 mod hellos;
 mod negotiated;
 mod reborn;
+mod refusals;
 mod seeds;
 mod telemetry;
 mod timing;

@@ -22,11 +22,11 @@ use super::{Error, SECOND, World, echo, endpoint, sent_to, while_serving};
 
 /// What is wrong with a socket, as of now.
 #[derive(Default)]
-struct Flaws {
+pub(super) struct Flaws {
     /// It takes no datagrams.
     is_stalled: Cell<bool>,
     /// What sending fails with.
-    sending: Cell<Option<SimError>>,
+    pub(super) sending: Cell<Option<SimError>>,
     /// Nobody listens there: sending fails, and so does the next that is received.
     closed: Cell<Option<SocketAddr>>,
     /// What receiving fails with, and how often.
@@ -50,11 +50,11 @@ impl Flaws {
     }
 }
 
-struct Flawed(SimDatagram, Rc<Flaws>);
+pub(super) struct Flawed(pub(super) SimDatagram, pub(super) Rc<Flaws>);
 
-struct Sending<'s>(<SimDatagram as Datagram>::Sending<'s>, &'s Flaws);
+pub(super) struct Sending<'s>(<SimDatagram as Datagram>::Sending<'s>, &'s Flaws);
 
-struct Receiving<'s>(<SimDatagram as Datagram>::Receiving<'s>, &'s Flaws);
+pub(super) struct Receiving<'s>(<SimDatagram as Datagram>::Receiving<'s>, &'s Flaws);
 
 impl ErrorType for Flawed {
     type Error = SimError;

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::mem;
 use core::net::SocketAddr;
 use core::task::Waker;
@@ -20,6 +21,7 @@ use super::hello::COOKIE;
 use super::negotiated::DtlsNegotiated;
 use super::numbered::Numbered;
 use super::outbox::Outbox;
+use super::refusals::Refusals;
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
 /// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
@@ -60,6 +62,8 @@ pub(super) struct Association {
     has_ended: bool,
     /// Of a client.
     attempts: Attempts,
+    /// Those of the socket, before the handshake is done.
+    refusals: Refusals,
     /// How many messages may go, if their nonces are drawn by lot.
     pub(super) lots: u64,
     /// Of a server: from when on its client may ask for the answer to its hello once more.
@@ -145,6 +149,7 @@ impl Association {
             room: INBOX,
             has_ended: false,
             attempts: Attempts::default(),
+            refusals: Refusals::default(),
             lots: LOTS,
             answers_from: Duration::ZERO,
             statistics: DtlsChannelStatistics {
@@ -235,6 +240,7 @@ impl Association {
         if admitted.is_empty() {
             return false;
         }
+        self.refusals.are_over();
         if asks_again {
             // A client that repeats itself waits at least that long.
             self.answers_from = around.now.saturating_add(self.retransmit / 2);
@@ -339,6 +345,7 @@ impl Association {
             phase => phase,
         };
         self.attempts.succeeded();
+        self.refusals.are_over();
     }
 
     /// A client whose engine met with something that it did not understand begins anew, later each time.
@@ -362,8 +369,40 @@ impl Association {
     pub(super) fn end(&mut self, over: Over, wake: &mut VecDeque<Waker>) {
         if !self.is_over() {
             self.phase = Phase::Over(over);
+            self.refusals.are_over();
             self.wake(wake);
         }
+    }
+
+    // ------------------------------------------------------------ what the socket refuses
+
+    /// The socket has taken a datagram.
+    pub(super) fn was_taken(&mut self) {
+        self.refusals.are_over();
+    }
+
+    /// It has refused this one. The last of an attempt stands for all of it.
+    pub(super) fn was_refused(&mut self, number: u64, error: Box<dyn Any>) {
+        if let Phase::Handshaking(_) = self.phase
+            && number == self.last_sent
+        {
+            self.refusals.another(error);
+        }
+    }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refusals.are_too_many()
+    }
+
+    /// The socket's error, if it has refused one attempt of the handshake after the other: for the first who asks. With whatever is called next, a client begins anew.
+    pub(super) fn refused(&mut self) -> Option<Box<dyn Any>> {
+        let error = self.refusals.take()?;
+        let is_client = matches!(self.role, Role::Client { .. });
+        if let (true, Phase::Handshaking(_) | Phase::Resting(_)) = (is_client, &self.phase) {
+            self.phase = Phase::Idle;
+            self.attempts.begin_anew();
+        }
+        Some(error)
     }
 
     // ------------------------------------------------------------ messages

@@ -24,6 +24,7 @@ mod one_client;
 mod outbox;
 mod provider;
 mod record;
+mod refusals;
 mod serve;
 mod setbacks;
 mod shared;
