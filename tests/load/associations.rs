@@ -241,7 +241,10 @@ fn config(way: Way) -> (DtlsServerConfig, Option<Fingerprint>) {
     let identity = DtlsIdentity::new(&certificate, &key).expect("they belong together");
     let config = DtlsServerConfig::new(identity);
     match way {
-        Way::Certificate13 => (config.with_dtls13(), Some(pinned)),
+        Way::Certificate13 => (
+            config.with_dtls13().expect("it has certificates"),
+            Some(pinned),
+        ),
         _ => (config, Some(pinned)),
     }
 }

@@ -1,6 +1,6 @@
 //! Our DTLS over UDP against OpenSSL, and against Python's Trio and itself, directly and through bad networks.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::sync::mpsc::{self, Receiver};
 
@@ -511,7 +511,10 @@ fn both_ours(is_13: bool, network: Option<&'static [&'static str]>) -> DtlsStati
     let trusting = DtlsClientConfig::new(trusting(&authority));
     let mut client_config = trusting.expect("random bytes");
     if is_13 {
-        (client_config, config) = (client_config.with_dtls13(), config.with_dtls13());
+        (client_config, config) = (
+            client_config.with_dtls13().expect("it has certificates"),
+            config.with_dtls13().expect("it has certificates"),
+        );
     }
     let server = echo_server(config, 4);
     let between = network.map(|options| relay(server.port, options));
@@ -554,4 +557,38 @@ fn our_ends_begin_handshakes_anew_that_were_damaged() {
         // All of that datagram is plain text by DTLS 1.2. By 1.3 a part is, and what of the rest is damaged comes again.
         assert!(is_13 || begun_anew > 0, "none of them was");
     }
+}
+
+/// As where there is no way to it: the socket is of IPv4, and the peer of IPv6.
+#[test]
+fn a_peer_that_the_socket_cannot_send_to_is_an_error_and_harms_no_other_channel() {
+    let key = DtlsPsk::new("sensor 17", [7; 32]).expect("a key");
+    let server = echo_server(DtlsServerConfig::with_psks([key.clone()]), 0);
+    let port = server.port;
+    let ours = Ours::start(move || {
+        let run = tacket_std::run(async {
+            let (endpoint, _) = endpoint();
+            let config = DtlsClientConfig::with_psk(key);
+            let connect = |address| endpoint.connect(address, &config, NAME).expect("open");
+            let good = connect(at(port));
+            exchange(&good, 5).await;
+            let bad = connect(SocketAddr::from((Ipv6Addr::LOCALHOST, port)));
+            bad.set_initial_retransmit_timeout(Duration::from_millis(20));
+            let clock = MonotonicClock::new();
+            for _again in 0..2 {
+                let waiting = tacket::timeout(&clock, LIMIT, bad.do_handshake());
+                let refused = waiting.await.expect("it is an error");
+                assert!(
+                    matches!(refused, Err(DtlsError::Transport(_))),
+                    "{refused:?}"
+                );
+            }
+            assert_eq!(endpoint.statistics().unsent, 6);
+            exchange(&good, 5).await;
+            quit(&good, None).await;
+        });
+        run.expect("an event loop");
+    });
+    ours.finish();
+    server.finish();
 }

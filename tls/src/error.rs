@@ -207,9 +207,12 @@ pub enum ConfigError {
     /// A key that both ends are to know has no bytes.
     #[cfg(feature = "dtls")]
     EmptyKey,
-    /// Ends that know the same key show each other no certificates.
+    /// Ends that know the same key show each other no certificates, and speak DTLS 1.2.
     #[cfg(feature = "dtls")]
     KeyOnly,
+    /// Where certificates are pinned, no authorities stand between.
+    #[cfg(feature = "dtls")]
+    PinsOnly,
     /// A text in PEM is damaged: how.
     #[cfg(feature = "rustls")]
     Pem(String),
@@ -249,7 +252,11 @@ impl fmt::Display for ConfigError {
             #[cfg(feature = "dtls")]
             Self::EmptyKey => f.write_str("the key has no bytes"),
             #[cfg(feature = "dtls")]
-            Self::KeyOnly => f.write_str("with a key that both know there are no certificates"),
+            Self::KeyOnly => {
+                f.write_str("with a key that both know there are no certificates and no DTLS 1.3")
+            }
+            #[cfg(feature = "dtls")]
+            Self::PinsOnly => f.write_str("with pinned certificates there are no authorities"),
             #[cfg(feature = "rustls")]
             Self::Pem(problem) => write!(f, "not proper PEM: {problem}"),
             #[cfg(feature = "rustls")]

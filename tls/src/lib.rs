@@ -105,8 +105,8 @@ pub use default_engine::DefaultEngine;
 #[cfg(feature = "dtls")]
 pub use dtls::{
     DtlsChannel, DtlsChannelStatistics, DtlsClientConfig, DtlsConnectError, DtlsEndpoint,
-    DtlsError, DtlsIdentity, DtlsProblem, DtlsPsk, DtlsServeStatistics, DtlsServerConfig,
-    DtlsStatistics, DtlsTrust,
+    DtlsError, DtlsIdentity, DtlsNegotiated, DtlsProblem, DtlsPsk, DtlsServeStatistics,
+    DtlsServerConfig, DtlsStatistics, DtlsTrust, DtlsVersion,
 };
 #[cfg(feature = "embedded-tls")]
 pub use embedded_tls::CryptoRngCore;

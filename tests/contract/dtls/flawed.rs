@@ -29,7 +29,7 @@ pub(super) struct Flaws {
     /// It takes no datagrams.
     is_stalled: Cell<bool>,
     /// What sending fails with.
-    sending: Cell<Option<SimError>>,
+    pub(super) sending: Cell<Option<SimError>>,
     /// Nobody listens there: sending fails, and so does the next that is received.
     closed: Cell<Option<SocketAddr>>,
     /// What receiving fails with, and how often.
@@ -56,7 +56,7 @@ impl Flaws {
     }
 }
 
-pub(super) struct Flawed(SimDatagram, Rc<Flaws>);
+pub(super) struct Flawed(pub(super) SimDatagram, pub(super) Rc<Flaws>);
 
 pub(super) struct Sending<'s>(<SimDatagram as Datagram>::Sending<'s>, &'s Flaws);
 

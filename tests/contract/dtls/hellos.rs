@@ -248,10 +248,16 @@ fn a_flood_of_forged_hellos_leaves_no_state() {
 fn clients_that_must_be_remembered_are_few_and_nobody_is_sent_more_than_they_sent() {
     let executor = SeededExecutor::new(1);
     let world = World::new(&executor);
-    let trusting = world.client_config().with_dtls13();
+    let trusting = world
+        .client_config()
+        .with_dtls13()
+        .expect("it has certificates");
     executor.run(async {
         let (server, address) = endpoint(&world.server).await;
-        let config = world.server_config().with_dtls13();
+        let config = world
+            .server_config()
+            .with_dtls13()
+            .expect("it has certificates");
         while_serving(&server, &config, echo, async {
             for number in 1..=200 {
                 // Each sends its first hello, and is gone.

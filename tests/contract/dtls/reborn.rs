@@ -158,7 +158,10 @@ fn a_client_waits_at_a_full_house_until_there_is_a_place() {
         let world = World::new(&executor);
         let (mut config, mut server_config) = (world.client_config(), world.server_config());
         if dtls13 {
-            (config, server_config) = (config.with_dtls13(), server_config.with_dtls13());
+            (config, server_config) = (
+                config.with_dtls13().expect("it has certificates"),
+                server_config.with_dtls13().expect("it has certificates"),
+            );
         }
         executor.run(async {
             let (server, address) = endpoint(&world.server).await;
@@ -258,7 +261,10 @@ fn forged_datagrams_from_the_address_of_a_peer_end_nothing() {
         let world = World::new(&executor);
         let (mut config, mut server_config) = (world.client_config(), world.server_config());
         if dtls13 {
-            (config, server_config) = (config.with_dtls13(), server_config.with_dtls13());
+            (config, server_config) = (
+                config.with_dtls13().expect("it has certificates"),
+                server_config.with_dtls13().expect("it has certificates"),
+            );
         }
         executor.run(async {
             let (server, address) = endpoint(&world.server).await;

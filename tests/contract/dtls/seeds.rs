@@ -145,7 +145,10 @@ fn talk_over_a_thousand(is_13: bool) {
     let whole = World::new(&first);
     let (mut client, mut server) = (whole.client_config(), whole.server_config());
     if is_13 {
-        (client, server) = (client.with_dtls13(), server.with_dtls13());
+        (client, server) = (
+            client.with_dtls13().expect("it has certificates"),
+            server.with_dtls13().expect("it has certificates"),
+        );
     }
     let authority = whole.authority;
     let (mut mild, mut failed) = (0, Vec::new());

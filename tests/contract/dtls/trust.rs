@@ -83,9 +83,9 @@ fn a_server_is_believed_if_its_certificate_is_of_a_root_and_for_its_name() {
         let mut server = server.clone();
         if dtls13 {
             (good, other, server) = (
-                good.with_dtls13(),
-                other.with_dtls13(),
-                server.with_dtls13(),
+                good.with_dtls13().expect("it has certificates"),
+                other.with_dtls13().expect("it has certificates"),
+                server.with_dtls13().expect("it has certificates"),
             );
         }
         assert_eq!(shaken(&good, &server, NAME), BOTH);
@@ -159,7 +159,10 @@ fn a_server_that_demands_certificates_serves_nobody_without_one_that_it_trusts()
             .expect("it has certificates");
         let mut client = client(trusting(&authority));
         if dtls13 {
-            (client, server) = (client.with_dtls13(), server.with_dtls13());
+            (client, server) = (
+                client.with_dtls13().expect("it has certificates"),
+                server.with_dtls13().expect("it has certificates"),
+            );
         }
         let known = client
             .with_identity(identity(&clients, &["client.example"]))
@@ -200,6 +203,8 @@ fn a_certificate_between_a_server_and_a_root_has_to_be_given() {
     let trust = DtlsTrust::in_roots([root.der().clone()]).expect("a root");
     let why = refusal(&client(trust.clone()), &server, NAME);
     assert!(why.contains("UnknownIssuer"), "{why}");
-    let trust = trust.with_intermediates([between.der().clone()]);
+    let trust = trust
+        .with_intermediates([between.der().clone()])
+        .expect("it has roots");
     assert_eq!(shaken(&client(trust), &server, NAME), BOTH);
 }

@@ -78,7 +78,7 @@ fn make() -> [Parties; 4] {
     let (good, wrong) = (trusting(&authority), trusting(&other));
     let known = good.with_identity(identity()).expect("certificates");
     let server = DtlsServerConfig::new(identity());
-    let both = server.with_dtls13();
+    let both = server.with_dtls13().expect("it has certificates");
     let certificates = both.with_clients(trust(&authority)).expect("certificates");
     [
         Parties {
@@ -96,13 +96,13 @@ fn make() -> [Parties; 4] {
         Parties {
             server: both,
             good: good.clone(),
-            good13: good.with_dtls13(),
-            wrong: wrong.with_dtls13(),
+            good13: good.with_dtls13().expect("it has certificates"),
+            wrong: wrong.with_dtls13().expect("it has certificates"),
         },
         Parties {
             server: certificates,
             good: known.clone(),
-            good13: known.with_dtls13(),
+            good13: known.with_dtls13().expect("it has certificates"),
             wrong: good,
         },
     ]

@@ -116,7 +116,7 @@ impl Fleet {
         let pinned = Fingerprint::from_hex(pinned).ok_or("not a fingerprint")?;
         let config = DtlsClientConfig::new(DtlsTrust::in_certificates([pinned])?)?;
         Ok(match self.dtls13 {
-            true => config.with_dtls13(),
+            true => config.with_dtls13()?,
             false => config,
         })
     }

@@ -2,8 +2,8 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::ToString as _;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::mem;
 use core::net::SocketAddr;
 use core::task::Waker;
@@ -12,13 +12,16 @@ use core::time::Duration;
 use rustls_pki_types::ServerName;
 
 use super::admission::{Admission, Stage, admit};
+use super::attempts::Attempts;
 use super::config::{DtlsClientConfig, DtlsServerConfig};
-use super::dimpl_engine::{DimplEngine, LONGEST_RETRY};
+use super::dimpl_engine::DimplEngine;
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
-use super::hello::{COOKIE, ClientHello, asked_by};
+use super::hello::COOKIE;
+use super::negotiated::DtlsNegotiated;
 use super::numbered::Numbered;
 use super::outbox::Outbox;
+use super::refusals::Refusals;
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
 /// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
@@ -31,16 +34,6 @@ pub(super) const SMALLEST: usize = 256;
 const RETRANSMIT: Duration = Duration::from_secs(1);
 /// How many messages wait to be received.
 const INBOX: usize = 10;
-/// How often a client begins anew, when what came was not what it should have been: anybody can write such a thing.
-const ATTEMPTS: u32 = 8;
-/// How long a client waits for the end of a handshake whose server has answered, in first timeouts: four attempts, and some more.
-const PATIENCE: u32 = 20;
-/// It doubles, up to this or what it began with.
-const LONGEST_PATIENCE: Duration = Duration::from_secs(160);
-/// A cookie that is refused sooner than this was never good. Later, its time may be over: the server had no place, and said nothing.
-const COOKIE_LASTS: Duration = Duration::from_secs(20);
-/// The same when a certificate is not trusted, which is more likely to stay so.
-const ATTEMPTS_WITH_STRANGERS: u32 = 2;
 /// How many messages one key protects whose nonces are drawn by lot, of 64 bits.
 const LOTS: u64 = 1 << 24;
 
@@ -61,21 +54,16 @@ pub(super) struct Association {
     pub(super) retransmit: Duration,
     /// The most bytes of a datagram.
     pub(super) mtu: usize,
+    /// Once the handshake is done, and also afterwards.
+    negotiated: Option<DtlsNegotiated>,
     inbox: VecDeque<Vec<u8>>,
     pub(super) room: usize,
     /// The peer will send no more.
     has_ended: bool,
-    attempts: u32,
-    /// Those that met with a certificate that is not trusted.
-    strangers: u32,
-    /// The record by which a client first repeated its hello, as the server had asked it to, and when.
-    repeated: Option<(u64, Duration)>,
-    /// A client that was not served for long, and asks seldom.
-    asks_seldom: bool,
-    /// When a client whose server has answered, and that has got no farther, begins anew.
-    stuck_at: Option<Duration>,
-    /// How often that was so.
-    stuck: u32,
+    /// Of a client.
+    attempts: Attempts,
+    /// Those of the socket, before the handshake is done.
+    refusals: Refusals,
     /// How many messages may go, if their nonces are drawn by lot.
     pub(super) lots: u64,
     /// Of a server: from when on its client may ask for the answer to its hello once more.
@@ -148,7 +136,7 @@ impl Association {
         Self::in_phase(id, peer, role, Phase::Handshaking(engine))
     }
 
-    const fn in_phase(id: u64, peer: SocketAddr, role: Role, phase: Phase) -> Self {
+    fn in_phase(id: u64, peer: SocketAddr, role: Role, phase: Phase) -> Self {
         Self {
             id,
             peer,
@@ -156,15 +144,12 @@ impl Association {
             phase,
             retransmit: RETRANSMIT,
             mtu: usual_mtu(peer),
+            negotiated: None,
             inbox: VecDeque::new(),
             room: INBOX,
             has_ended: false,
-            attempts: 0,
-            strangers: 0,
-            repeated: None,
-            asks_seldom: false,
-            stuck_at: None,
-            stuck: 0,
+            attempts: Attempts::default(),
+            refusals: Refusals::default(),
             lots: LOTS,
             answers_from: Duration::ZERO,
             statistics: DtlsChannelStatistics {
@@ -196,10 +181,7 @@ impl Association {
     fn begin(&mut self, around: &mut Surroundings<'_>) {
         let settings = Settings {
             mtu: self.mtu.min(surest_mtu(self.peer)),
-            retransmit: match self.asks_seldom {
-                true => LONGEST_RETRY,
-                false => self.retransmit,
-            },
+            retransmit: self.attempts.retransmit(self.retransmit),
         };
         let engine = match &mut self.role {
             Role::Client { config, name } => {
@@ -222,6 +204,11 @@ impl Association {
 
     pub(super) const fn is_established(&self) -> bool {
         matches!(self.phase, Phase::Established(_))
+    }
+
+    /// What was agreed in the handshake, if it was ever done.
+    pub(super) const fn negotiated(&self) -> Option<&DtlsNegotiated> {
+        self.negotiated.as_ref()
     }
 
     pub(super) const fn is_over(&self) -> bool {
@@ -253,24 +240,23 @@ impl Association {
         if admitted.is_empty() {
             return false;
         }
+        self.refusals.are_over();
         if asks_again {
             // A client that repeats itself waits at least that long.
             self.answers_from = around.now.saturating_add(self.retransmit / 2);
         }
-        let repeated = self.repeated.filter(|_| !is_established);
-        if let Some((sent, at)) = repeated
-            && asked_by(&admitted).is_some_and(|asked| asked >= sent)
-        {
-            // The engine would send the same cookie for ever.
-            self.cookie_is_refused(at, around);
-            return true;
-        }
         if !is_server && !is_established {
-            let first = self.retransmit.saturating_mul(PATIENCE);
-            let patience = first.saturating_mul(1 << self.stuck);
-            let patience = patience.min(first.max(LONGEST_PATIENCE));
-            let until = around.now.saturating_add(patience);
-            self.stuck_at.get_or_insert(until);
+            match self.attempts.asks_another(&admitted, around.now) {
+                Ok(false) => self.attempts.answered(around.now, self.retransmit),
+                Ok(true) => {
+                    self.begin_anew(around);
+                    return true;
+                }
+                Err(problem) => {
+                    self.fail(problem, around);
+                    return true;
+                }
+            }
         }
         match engine.receive(around.now, &admitted) {
             Ok(()) => self.carry_on(around),
@@ -279,27 +265,14 @@ impl Association {
         true
     }
 
-    /// The server asks for another cookie than the one that it got from `since` on.
-    fn cookie_is_refused(&mut self, since: Duration, around: &mut Surroundings<'_>) {
-        if around.now.saturating_sub(since) < COOKIE_LASTS {
-            let problem = DtlsProblem::Protocol("the server takes no cookie".to_string());
-            return self.fail(problem, around);
-        }
-        // However often this is so: it may have a place some day, and how long to wait for that is for the caller to say.
-        self.asks_seldom = true;
-        self.begin_anew(around);
-    }
-
     fn begin_anew(&mut self, around: &mut Surroundings<'_>) {
-        (self.repeated, self.stuck_at) = (None, None);
+        self.attempts.begin_anew();
         self.begin(around);
     }
 
     /// Time has gone on.
     pub(super) fn tick(&mut self, around: &mut Surroundings<'_>) {
-        if self.stuck_at.is_some_and(|at| at <= around.now) {
-            // Somebody else's word may have been taken for the server's. Then both wait for what they do not understand.
-            self.stuck = (self.stuck + 1).min(8);
+        if self.attempts.is_stuck(around.now) {
             return self.begin_anew(around);
         }
         match &mut self.phase {
@@ -320,7 +293,7 @@ impl Association {
             Phase::Handshaking(engine) | Phase::Established(engine) => engine.deadline(),
             Phase::Idle | Phase::Over(_) => return None,
         };
-        due.into_iter().chain(self.stuck_at).min()
+        due.into_iter().chain(self.attempts.deadline()).min()
     }
 
     /// Does what the engine says, until it says nothing more.
@@ -333,23 +306,19 @@ impl Association {
                 Ok(None) => return,
                 Ok(Some(Output::Datagram(length))) => {
                     let datagram = around.scratch.get(..length).unwrap_or_default();
-                    if self.repeated.is_none()
-                        && let Phase::Handshaking(_) = self.phase
-                        && let Ok(hello) = ClientHello::parse(datagram)
-                        && hello.message > 0
-                    {
-                        self.repeated = Some((hello.sequence, around.now));
+                    if let Phase::Handshaking(_) = self.phase {
+                        self.attempts.sent(datagram, around.now);
                     }
                     self.last_sent = around.out.push(Some(self.id), self.peer, datagram);
                 }
                 Ok(Some(Output::Established)) => {
-                    let phase = mem::replace(&mut self.phase, Phase::Idle);
-                    if let Phase::Handshaking(engine) = phase {
-                        self.phase = Phase::Established(engine);
+                    // Once: whatever an engine says, there is one handshake.
+                    if let Phase::Handshaking(engine) = &self.phase {
+                        self.negotiated = Some(engine.negotiated());
+                        self.establish();
+                        around.statistics.established += 1;
+                        self.wake(around.wake);
                     }
-                    self.stuck_at = None;
-                    around.statistics.established += 1;
-                    self.wake(around.wake);
                 }
                 Ok(Some(Output::Message(length))) => {
                     let message = around.scratch.get(..length).unwrap_or_default();
@@ -369,27 +338,23 @@ impl Association {
         }
     }
 
+    /// The handshake is done.
+    fn establish(&mut self) {
+        self.phase = match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Handshaking(engine) => Phase::Established(engine),
+            phase => phase,
+        };
+        self.attempts.succeeded();
+        self.refusals.are_over();
+    }
+
     /// A client whose engine met with something that it did not understand begins anew, later each time.
     fn fail(&mut self, problem: DtlsProblem, around: &mut Surroundings<'_>) {
         let is_client = matches!(self.role, Role::Client { .. });
-        self.asks_seldom = problem == DtlsProblem::Unanswered;
-        let rest = match &problem {
-            // Its patience is over, and the caller's is not: it goes on at the pace that was reached.
-            DtlsProblem::Unanswered => Some(Duration::ZERO),
-            // Nothing of this is authentic before the handshake is done.
-            DtlsProblem::Protocol(_) => {
-                self.attempts += 1;
-                self.rest(self.attempts, ATTEMPTS)
-            }
-            DtlsProblem::Untrusted(_) | DtlsProblem::NoCertificate => {
-                self.strangers += 1;
-                self.rest(self.strangers, ATTEMPTS_WITH_STRANGERS)
-            }
-            _ => None,
-        };
+        let rest = self.attempts.failed(&problem, self.retransmit);
         if let Some(rest) = rest.filter(|_| is_client && !self.is_established()) {
             self.phase = Phase::Resting(around.now.saturating_add(rest));
-            (self.repeated, self.stuck_at) = (None, None);
+            self.attempts.begin_anew();
             return;
         }
         self.give_up(problem, around);
@@ -400,17 +365,44 @@ impl Association {
         self.end(Over::Problem(problem), around.wake);
     }
 
-    /// How long to wait before the next attempt, if there is to be one after so many of at most `most`.
-    fn rest(&self, made: u32, most: u32) -> Option<Duration> {
-        (made <= most).then(|| self.retransmit.saturating_mul((1 << (made - 1)) - 1))
-    }
-
     /// It is over, and stays so. What has come can still be received.
     pub(super) fn end(&mut self, over: Over, wake: &mut VecDeque<Waker>) {
         if !self.is_over() {
             self.phase = Phase::Over(over);
+            self.refusals.are_over();
             self.wake(wake);
         }
+    }
+
+    // ------------------------------------------------------------ what the socket refuses
+
+    /// The socket has taken a datagram.
+    pub(super) fn was_taken(&mut self) {
+        self.refusals.are_over();
+    }
+
+    /// It has refused this one. The last of an attempt stands for all of it.
+    pub(super) fn was_refused(&mut self, number: u64, error: Box<dyn Any>) {
+        if let Phase::Handshaking(_) = self.phase
+            && number == self.last_sent
+        {
+            self.refusals.another(error);
+        }
+    }
+
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refusals.are_too_many()
+    }
+
+    /// The socket's error, if it has refused one attempt of the handshake after the other: for the first who asks. With whatever is called next, a client begins anew.
+    pub(super) fn refused(&mut self) -> Option<Box<dyn Any>> {
+        let error = self.refusals.take()?;
+        let is_client = matches!(self.role, Role::Client { .. });
+        if let (true, Phase::Handshaking(_) | Phase::Resting(_)) = (is_client, &self.phase) {
+            self.phase = Phase::Idle;
+            self.attempts.begin_anew();
+        }
+        Some(error)
     }
 
     // ------------------------------------------------------------ messages

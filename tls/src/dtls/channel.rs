@@ -11,6 +11,7 @@ use tacket::{AsyncResource, Datagram, ReceiveChannel, SendChannel};
 
 use super::association::{Association, LONGEST, OVERHEAD, Over, Refusal, SMALLEST};
 use super::error::DtlsError;
+use super::negotiated::DtlsNegotiated;
 use super::shared::{Shared, Unsent};
 use super::statistics::DtlsChannelStatistics;
 use super::table::{Table, Topic};
@@ -69,6 +70,9 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     ///
     /// # Errors
     ///
+    /// [`DtlsError::Transport`]: the socket itself has refused three attempts in a row, as where there is no way to the peer, and nothing has come since. The channel stays usable:
+    /// with whatever is called next, a client begins anew. Of several who wait, one has the error, and the others do that.
+    ///
     /// [`DtlsError::Problem`]: it failed. Before the end of a handshake nothing is authentic, so a client tries more than once: three times, within a second or two, if
     /// the server's certificate is not trusted, nine times if it does not understand what comes. A server that refuses says nothing that could be believed, and is waited for.
     /// So is one that has no place: it is asked again, about once a minute in the end.
@@ -79,13 +83,16 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     pub async fn do_handshake(&self) -> Result<(), DtlsError<D::Error>> {
         let topic = Topic::Association(self.id);
         let done = |table: &mut Table| {
+            if let Some(error) = self.refused(table) {
+                return Some(Err(error));
+            }
             let done = table.with(self.id, self.shared.now(), |association, around| {
                 let done = association.shake_hands(around)?;
                 Ok(done.then_some(association.last_sent))
             });
-            done?.transpose()
+            done?.map_err(Over::into).transpose()
         };
-        let last: Result<_, Over> = self.shared.wait(topic, done).await;
+        let last = self.shared.wait(topic, done).await;
         // Whether the socket took the last of it, the peer will say.
         let _ = self.shared.gone(self.id, last?).await;
         Ok(())
@@ -96,7 +103,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     /// # Errors
     ///
     /// [`DtlsError::Empty`], [`DtlsError::TooLong`]: it has no byte, or more than a datagram. [`DtlsError::Transport`]: the socket does not take
-    /// it. The channel stays usable after these. [`DtlsError::Ended`]: the peer has closed its channel. Any other: the association is over.
+    /// it, or what goes before it, as [`do_handshake`](Self::do_handshake) says. The channel stays usable after these. [`DtlsError::Ended`]: the peer has closed its channel. Any other: the association is over.
     ///
     /// # Cancel safety
     ///
@@ -104,13 +111,16 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     pub async fn send(&self, message: &[u8]) -> Result<(), DtlsError<D::Error>> {
         let topic = Topic::Association(self.id);
         let sealed = |table: &mut Table| {
+            if let Some(error) = self.refused(table) {
+                return Some(Err(error));
+            }
             let sent = table.with(self.id, self.shared.now(), |association, around| {
                 association.send(message, around)
             });
-            let number = sent?.transpose()?;
+            let number = sent?.map_err(refusal).transpose()?;
             Some(number.map(|number| self.shared.awaited(number)))
         };
-        let awaited = self.shared.wait(topic, sealed).await.map_err(refused)?;
+        let awaited = self.shared.wait(topic, sealed).await?;
         let sent = self.shared.sent(self.id, awaited).await;
         sent.map_err(|unsent| match unsent {
             Unsent::Failed(error) => DtlsError::Transport(error),
@@ -122,7 +132,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     ///
     /// # Errors
     ///
-    /// [`DtlsError::BufferTooSmall`]: the message is longer than `buf`; it is still there. Any other: the association is over, and what came before was received.
+    /// [`DtlsError::BufferTooSmall`]: the message is longer than `buf`; it is still there. [`DtlsError::Transport`]: as of [`do_handshake`](Self::do_handshake), until that is done. Any other: the association is over, and what came before was received.
     ///
     /// # Cancel safety
     ///
@@ -131,7 +141,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         let topic = Topic::Association(self.id);
         let received =
             |table: &mut Table| self.received(table, |association| association.receive(buf));
-        self.shared.wait(topic, received).await.map_err(refused)
+        self.shared.wait(topic, received).await
     }
 
     /// What `receive` finds. Where there is nothing, the handshake may have to begin.
@@ -139,14 +149,40 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         &self,
         table: &mut Table,
         receive: impl FnOnce(&mut Association) -> Result<Option<T>, Refusal>,
-    ) -> Option<Result<T, Refusal>> {
+    ) -> Option<Result<T, DtlsError<D::Error>>> {
         let association = table.get(self.id)?;
-        let received = receive(association).transpose();
+        let received = receive(association).map_err(refusal).transpose();
         if received.is_some() || association.is_established() {
             return received;
         }
+        if let Some(error) = self.refused(table) {
+            return Some(Err(error));
+        }
         let begun = table.with(self.id, self.shared.now(), Association::shake_hands);
-        begun?.err().map(|over| Err(Refusal::Over(over)))
+        begun?.err().map(|over| Err(over.into()))
+    }
+
+    /// Why the socket sends nothing of the handshake, if it refuses that again and again.
+    fn refused(&self, table: &mut Table) -> Option<DtlsError<D::Error>> {
+        if !table.get(self.id)?.is_refused() {
+            return None;
+        }
+        let now = self.shared.now();
+        let error = table.with(self.id, now, |association, _| association.refused())??;
+        let error = error.downcast::<D::Error>().ok()?;
+        Some(DtlsError::Transport(*error))
+    }
+
+    /// What was agreed in the handshake: whom this channel is with. It stays so, also when the association is over.
+    ///
+    /// # Errors
+    ///
+    /// [`NeedHandshake`]: it is not done, or has failed.
+    pub fn negotiated(&self) -> Result<DtlsNegotiated, NeedHandshake> {
+        self.shared.with(|table| {
+            let association = table.get(self.id).ok_or(NeedHandshake)?;
+            association.negotiated().cloned().ok_or(NeedHandshake)
+        })
     }
 
     // ------------------------------------------------------------ sizes and times
@@ -159,17 +195,17 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         self.set(|association| association.mtu = mtu.max(SMALLEST));
     }
 
-    /// How long a message may be.
+    /// How long a message may be, or, where the association is over, might have been.
     ///
     /// # Errors
     ///
-    /// [`NeedHandshake`].
+    /// [`NeedHandshake`]: it is not done, or has failed.
     pub fn cleartext_mtu(&self) -> Result<usize, NeedHandshake> {
         self.shared.with(|table| {
             let association = table.get(self.id).ok_or(NeedHandshake)?;
-            match association.is_established() {
-                true => Ok(association.cleartext_mtu()),
-                false => Err(NeedHandshake),
+            match association.negotiated() {
+                Some(_) => Ok(association.cleartext_mtu()),
+                None => Err(NeedHandshake),
             }
         })
     }
@@ -202,7 +238,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     }
 }
 
-fn refused<E>(refusal: Refusal) -> DtlsError<E> {
+fn refusal<E>(refusal: Refusal) -> DtlsError<E> {
     match refusal {
         Refusal::Over(over) => over.into(),
         Refusal::Ended => DtlsError::Ended,
@@ -237,7 +273,7 @@ impl<D: Datagram<Error: 'static>> ReceiveChannel for DtlsChannel<D> {
     async fn receive(&mut self) -> Result<Option<Vec<u8>>, Self::Error> {
         let topic = Topic::Association(self.id);
         let received = |table: &mut Table| self.received(table, Association::take);
-        self.shared.wait(topic, received).await.map_err(refused)
+        self.shared.wait(topic, received).await
     }
 }
 

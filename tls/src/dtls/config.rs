@@ -36,7 +36,7 @@ const KEPT: usize = 16;
 /// ```
 #[derive(Clone)]
 pub struct DtlsPsk {
-    identity: Vec<u8>,
+    identity: Arc<[u8]>,
     key: Vec<u8>,
 }
 
@@ -47,7 +47,7 @@ impl DtlsPsk {
     ///
     /// [`ConfigError::EmptyKey`]: everybody knows a key without bytes.
     pub fn new(identity: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let (identity, key) = (identity.as_ref().to_vec(), key.as_ref().to_vec());
+        let (identity, key) = (identity.as_ref().into(), key.as_ref().to_vec());
         match key.is_empty() {
             true => Err(ConfigError::EmptyKey),
             false => Ok(Self { identity, key }),
@@ -67,8 +67,9 @@ pub(super) struct Keys(Vec<DtlsPsk>);
 
 impl PskResolver for Keys {
     fn resolve(&self, identity: &[u8]) -> Option<Vec<u8>> {
-        let known = self.0.iter().find(|known| known.identity == identity);
-        known.map(|known| known.key.clone())
+        let known = self.0.iter().find(|known| *known.identity == *identity)?;
+        provider::found(&known.identity);
+        Some(known.key.clone())
     }
 }
 
@@ -133,10 +134,15 @@ impl DtlsClientConfig {
         Ok(Self(Arc::new(self.0.with(proof, self.0.version))))
     }
 
-    /// The same with DTLS 1.3, and nothing else: an engine of a client speaks one version. Keys that both know are for DTLS 1.2 only, which stays so.
-    #[must_use]
-    pub fn with_dtls13(&self) -> Self {
-        Self(Arc::new(self.0.with(self.0.proof.clone(), Version::Dtls13)))
+    /// The same with DTLS 1.3, and nothing else: an engine of a client speaks one version.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyOnly`]: it proves by a key that it knows it, for which there is DTLS 1.2 only.
+    pub fn with_dtls13(&self) -> Result<Self, ConfigError> {
+        self.0.demand_certificates()?;
+        let proof = self.0.proof.clone();
+        Ok(Self(Arc::new(self.0.with(proof, Version::Dtls13))))
     }
 }
 
@@ -172,9 +178,14 @@ impl DtlsServerConfig {
     /// The engine cannot ask those for their address without remembering them. So there are places for 64 that have not proven theirs yet, and
     /// a new one takes the place of the oldest: a flood of forged hellos can keep clients of DTLS 1.3 out. Of those of DTLS 1.2 it can keep out only the ones whose
     /// hello is in several records, which have the same places, with this setting or without.
-    #[must_use]
-    pub fn with_dtls13(&self) -> Self {
-        Self(Arc::new(self.0.with(self.0.proof.clone(), Version::Both)))
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::KeyOnly`]: its clients prove by a key who they are, for which there is DTLS 1.2 only.
+    pub fn with_dtls13(&self) -> Result<Self, ConfigError> {
+        self.0.demand_certificates()?;
+        let proof = self.0.proof.clone();
+        Ok(Self(Arc::new(self.0.with(proof, Version::Both))))
     }
 }
 
@@ -231,10 +242,6 @@ impl End {
     }
 
     fn with(&self, proof: Proof, version: Version) -> Self {
-        let version = match &proof {
-            Proof::Certificate(_) => version,
-            Proof::Key(_) | Proof::Keys(_) => Version::Dtls12,
-        };
         Self {
             proof,
             trust: self.trust.clone(),
@@ -291,7 +298,7 @@ impl End {
             Proof::Certificate(_) => builder,
             Proof::Key(key) => {
                 let keys = Arc::new(Keys([key.clone()].into()));
-                builder.with_psk_client(key.identity.clone(), keys)
+                builder.with_psk_client(key.identity.to_vec(), keys)
             }
             Proof::Keys(keys) => builder.with_psk_server(None, Arc::clone(keys) as _),
         }

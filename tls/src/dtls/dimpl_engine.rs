@@ -8,13 +8,14 @@ use core::time::Duration;
 use std::time::Instant;
 
 use dimpl::{CryptoError, CryptoOperation, Dtls, ProtocolVersion};
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{CertificateDer, ServerName};
 
 use super::association::OVERHEAD;
 use super::config::{End, Proof, Version};
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
 use super::hello::{COOKIE, ClientHello};
+use super::negotiated::{DtlsNegotiated, DtlsVersion};
 use super::provider;
 use super::record::{ContentType, Record, Records};
 
@@ -45,7 +46,10 @@ pub(super) struct DimplEngine {
     end: Arc<End>,
     /// Who the server is to be. Clients have no name.
     name: Option<ServerName<'static>>,
-    is_checked: bool,
+    /// The peer's, which was found to be trusted.
+    certificate: Option<Arc<CertificateDer<'static>>>,
+    /// The name of the key that both know.
+    key_name: Option<Arc<[u8]>>,
     is_established: bool,
     /// The length of the message whose record comes next.
     message: Option<usize>,
@@ -137,7 +141,8 @@ impl DimplEngine {
             dtls,
             end: Arc::clone(end),
             name,
-            is_checked: false,
+            certificate: None,
+            key_name: None,
             is_established: false,
             message: None,
             // The only suite there is with a key that both know is of AES in CCM.
@@ -150,6 +155,15 @@ impl DimplEngine {
             due: None,
             ticked: None,
         })
+    }
+
+    /// Lets `dimpl` go on. It asks for a key by its name in the middle of that.
+    fn go_on<R>(&mut self, work: impl FnOnce(&mut Dtls) -> R) -> R {
+        let (worked, name) = provider::with_name(|| work(&mut self.dtls));
+        if !self.is_established && name.is_some() {
+            self.key_name = name;
+        }
+        worked
     }
 
     /// The time of `dimpl`.
@@ -220,7 +234,7 @@ impl Engine for DimplEngine {
             };
             let (record, behind) = rest.split_at(end);
             rest = behind;
-            match self.dtls.handle_packet(record) {
+            match self.go_on(|dtls| dtls.handle_packet(record)) {
                 Err(error) if self.is_forged(record, &error) => {}
                 handled => handled.map_err(refused)?,
             }
@@ -236,7 +250,8 @@ impl Engine for DimplEngine {
         }
         self.ticked = Some(self.now);
         let moment = self.moment();
-        self.dtls.handle_timeout(moment).map_err(refused)
+        self.go_on(|dtls| dtls.handle_timeout(moment))
+            .map_err(refused)
     }
 
     fn send(&mut self, message: &[u8]) -> Result<(), DtlsProblem> {
@@ -269,12 +284,13 @@ impl Engine for DimplEngine {
                 dimpl::Output::PeerCert(certificate) => {
                     if let Some(trust) = &self.end.trust {
                         trust.check(certificate, self.name.as_ref())?;
-                        self.is_checked = true;
+                        let certificate = CertificateDer::from(certificate.to_vec());
+                        self.certificate = Some(Arc::new(certificate));
                     }
                     continue;
                 }
                 dimpl::Output::Connected => {
-                    if self.end.trust.is_some() && !self.is_checked {
+                    if self.end.trust.is_some() && self.certificate.is_none() {
                         return Err(DtlsProblem::NoCertificate);
                     }
                     self.is_established = true;
@@ -296,6 +312,17 @@ impl Engine for DimplEngine {
 
     fn is_13(&self) -> bool {
         self.dtls.protocol_version() == Some(ProtocolVersion::DTLS1_3)
+    }
+
+    fn negotiated(&self) -> DtlsNegotiated {
+        DtlsNegotiated {
+            version: match self.is_13() {
+                true => DtlsVersion::Dtls13,
+                false => DtlsVersion::Dtls12,
+            },
+            peer_certificate: self.certificate.clone(),
+            psk_identity: self.key_name.clone(),
+        }
     }
 
     fn draws_lots(&self) -> bool {

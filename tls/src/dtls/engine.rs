@@ -4,6 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::error::DtlsProblem;
+use super::negotiated::DtlsNegotiated;
 
 /// More than an engine ever has to say at once. The longest is the certificate of a peer, in 50 fragments of a record each; for that, `dimpl` panics where there
 /// is no room, rather than ask for it.
@@ -30,6 +31,9 @@ pub(super) trait Engine: fmt::Debug {
 
     /// Whether it speaks DTLS 1.3. Before it knows, it says no.
     fn is_13(&self) -> bool;
+
+    /// What was agreed, once the handshake is done.
+    fn negotiated(&self) -> DtlsNegotiated;
 
     /// Whether the nonces of its messages are drawn by lot, as far as is known: then one key is good for so many.
     fn draws_lots(&self) -> bool;

@@ -18,6 +18,7 @@ use tacket::{Error, Fault};
 /// fn is_worth_another_try<E: Error>(error: &DtlsError<E>) -> bool {
 ///     match error {
 ///         DtlsError::Problem(_) => false, // one side refused the other
+///         DtlsError::Replaced => false, // who has the new one would lose it, and try again
 ///         other => other.fault() == Fault::Broken,
 ///     }
 /// }
@@ -25,7 +26,7 @@ use tacket::{Error, Fault};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DtlsError<E> {
-    /// The socket could not send this datagram. The channel stays usable.
+    /// The socket could not send this datagram, or those of the handshake, time and again. The channel stays usable.
     Transport(E),
     /// The socket failed for good, some time ago.
     Broken,

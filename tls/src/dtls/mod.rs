@@ -5,6 +5,7 @@
 
 mod admission;
 mod association;
+mod attempts;
 mod channel;
 mod config;
 mod cookie;
@@ -16,12 +17,14 @@ mod error;
 mod half_open;
 mod hello;
 mod identity;
+mod negotiated;
 mod numbered;
 #[cfg(test)]
 mod one_client;
 mod outbox;
 mod provider;
 mod record;
+mod refusals;
 mod serve;
 mod setbacks;
 mod shared;
@@ -40,6 +43,7 @@ pub use config::{DtlsClientConfig, DtlsPsk, DtlsServerConfig};
 pub use endpoint::DtlsEndpoint;
 pub use error::{DtlsConnectError, DtlsError, DtlsProblem};
 pub use identity::DtlsIdentity;
+pub use negotiated::{DtlsNegotiated, DtlsVersion};
 pub use serve::DtlsServeStatistics;
 pub use statistics::{DtlsChannelStatistics, DtlsStatistics};
 pub use trust::DtlsTrust;

@@ -1,5 +1,6 @@
 //! One association of a client, without a table: a test answers for its server.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::task::Wake;
@@ -14,9 +15,10 @@ use rustls_pki_types::ServerName;
 
 use super::association::{Association, Over, Refusal, Role, SMALLEST, Surroundings};
 use super::config::DtlsClientConfig;
-use super::engine::LONGEST;
+use super::engine::{Engine, LONGEST, Output};
 use super::error::DtlsProblem;
 use super::hello::{COOKIE, ClientHello, hello_verify_request};
+use super::negotiated::{DtlsNegotiated, DtlsVersion};
 use super::outbox::Outbox;
 use super::statistics::DtlsStatistics;
 use super::trust::DtlsTrust;
@@ -280,4 +282,60 @@ fn a_message_fits_into_a_datagram_and_into_a_record() {
     }
     // The first that was not refused has begun the handshake.
     assert_eq!(client.out.len(), 1);
+}
+
+/// Says that its handshake is done as often as it is asked, at most so many times.
+#[derive(Debug)]
+struct Repetitive(u32);
+
+impl Engine for Repetitive {
+    fn receive(&mut self, _: Duration, _: &[u8]) -> Result<(), DtlsProblem> {
+        Ok(())
+    }
+
+    fn tick(&mut self, _: Duration) -> Result<(), DtlsProblem> {
+        Ok(())
+    }
+
+    fn send(&mut self, _: &[u8]) -> Result<(), DtlsProblem> {
+        Ok(())
+    }
+
+    fn close(&mut self) {}
+
+    fn next(&mut self, _: &mut [u8]) -> Result<Option<Output>, DtlsProblem> {
+        self.0 = self.0.saturating_sub(1);
+        Ok((self.0 > 0).then_some(Output::Established))
+    }
+
+    fn is_13(&self) -> bool {
+        false
+    }
+
+    fn negotiated(&self) -> DtlsNegotiated {
+        DtlsNegotiated {
+            version: DtlsVersion::Dtls12,
+            peer_certificate: None,
+            psk_identity: None,
+        }
+    }
+
+    fn draws_lots(&self) -> bool {
+        false
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[test]
+fn a_handshake_is_done_once_however_often_its_engine_says_so() {
+    let mut client = Client::new();
+    let role = Client::new().own.role;
+    client.own = Association::begun(1, SERVER, role, Box::new(Repetitive(3)));
+    client.with(|own, around| own.carry_on(around));
+    assert_eq!(client.shake_hands(), Ok(true));
+    assert_eq!(client.statistics.established, 1);
+    assert_eq!(client.out.len(), 0);
 }

@@ -1,5 +1,6 @@
-//! The algorithms of the engine, and the cookie that it is to take for its own.
+//! The algorithms of the engine, the cookie that it is to take for its own, and the name of the key that it has asked for.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use std::sync::LazyLock;
@@ -16,6 +17,8 @@ use crate::error::ConfigError;
 thread_local! {
     /// What is to come out of the next cookies.
     static PLANNED: Cell<Option<[u8; COOKIE]>> = const { Cell::new(None) };
+    /// The name of the key that was asked for last.
+    static NAMED: Cell<Option<Arc<[u8]>>> = const { Cell::new(None) };
 }
 
 /// Those of RustCrypto. ChaCha20 goes before AES, whose nonces the engine draws by lot in DTLS 1.2.
@@ -50,6 +53,18 @@ pub(super) fn with_cookie<R>(cookie: [u8; COOKIE], work: impl FnOnce() -> R) -> 
     PLANNED.set(Some(cookie));
     let _unplan = Unplan;
     work()
+}
+
+/// Runs `work`, and returns the name of the key that an engine has found meanwhile: the resolver is shared by many, and the engine does not tell.
+pub(super) fn with_name<R>(work: impl FnOnce() -> R) -> (R, Option<Arc<[u8]>>) {
+    NAMED.set(None);
+    let worked = work();
+    (worked, NAMED.take())
+}
+
+/// A key of this name was found.
+pub(super) fn found(name: &Arc<[u8]>) {
+    NAMED.set(Some(Arc::clone(name)));
 }
 
 /// The engine makes cookies, and nothing else, by `hmac_sha256`; what it derives keys by is `hmac`.
@@ -90,6 +105,16 @@ mod tests {
         assert_eq!(cookie(), own);
         let known = rust_crypto::default_provider().hmac_provider;
         assert_eq!(Ok(own), known.hmac_sha256(b"key", b"data"));
+    }
+
+    #[test]
+    fn a_name_is_of_what_was_found_during_the_work() {
+        let name = Arc::from(&b"sensor 17"[..]);
+        found(&name);
+        assert_eq!(with_name(|| 7), (7, None));
+        let named = with_name(|| found(&name));
+        assert!(named.1.is_some_and(|named| Arc::ptr_eq(&named, &name)));
+        assert_eq!(with_name(|| 7), (7, None));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use core::pin::{Pin, pin};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
+use embedded_io_async::ErrorKind;
 use tacket::{Clock, Datagram, Error as _, Fault, ReceiveDatagram, SendDatagram};
 
 use super::association::Over;
@@ -377,7 +378,7 @@ impl<E: tacket::Error + 'static> Served<'_, E> {
 /// Moves datagrams between the socket and the table, until the endpoint is closed or the socket fails for good.
 async fn drive<D, C>(mut socket: D, clock: Rc<C>, core: Rc<Core<D::Error>>)
 where
-    D: Datagram,
+    D: Datagram<Error: 'static>,
     C: Clock,
 {
     let failed = {
@@ -404,7 +405,7 @@ where
 }
 
 /// Sends whatever there is, until the endpoint closes and there is nothing more.
-async fn send<S: SendDatagram>(mut tx: S, core: &Core<S::Error>) {
+async fn send<S: SendDatagram<Error: 'static>>(mut tx: S, core: &Core<S::Error>) {
     loop {
         let next = poll_fn(|_| match core.with(|table| table.out.pop()) {
             Some(next) => Poll::Ready(Some(next)),
@@ -415,15 +416,31 @@ async fn send<S: SendDatagram>(mut tx: S, core: &Core<S::Error>) {
         let Some(next) = next.await else { return };
         let sent = tx.send_to(&next.data, next.peer).await;
         let is_sent = sent.is_ok();
-        if let (Err(error), Some(awaited)) = (sent, core.awaited.borrow_mut().get_mut(next.number))
-        {
-            *awaited = Some(error);
+        let mut refused = None;
+        if let Err(error) = sent {
+            match core.awaited.borrow_mut().get_mut(next.number) {
+                Some(awaited) => *awaited = Some(error),
+                None if is_of_network(&error) => {}
+                None => refused = Some(Box::new(error)),
+            }
         }
         core.with(|table| {
+            if let Some(error) = refused {
+                table.was_refused(next.id, next.number, error);
+            }
             table.has_gone(next.id, next.number, is_sent);
             table.out.recycle(next.data);
         });
     }
+}
+
+/// Whether somebody has answered that nobody listens there. That may change.
+fn is_of_network(error: &impl tacket::Error) -> bool {
+    let kind = error.kind();
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
+    )
 }
 
 /// Receives until the socket is closed, or fails for good.

@@ -52,7 +52,7 @@ pub struct DtlsStatistics {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DtlsChannelStatistics {
-    /// Messages that were sent.
+    /// Messages that were made ready to be sent, those included that the socket has not taken.
     pub sent: u64,
     /// Messages that came, authentic and for the first time.
     pub received: u64,

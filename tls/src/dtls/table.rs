@@ -1,8 +1,10 @@
 //! Who an address belongs to: all that an endpoint knows, and what it does with a datagram. No await, no I/O, no clock.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::hash::{BuildHasherDefault, Hasher};
 use core::mem;
 use core::net::SocketAddr;
@@ -486,7 +488,17 @@ impl Table {
         self.out.gone = number;
         self.statistics.unsent += u64::from(!is_sent);
         if let Some(association) = id.and_then(|id| self.associations.get_mut(&id)) {
+            if is_sent {
+                association.was_taken();
+            }
             association.wake(&mut self.wake);
+        }
+    }
+
+    /// The socket has refused a datagram that nobody waits for.
+    pub(super) fn was_refused(&mut self, id: Option<u64>, number: u64, error: Box<dyn Any>) {
+        if let Some(association) = id.and_then(|id| self.associations.get_mut(&id)) {
+            association.was_refused(number, error);
         }
     }
 

@@ -173,7 +173,10 @@ fn certified() -> (DtlsClientConfig, DtlsServerConfig) {
 fn of_version(is_13: bool) -> (DtlsClientConfig, DtlsServerConfig) {
     let (client, server) = certified();
     match is_13 {
-        true => (client.with_dtls13(), server.with_dtls13()),
+        true => (
+            client.with_dtls13().expect("it has certificates"),
+            server.with_dtls13().expect("it has certificates"),
+        ),
         false => (client, server),
     }
 }
@@ -514,7 +517,9 @@ fn a_certificate_that_is_too_long_for_dtls_1_3_is_not_too_long_for_1_2() {
     for names in (1..120).step_by(5) {
         let (identity, trust) = somebody_with(names);
         let length = identity.0.certificate.len();
-        let server = DtlsServerConfig::new(identity.clone()).with_dtls13();
+        let server = DtlsServerConfig::new(identity.clone())
+            .with_dtls13()
+            .expect("it has certificates");
         let server = server.with_clients(trust.clone()).expect("certificates");
         let client = DtlsClientConfig::new(trust).expect("random bytes");
         let client = client.with_identity(identity).expect("certificates");
@@ -523,7 +528,11 @@ fn a_certificate_that_is_too_long_for_dtls_1_3_is_not_too_long_for_1_2() {
             assert_eq!(begun, Ok(false));
             ends.talk_undisturbed();
             assert!(ends.are_established(), "{length} {mtu}");
-            let (mut ends, begun) = Ends::begin(&client.with_dtls13(), &server, mtu);
+            let (mut ends, begun) = Ends::begin(
+                &client.with_dtls13().expect("it has certificates"),
+                &server,
+                mtu,
+            );
             ends.talk_undisturbed();
             match length <= (mtu - 68) * 7 - 512 {
                 true => assert!(ends.are_established(), "{length} {mtu}"),
@@ -538,9 +547,11 @@ fn a_certificate_that_is_too_long_for_dtls_1_3_is_not_too_long_for_1_2() {
 #[test]
 fn a_server_whose_certificate_is_too_long_for_dtls_1_3_does_not_answer_it() {
     let (identity, trust) = somebody_with(120);
-    let server = DtlsServerConfig::new(identity).with_dtls13();
+    let server = DtlsServerConfig::new(identity)
+        .with_dtls13()
+        .expect("it has certificates");
     let client = DtlsClientConfig::new(trust).expect("random bytes");
-    let mut ends = Ends::new(&client.with_dtls13(), &server);
+    let mut ends = Ends::new(&client.with_dtls13().expect("it has certificates"), &server);
     ends.talk_undisturbed();
     assert!(!ends.are_established());
     assert_eq!(ends.answers, 0);

@@ -82,16 +82,20 @@ impl DtlsTrust {
         }
     }
 
-    /// The same, and these authorities may stand between a root and a peer. Trust in roots only; pinned certificates need none.
-    #[must_use]
+    /// The same, and these authorities may stand between a root and a peer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::PinsOnly`]: it is trust in certificates, whoever signed them.
     pub fn with_intermediates(
         mut self,
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
-    ) -> Self {
-        if let Kind::Roots { intermediates, .. } = &mut self.0 {
-            intermediates.extend(certificates);
+    ) -> Result<Self, ConfigError> {
+        match &mut self.0 {
+            Kind::Roots { intermediates, .. } => intermediates.extend(certificates),
+            Kind::Certificates(_) => return Err(ConfigError::PinsOnly),
         }
-        self
+        Ok(self)
     }
 
     /// Whether this certificate is that of the server `name`, or of any client if there is none.
