@@ -30,6 +30,12 @@ impl Cookies {
         }
     }
 
+    /// Until when a cookie that is good now may be so.
+    pub(super) fn good_until(now: Duration) -> Duration {
+        let end = window(now).saturating_add(2);
+        Duration::from_secs(end.saturating_mul(WINDOW.as_secs()))
+    }
+
     /// The cookie that asks `peer` for its `hello` again.
     pub(super) fn make(
         &self,
@@ -123,6 +129,7 @@ mod tests {
         let at = |seconds| is_good(&cookies, Duration::from_secs(seconds), peer, &datagram);
         assert_eq!([90, 95, 119, 120, 149].map(at), [true; 5]);
         assert_eq!([0, 29, 59, 89, 150, 180, u64::MAX].map(at), [false; 7]);
+        assert_eq!(Cookies::good_until(NOW), Duration::from_secs(150));
     }
 
     #[test]

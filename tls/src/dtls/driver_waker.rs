@@ -2,9 +2,17 @@
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
+#[cfg(not(all(test, loom)))]
 use core::sync::atomic::{AtomicU8, Ordering};
 use core::task::Waker;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
+#[cfg(not(all(test, loom)))]
+use std::sync::{Mutex, MutexGuard};
+
+#[cfg(all(test, loom))]
+use loom::sync::atomic::{AtomicU8, Ordering};
+#[cfg(all(test, loom))]
+use loom::sync::{Mutex, MutexGuard};
 
 use super::numbered::Numbered;
 
@@ -106,7 +114,10 @@ impl Wake for DriverWaker {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, loom))]
+mod loom_tests;
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use core::sync::atomic::AtomicUsize;
 

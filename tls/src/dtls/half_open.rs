@@ -45,6 +45,14 @@ pub(super) struct Proven {
     pub(super) datagram: Vec<u8>,
 }
 
+/// What became of a datagram.
+pub(super) enum Arrived {
+    /// Nothing: it is of no use, or what it said was not understood.
+    Ignored,
+    Kept,
+    Proven(Proven),
+}
+
 impl HalfOpen {
     pub(super) fn len(&self) -> usize {
         self.clients.len()
@@ -76,32 +84,37 @@ impl HalfOpen {
         random: Option<[u8; 32]>,
         datagram: &[u8],
         (out, scratch): (&mut Outbox, &mut [u8]),
-    ) -> Option<Proven> {
+    ) -> Arrived {
         self.tick(now);
         let known = self.clients.iter().position(|client| client.peer == peer);
         // What is not the beginning of a hello could be of any.
         if datagram.len() > LONGEST || (known.is_none() && random.is_none()) {
-            return None;
+            return Arrived::Ignored;
         }
-        let mut client = match known.and_then(|place| self.clients.remove(place)) {
-            Some(known) if random.is_none() || known.random == random => known,
-            _ => Client::new(config, now, peer, random)?,
+        let client = match known.and_then(|place| self.clients.remove(place)) {
+            Some(known) if random.is_none() || known.random == random => Some(known),
+            _ => Client::new(config, now, peer, random),
+        };
+        let Some(mut client) = client else {
+            return Arrived::Ignored;
         };
         // One that has begun anew is the last to have come.
         let place = known.filter(|_| client.came > 0);
         if client.came + datagram.len() > LONGEST {
             self.put(place, client);
-            return None;
+            return Arrived::Ignored;
         }
         client.came += datagram.len();
         // What it does not understand, it has to forget: its engine is of no more use.
-        client.engine.receive(now, datagram).ok()?;
+        if client.engine.receive(now, datagram).is_err() {
+            return Arrived::Ignored;
+        }
         loop {
-            match client.engine.next(scratch).ok()? {
-                Some(Output::Datagram(length)) => {
+            match client.engine.next(scratch) {
+                Ok(Some(Output::Datagram(length))) => {
                     let answer = scratch.get(..length).unwrap_or_default();
                     if is_answer_to_proof(answer) {
-                        return Some(Proven {
+                        return Arrived::Proven(Proven {
                             random: client.random,
                             engine: client.engine,
                             datagram: answer.to_vec(),
@@ -112,12 +125,13 @@ impl HalfOpen {
                         out.answer(peer, answer);
                     }
                 }
-                Some(_) => {}
-                None => break,
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return Arrived::Ignored,
             }
         }
         self.put(place, client);
-        None
+        Arrived::Kept
     }
 
     /// Puts it back to its place, or to the end.

@@ -30,6 +30,7 @@ mod setbacks;
 mod shared;
 mod statistics;
 mod table;
+mod taken;
 #[cfg(test)]
 mod tests;
 mod trust;

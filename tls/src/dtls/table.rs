@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::hash::{BuildHasherDefault, Hasher};
 use core::mem;
-use core::net::SocketAddr;
+use core::net::{SocketAddr, SocketAddrV6};
 use core::task::Waker;
 use core::time::Duration;
 use std::collections::HashMap;
@@ -18,23 +18,26 @@ use super::association::{Admitted, Association, Over, Role, Surroundings};
 use super::config::{DtlsClientConfig, DtlsServerConfig, Version};
 use super::cookie::Cookies;
 use super::engine::LONGEST;
-use super::half_open::{HalfOpen, Proven};
+use super::half_open::{Arrived, HalfOpen, Proven};
 use super::hello::{ClientHello, NoHello, hello_verify_request, random_of_fragment};
 use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::statistics::DtlsStatistics;
+use super::taken::TakenHellos;
 
-/// How many hellos of one address are known to be old.
+/// How many hellos of the association of one address are known to be old, its own included.
 const EARLIER: usize = 16;
 
 /// All peers of an endpoint.
 pub(super) struct Table {
     associations: HashMap<u64, Association, BuildHasherDefault<OwnNumbers>>,
+    /// By [`who`] they are of.
     by_address: HashMap<SocketAddr, u64>,
     next_id: u64,
     cookies: Cookies,
     serving: Option<Serving>,
     half_open: HalfOpen,
+    taken: TakenHellos,
     /// When an association has something to do.
     timers: BTreeSet<(Duration, u64)>,
     pub(super) out: Outbox,
@@ -53,8 +56,8 @@ pub(super) struct Table {
 struct Serving {
     config: DtlsServerConfig,
     limit: usize,
-    /// Clients that wait for a handler: as many as there is room for, and those that replace one who has it.
-    clients: VecDeque<u64>,
+    /// Clients that wait for a handler, and until when their cookies are good: as many as there is room for, and those that replace one who has it.
+    clients: VecDeque<(u64, Duration)>,
     /// Handlers at work.
     handlers: usize,
 }
@@ -64,6 +67,17 @@ struct Serving {
 pub(super) enum Topic {
     Association(u64),
     Endpoint,
+}
+
+/// Whom an address stands for. Flow information says nothing about that.
+const fn who(peer: SocketAddr) -> SocketAddr {
+    match peer {
+        SocketAddr::V4(_) => peer,
+        SocketAddr::V6(v6) => {
+            let (ip, port, scope) = (*v6.ip(), v6.port(), v6.scope_id());
+            SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope))
+        }
+    }
 }
 
 /// Ids are numbers of this endpoint, one after the other: nobody can choose them so that they collide.
@@ -87,6 +101,15 @@ impl Hasher for OwnNumbers {
     }
 }
 
+/// What tells the hellos that have led to this association of a server from others.
+fn hellos_of(association: &Association) -> Vec<[u8; 32]> {
+    let Role::Server(client) = &association.role else {
+        return Vec::new();
+    };
+    let hellos = client.random.iter().chain(&client.earlier);
+    hellos.take(EARLIER).copied().collect()
+}
+
 impl Table {
     /// `key` is secret, and this endpoint's own: 32 random bytes.
     pub(super) fn new(key: &[u8; 32]) -> Self {
@@ -97,6 +120,7 @@ impl Table {
             cookies: Cookies::new(key),
             serving: None,
             half_open: HalfOpen::default(),
+            taken: TakenHellos::default(),
             timers: BTreeSet::new(),
             out: Outbox::default(),
             scratch: vec![0; LONGEST],
@@ -129,7 +153,7 @@ impl Table {
         self.next_id += 1;
         let id = self.next_id;
         self.associations.insert(id, make(id));
-        if let Some(before) = self.by_address.insert(peer, id)
+        if let Some(before) = self.by_address.insert(who(peer), id)
             && let Some(before) = self.associations.get_mut(&before)
         {
             before.end(Over::Replaced, &mut self.wake);
@@ -164,8 +188,9 @@ impl Table {
             timer.map(|timer| self.timers.remove(&(timer, id)));
             deadline.map(|deadline| self.timers.insert((deadline, id)));
         }
-        if association.is_over() && self.by_address.get(&association.peer) == Some(&id) {
-            self.by_address.remove(&association.peer);
+        let who = who(association.peer);
+        if association.is_over() && self.by_address.get(&who) == Some(&id) {
+            self.by_address.remove(&who);
         }
         Some(worked)
     }
@@ -185,8 +210,9 @@ impl Table {
         }
         // Whoever closes the endpoint tells all the end, whatever becomes of their channels.
         self.out.forget(id, self.over.is_some());
-        if self.by_address.get(&association.peer) == Some(&id) {
-            self.by_address.remove(&association.peer);
+        let who = who(association.peer);
+        if self.by_address.get(&who) == Some(&id) {
+            self.by_address.remove(&who);
         }
     }
 
@@ -195,6 +221,7 @@ impl Table {
     /// A datagram has come.
     pub(super) fn arrived(&mut self, now: Duration, peer: SocketAddr, datagram: &[u8]) {
         self.statistics.datagrams += 1;
+        let peer = who(peer);
         let known = self.by_address.get(&peer).copied();
         let is_of_use = match ClientHello::parse(datagram) {
             // Who closes answers nobody.
@@ -254,11 +281,7 @@ impl Table {
     fn hellos_of(&self, peer: SocketAddr) -> Vec<[u8; 32]> {
         let known = self.by_address.get(&peer);
         let known = known.and_then(|id| self.associations.get(id));
-        let Some(Role::Server(client)) = known.map(|known| &known.role) else {
-            return Vec::new();
-        };
-        let hellos = client.random.iter().chain(&client.earlier);
-        hellos.take(EARLIER).copied().collect()
+        known.map(hellos_of).unwrap_or_default()
     }
 
     /// A hello that begins something new, if it has a good cookie.
@@ -285,7 +308,7 @@ impl Table {
         }
         let config = serving.config.clone();
         let earlier = self.hellos_of(peer);
-        if earlier.contains(&hello.random()) {
+        if earlier.contains(&hello.random()) || self.taken.has(now, &(peer, hello.random())) {
             return false;
         }
         let client = Admitted {
@@ -295,7 +318,9 @@ impl Table {
             earlier,
             hello: datagram.to_vec(),
         };
-        self.admit(peer, |id| Association::new(id, peer, Role::Server(client)));
+        self.admit(now, peer, |id| {
+            Association::new(id, peer, Role::Server(client))
+        });
         true
     }
 
@@ -310,19 +335,23 @@ impl Table {
         let Some(serving) = &self.serving else {
             return false;
         };
+        if random.is_some_and(|random| self.taken.has(now, &(peer, random))) {
+            return false;
+        }
         let config = serving.config.clone();
         let buffers = (&mut self.out, &mut self.scratch[..]);
         let arrived = self
             .half_open
             .arrived(&config, now, peer, random, datagram, buffers);
-        let Some(proven) = arrived else {
-            return true;
-        };
         let Proven {
             random,
             engine,
             datagram,
-        } = proven;
+        } = match arrived {
+            Arrived::Ignored => return false,
+            Arrived::Kept => return true,
+            Arrived::Proven(proven) => proven,
+        };
         let client = Admitted {
             config,
             random,
@@ -330,7 +359,7 @@ impl Table {
             earlier: self.hellos_of(peer),
             hello: Vec::new(),
         };
-        let admitted = self.admit(peer, |id| {
+        let admitted = self.admit(now, peer, |id| {
             Association::begun(id, peer, Role::Server(client), engine)
         });
         if let Some(id) = admitted {
@@ -344,7 +373,12 @@ impl Table {
     }
 
     /// A client has proven its address. It gets a handler, if there is room for one, or it had one before.
-    fn admit(&mut self, peer: SocketAddr, make: impl FnOnce(u64) -> Association) -> Option<u64> {
+    fn admit(
+        &mut self,
+        now: Duration,
+        peer: SocketAddr,
+        make: impl FnOnce(u64) -> Association,
+    ) -> Option<u64> {
         let serving = self.serving.as_ref()?;
         let is_full = serving.handlers + serving.clients.len() >= serving.limit;
         let before = self.client_at(peer);
@@ -353,15 +387,16 @@ impl Table {
             return None;
         }
         let id = self.insert(peer, make);
+        let client = (id, Cookies::good_until(now));
         let clients = &mut self.serving.as_mut()?.clients;
-        let waiting = clients.iter().position(|known| Some(*known) == before);
+        let waiting = clients.iter().position(|(known, _)| Some(*known) == before);
         match waiting.and_then(|place| clients.get_mut(place)) {
             // Nobody has seen the one before: it has its place.
             Some(place) => {
-                let before = mem::replace(place, id);
+                let (before, _) = mem::replace(place, client);
                 self.remove(before);
             }
-            None => clients.push_back(id),
+            None => clients.push_back(client),
         }
         self.wake.extend(self.waiting.drain());
         Some(id)
@@ -417,20 +452,24 @@ impl Table {
     pub(super) fn serve_no_more(&mut self) {
         self.half_open.clear();
         let serving = self.serving.take();
-        for id in serving.into_iter().flat_map(|serving| serving.clients) {
+        for (id, _) in serving.into_iter().flat_map(|serving| serving.clients) {
             self.remove(id);
         }
     }
 
-    /// The next client that waits for a handler, and has one now.
+    /// The next client that waits for a handler, and has one now: its hello has done what it can.
     pub(super) fn next_client(&mut self) -> Option<(u64, SocketAddr)> {
         let serving = self.serving.as_mut()?;
         if serving.handlers >= serving.limit {
             return None;
         }
-        let id = serving.clients.pop_front()?;
+        let (id, until) = serving.clients.pop_front()?;
         serving.handlers += 1;
-        let peer = self.associations.get(&id)?.peer;
+        let association = self.associations.get(&id)?;
+        let peer = association.peer;
+        for random in hellos_of(association) {
+            self.taken.add(until, (peer, random));
+        }
         Some((id, peer))
     }
 
@@ -454,6 +493,7 @@ impl Table {
         }
         self.over = Some(over.clone());
         self.half_open.clear();
+        self.taken = TakenHellos::default();
         self.timers.clear();
         self.by_address.clear();
         for association in self.associations.values_mut() {

@@ -1,5 +1,7 @@
 //! Two ends without a socket: a test hands each what the other says, and more.
 
+mod strangers;
+
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
@@ -479,17 +481,22 @@ fn parts_of_hellos_take_no_place_unless_they_are_first_and_then_little() {
         server.arrived(now, CLIENT, &part(number * 250, &[7; 250]));
         assert_eq!(server.statistics().half_open, 0);
     }
+    assert_eq!(server.statistics().ignored, 99);
     // More than an engine queues, of which it is shown less.
     for number in 0..200 {
         server.arrived(now, CLIENT, &part(number * 250, &[7; 250]));
         assert_eq!(server.statistics().half_open, 1);
     }
+    // Each is 275 bytes.
+    let ignored = 99 + 200 - (8 << 10) / 275;
+    assert_eq!(server.statistics().ignored, ignored);
     // One that is too long, alone.
     let body = [7; 9000];
     let header = [1, 0, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0x23, 0x28];
     let other = SocketAddr::from(([10, 0, 0, 3], 1));
     server.arrived(now, other, &plain(22, &[&header[..], &body].concat()));
-    assert_eq!(server.statistics().half_open, 1);
+    let seen = server.statistics();
+    assert_eq!((seen.half_open, seen.ignored), (1, ignored + 1));
     assert!(server.out.pop().is_none());
 }
 

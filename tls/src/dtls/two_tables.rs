@@ -2,7 +2,7 @@
 
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
-use core::net::SocketAddr;
+use core::net::{SocketAddr, SocketAddrV6};
 use core::time::Duration;
 
 use rustls_pki_types::{PrivateKeyDer, ServerName};
@@ -26,6 +26,8 @@ struct World {
     server: Table,
     client_config: DtlsClientConfig,
     server_config: DtlsServerConfig,
+    /// What clients have said.
+    said: Vec<Vec<u8>>,
 }
 
 impl World {
@@ -43,6 +45,7 @@ impl World {
             server,
             client_config: DtlsClientConfig::new(trust).expect("random bytes"),
             server_config,
+            said: Vec::new(),
         }
     }
 
@@ -66,6 +69,7 @@ impl World {
             if let Some(next) = client.out.pop() {
                 client.has_gone(next.id, next.number, true);
                 self.server.arrived(NOW, at(port), &next.data);
+                self.said.push(next.data);
             } else if let Some(next) = self.server.out.pop() {
                 self.server.has_gone(next.id, next.number, true);
                 client.arrived(NOW, at(1), &next.data);
@@ -226,6 +230,115 @@ fn those_who_wait_for_a_handler_are_forgotten_with_the_server() {
     assert!(world.server.serve(&world.server_config, 2));
     world.client(3);
     assert!(world.server.next_client().is_some());
+}
+
+impl World {
+    /// A client whose handshake is done, and whose handler has gone with its channel.
+    fn finish_client(&mut self, port: u16) {
+        let (mut client, id) = self.client(port);
+        let (theirs, _) = self.server.next_client().expect("a client");
+        assert!(!shake_hands(&mut self.server, theirs));
+        self.exchange(&mut client, port);
+        assert!(shake_hands(&mut client, id));
+        self.server.remove(theirs);
+        self.server.handler_is_done();
+    }
+
+    /// All that was said comes again, and whoever is there by then has a handler or is asked for the address.
+    fn repeat(&mut self, now: Duration, port: u16) -> (bool, u64) {
+        let before = self.server.statistics().asked;
+        for datagram in &self.said {
+            self.server.arrived(now, at(port), datagram);
+        }
+        while let Some(answer) = self.server.out.pop() {
+            assert_eq!(answer.data[13], 3, "it asks");
+        }
+        let is_there = self.server.next_client().is_some();
+        assert_eq!(self.server.statistics().associations != 0, is_there);
+        (is_there, self.server.statistics().asked - before)
+    }
+}
+
+#[test]
+fn what_a_client_has_said_begins_nothing_again_when_it_is_gone() {
+    let mut world = World::new(1);
+    // Its first self was replaced before anybody saw it.
+    let (_given_up, _) = world.client(2);
+    world.finish_client(2);
+    for seconds in [100, 120, 149] {
+        let found = world.repeat(Duration::from_secs(seconds), 2);
+        assert_eq!(found, (false, 2), "{seconds}");
+    }
+    // Cookies outlast a server, and so does the memory.
+    world.server.serve_no_more();
+    assert!(world.server.serve(&world.server_config, 1));
+    assert_eq!(world.repeat(NOW, 2), (false, 2));
+    let seen = world.server.statistics();
+    let rest = u64::try_from(world.said.len()).expect("few") - 2;
+    assert_eq!(seen.ignored, 4 * rest);
+    // Then its cookies are no good, and it has to show that it is there.
+    let found = world.repeat(Duration::from_secs(150), 2);
+    assert_eq!(found, (false, 4));
+    // Whoever is there has another hello.
+    world.finish_client(2);
+}
+
+#[test]
+fn a_client_whom_nobody_has_seen_is_served_when_it_repeats_its_hello() {
+    let mut world = World::new(1);
+    let (_client, _) = world.client(2);
+    world.server.serve_no_more();
+    assert!(world.server.serve(&world.server_config, 1));
+    assert_eq!(world.repeat(NOW, 2), (true, 1));
+    // The same of one for whom there was no room.
+    let mut world = World::new(1);
+    let (_client, _) = world.client(2);
+    world.said.clear();
+    let (_other, _) = world.client(3);
+    assert_eq!(world.server.statistics().refused, 1);
+    let (first, _) = world.server.next_client().expect("a client");
+    world.server.remove(first);
+    world.server.handler_is_done();
+    assert_eq!(world.repeat(NOW, 3), (true, 1));
+}
+
+#[test]
+fn flow_information_is_no_part_of_an_address_and_a_scope_is() {
+    let v6 = |flow, scope| {
+        let ip = "fe80::1".parse().expect("an address");
+        SocketAddr::V6(SocketAddrV6::new(ip, 1, flow, scope))
+    };
+    let mut world = World::new(8);
+    let mut client = Table::new(&[2; 32]);
+    let name = ServerName::try_from("server.example").expect("a name");
+    let id = client.connect(v6(7, 3), world.client_config.clone(), name);
+    let id = id.expect("open");
+    assert!(!shake_hands(&mut client, id));
+    let mut flow = 10;
+    for _ in 0..20 {
+        while let Some(next) = client.out.pop() {
+            assert_eq!(next.peer, v6(7, 3));
+            client.has_gone(next.id, next.number, true);
+            flow += 1;
+            world.server.arrived(NOW, v6(flow, 5), &next.data);
+        }
+        if let Some((theirs, _)) = world.server.next_client() {
+            assert!(!shake_hands(&mut world.server, theirs));
+        }
+        while let Some(next) = world.server.out.pop() {
+            world.server.has_gone(next.id, next.number, true);
+            flow += 1;
+            client.arrived(NOW, v6(flow, 4), &next.data);
+            client.arrived(NOW, v6(flow, 3), &next.data);
+        }
+    }
+    assert!(shake_hands(&mut client, id));
+    let seen = client.statistics();
+    assert_eq!((seen.ignored, seen.associations), (seen.datagrams / 2, 1));
+    let seen = world.server.statistics();
+    assert_eq!((seen.ignored, seen.associations, seen.replaced), (0, 1, 0));
+    client.remove(id);
+    assert_eq!(client.statistics().associations, 0);
 }
 
 /// Nothing of what is sent goes out.
