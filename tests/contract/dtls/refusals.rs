@@ -96,6 +96,7 @@ fn a_handshake_of_whose_attempts_each_third_is_taken_is_waited_for() {
                 until(&|| sent_to(&world.net, nowhere).len() as u64 == round).await;
             }
         });
+        flaws.sending.set(Some(SimError::NotAPeer));
         let waiting = pin!(channel.do_handshake());
         match select(waiting, flawing).await {
             Either::Left((waited, _)) => panic!("{waited:?}"),

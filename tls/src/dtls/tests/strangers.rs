@@ -61,7 +61,10 @@ fn a_trusted_certificate_is_not_believed_of_whoever_has_another_key() {
             let client = client.expect("it has certificates");
             let server = server.expect("it has certificates");
             match is_13 {
-                true => established(&client.with_dtls13(), &server.with_dtls13()),
+                true => established(
+                    &client.with_dtls13().expect("it has certificates"),
+                    &server.with_dtls13().expect("it has certificates"),
+                ),
                 false => established(&client, &server),
             }
         };
