@@ -19,8 +19,8 @@ pub(crate) enum Role {
     Serve {
         /// Where clients find it; at port 0 the system chooses one
         ///
-        /// Name one address of this host, and not 0.0.0.0 or [::], if it has several: with these, answers go out
-        /// from an address that the system chooses, and a client that asked at another one passes them over.
+        /// Where this host has several addresses, name one of them instead of 0.0.0.0 or ::, with which answers go
+        /// out from an address that the system chooses. A client that asked at another one passes them over.
         #[arg(value_name = "IP:PORT", default_value_t = (Ipv4Addr::LOCALHOST, 0).into())]
         address: SocketAddr,
     },

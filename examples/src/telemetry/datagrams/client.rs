@@ -63,7 +63,7 @@ struct Subscription {
 }
 
 impl<'k, C: DatagramChannel, K: Clock> Client<'k, C, K> {
-    /// Starts a session over `channel`.
+    /// Starts a session over `channel`, which had none before.
     pub const fn new(channel: C, clock: &'k K) -> Self {
         Self {
             channel,
