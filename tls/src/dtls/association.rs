@@ -18,22 +18,16 @@ use super::dimpl_engine::DimplEngine;
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
 use super::hello::COOKIE;
+use super::inbox::Inbox;
 use super::negotiated::DtlsNegotiated;
 use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::refusals::Refusals;
+use super::sizes::{longest_message, surest_mtu, usual_mtu};
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
-/// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
-pub(super) const OVERHEAD: usize = 13 + 8 + 16;
-/// The longest message that a record can carry.
-pub(super) const LONGEST: usize = 1 << 14;
-/// The smallest datagrams that can be asked for: the hello of a client has to fit into one.
-pub(super) const SMALLEST: usize = 256;
 /// How long the first attempt waits for an answer.
 const RETRANSMIT: Duration = Duration::from_secs(1);
-/// How many messages wait to be received.
-const INBOX: usize = 10;
 /// How many messages one key protects whose nonces are drawn by lot, of 64 bits.
 const LOTS: u64 = 1 << 24;
 
@@ -56,10 +50,7 @@ pub(super) struct Association {
     pub(super) mtu: usize,
     /// Once the handshake is done, and also afterwards.
     negotiated: Option<DtlsNegotiated>,
-    inbox: VecDeque<Vec<u8>>,
-    pub(super) room: usize,
-    /// The peer will send no more.
-    has_ended: bool,
+    pub(super) inbox: Inbox,
     /// Of a client.
     attempts: Attempts,
     /// Those of the socket, before the handshake is done.
@@ -145,9 +136,7 @@ impl Association {
             retransmit: RETRANSMIT,
             mtu: usual_mtu(peer),
             negotiated: None,
-            inbox: VecDeque::new(),
-            room: INBOX,
-            has_ended: false,
+            inbox: Inbox::new(),
             attempts: Attempts::default(),
             refusals: Refusals::default(),
             lots: LOTS,
@@ -323,14 +312,13 @@ impl Association {
                 Ok(Some(Output::Message(length))) => {
                     let message = around.scratch.get(..length).unwrap_or_default();
                     self.statistics.received += 1;
-                    match self.inbox.len() < self.room {
-                        true => self.inbox.push_back(message.to_vec()),
-                        false => self.statistics.dropped += 1,
+                    if !self.inbox.push(message) {
+                        self.statistics.dropped += 1;
                     }
                     self.wake(around.wake);
                 }
                 Ok(Some(Output::End)) => {
-                    self.has_ended = true;
+                    self.inbox.end();
                     self.wake(around.wake);
                 }
                 Err(problem) => return self.fail(problem, around),
@@ -409,8 +397,7 @@ impl Association {
 
     /// The longest message that fits into a datagram.
     pub(super) const fn cleartext_mtu(&self) -> usize {
-        let longest = self.mtu.saturating_sub(OVERHEAD);
-        if longest < LONGEST { longest } else { LONGEST }
+        longest_message(self.mtu)
     }
 
     /// Makes a datagram of `message`, once the handshake is done. Returns its number among those that go out.
@@ -429,7 +416,7 @@ impl Association {
         if !self.shake_hands(around).map_err(Refusal::Over)? {
             return Ok(None);
         }
-        if self.has_ended {
+        if self.inbox.has_ended() {
             return Err(Refusal::Ended);
         }
         if !around.out.has_gone(self.last_sent) {
@@ -450,28 +437,6 @@ impl Association {
         match &self.phase {
             Phase::Over(over) => Err(Refusal::Over(over.clone())),
             _ => Ok(Some(self.last_sent)),
-        }
-    }
-
-    /// Puts the next message to the front of `buf`. `None`: there is none yet. `Some(None)`: there will be none.
-    pub(super) fn receive(&mut self, buf: &mut [u8]) -> Result<Option<Option<usize>>, Refusal> {
-        if let Some(message) = self.inbox.front() {
-            let length = message.len();
-            let Some(place) = buf.get_mut(..length) else {
-                return Err(Refusal::BufferTooSmall(length));
-            };
-            place.copy_from_slice(message);
-            self.inbox.pop_front();
-            return Ok(Some(Some(length)));
-        }
-        Ok(self.has_ended.then_some(None))
-    }
-
-    /// The next message, whole.
-    pub(super) fn take(&mut self) -> Result<Option<Option<Vec<u8>>>, Refusal> {
-        match self.inbox.pop_front() {
-            Some(message) => Ok(Some(Some(message))),
-            None => Ok(self.has_ended.then_some(None)),
         }
     }
 
@@ -504,21 +469,5 @@ impl Association {
 
     pub(super) fn wake(&mut self, wake: &mut VecDeque<Waker>) {
         wake.extend(self.waiting.drain());
-    }
-}
-
-/// The bytes of UDP that a packet of 1500 bytes carries.
-const fn usual_mtu(peer: SocketAddr) -> usize {
-    match peer {
-        SocketAddr::V4(_) => 1500 - 20 - 8,
-        SocketAddr::V6(_) => 1500 - 40 - 8,
-    }
-}
-
-/// Those that every way carries, which a handshake keeps to: nobody would say why it is not answered.
-pub(super) const fn surest_mtu(peer: SocketAddr) -> usize {
-    match peer {
-        SocketAddr::V4(_) => 576 - 20 - 8,
-        SocketAddr::V6(_) => 1280 - 40 - 8,
     }
 }

@@ -9,10 +9,12 @@ use core::time::Duration;
 use embedded_io_async::ErrorType;
 use tacket::{AsyncResource, Datagram, ReceiveChannel, SendChannel};
 
-use super::association::{Association, LONGEST, OVERHEAD, Over, Refusal, SMALLEST};
+use super::association::{Association, Over, Refusal};
 use super::error::DtlsError;
+use super::inbox::Inbox;
 use super::negotiated::DtlsNegotiated;
 use super::shared::{Shared, Unsent};
+use super::sizes::SMALLEST;
 use super::statistics::DtlsChannelStatistics;
 use super::table::{Table, Topic};
 use crate::error::NeedHandshake;
@@ -139,8 +141,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     /// Safe. A future dropped before it completes has received nothing.
     pub async fn receive(&self, buf: &mut [u8]) -> Result<Option<usize>, DtlsError<D::Error>> {
         let topic = Topic::Association(self.id);
-        let received =
-            |table: &mut Table| self.received(table, |association| association.receive(buf));
+        let received = |table: &mut Table| self.received(table, |inbox| inbox.receive(buf));
         self.shared.wait(topic, received).await
     }
 
@@ -148,10 +149,10 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     fn received<T>(
         &self,
         table: &mut Table,
-        receive: impl FnOnce(&mut Association) -> Result<Option<T>, Refusal>,
+        receive: impl FnOnce(&mut Inbox) -> Result<Option<T>, Refusal>,
     ) -> Option<Result<T, DtlsError<D::Error>>> {
         let association = table.get(self.id)?;
-        let received = receive(association).map_err(refusal).transpose();
+        let received = receive(&mut association.inbox).map_err(refusal).transpose();
         if received.is_some() || association.is_established() {
             return received;
         }
@@ -218,7 +219,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
 
     /// How many messages wait to be received before others are dropped: 10 at first.
     pub fn set_receive_capacity(&self, messages: usize) {
-        self.set(|association| association.room = messages);
+        self.set(|association| association.inbox.room = messages);
     }
 
     /// What it has seen so far.
@@ -248,9 +249,6 @@ fn refusal<E>(refusal: Refusal) -> DtlsError<E> {
     }
 }
 
-// The longest message fits into a record.
-const _: () = assert!(LONGEST + OVERHEAD < u16::MAX as usize);
-
 impl<D: Datagram<Error: 'static>> Drop for DtlsChannel<D> {
     fn drop(&mut self) {
         self.shared.with(|table| table.remove(self.id));
@@ -272,7 +270,7 @@ impl<D: Datagram<Error: 'static>> ReceiveChannel for DtlsChannel<D> {
 
     async fn receive(&mut self) -> Result<Option<Vec<u8>>, Self::Error> {
         let topic = Topic::Association(self.id);
-        let received = |table: &mut Table| self.received(table, Association::take);
+        let received = |table: &mut Table| self.received(table, Inbox::take);
         self.shared.wait(topic, received).await
     }
 }

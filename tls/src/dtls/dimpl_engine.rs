@@ -10,7 +10,6 @@ use std::time::Instant;
 use dimpl::{CryptoError, CryptoOperation, Dtls, ProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use super::association::OVERHEAD;
 use super::config::{End, Proof, Version};
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
@@ -18,6 +17,7 @@ use super::hello::{COOKIE, ClientHello};
 use super::negotiated::{DtlsNegotiated, DtlsVersion};
 use super::provider;
 use super::record::{ContentType, Record, Records};
+use super::sizes::OVERHEAD;
 
 /// The longest time between two attempts of the same (RFC 6347, 4.2.4.1).
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(60);

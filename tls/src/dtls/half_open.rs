@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
-use super::association::surest_mtu;
 use super::config::DtlsServerConfig;
 use super::dimpl_engine::DimplEngine;
 use super::engine::{Engine, Output, Settings};
 use super::hello::is_answer_to_proof;
 use super::outbox::Outbox;
+use super::sizes::surest_mtu;
 
 /// How many there are at most.
 const PLACES: usize = 64;

@@ -17,6 +17,7 @@ mod error;
 mod half_open;
 mod hello;
 mod identity;
+mod inbox;
 mod negotiated;
 mod numbered;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod refusals;
 mod serve;
 mod setbacks;
 mod shared;
+mod sizes;
 mod statistics;
 mod table;
 mod taken;

@@ -13,13 +13,14 @@ use core::time::Duration;
 
 use rustls_pki_types::ServerName;
 
-use super::association::{Association, Over, Refusal, Role, SMALLEST, Surroundings};
+use super::association::{Association, Over, Refusal, Role, Surroundings};
 use super::config::DtlsClientConfig;
 use super::engine::{Engine, LONGEST, Output};
 use super::error::DtlsProblem;
 use super::hello::{COOKIE, ClientHello, hello_verify_request};
 use super::negotiated::{DtlsNegotiated, DtlsVersion};
 use super::outbox::Outbox;
+use super::sizes::SMALLEST;
 use super::statistics::DtlsStatistics;
 use super::trust::DtlsTrust;
 use crate::Fingerprint;
@@ -249,7 +250,7 @@ fn those_who_wait_are_woken_once_by_the_end_which_stays_as_it_was() {
     let sent = client.with(|own, around| own.send(b"x", around));
     assert_eq!(sent, Err(Refusal::Over(Over::Replaced)));
     let mut buf = [0; 1];
-    assert_eq!(client.own.receive(&mut buf), Ok(None));
+    assert_eq!(client.own.inbox.receive(&mut buf), Ok(None));
     assert_eq!(client.out.len(), 0);
 }
 

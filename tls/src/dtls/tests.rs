@@ -12,9 +12,10 @@ use dimpl::crypto::Dtls12CipherSuite;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use sha2_0_10::Sha256;
 
-use super::association::{Over, Refusal, surest_mtu};
+use super::association::{Over, Refusal};
 use super::engine::Settings;
 use super::record::{Fragments, Record, Records};
+use super::sizes::surest_mtu;
 use super::table::Table;
 use super::{DtlsClientConfig, DtlsIdentity, DtlsProblem, DtlsPsk, DtlsServerConfig, DtlsTrust};
 use crate::error::ConfigError;
@@ -136,7 +137,7 @@ impl Ends {
     /// What the server has received.
     fn received(&mut self) -> Option<Vec<u8>> {
         let id = self.accepted.expect("it is there");
-        let received = self.server.with(id, self.now, |own, _| own.take());
+        let received = self.server.with(id, self.now, |own, _| own.inbox.take());
         received.expect("it is there").expect("not over")?
     }
 

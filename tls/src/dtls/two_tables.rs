@@ -112,7 +112,7 @@ fn a_handshake_and_a_message_go_through_two_tables() {
     assert!(send(&mut client, id, b"another") > number);
     let mut message = [0; 10];
     let received = world.server.with(theirs, NOW, |association, _| {
-        association.receive(&mut message)
+        association.inbox.receive(&mut message)
     });
     assert_eq!(received, Some(Ok(Some(Some(7)))));
     for table in [&client, &world.server] {
