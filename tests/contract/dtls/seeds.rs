@@ -163,8 +163,8 @@ fn talk_over_a_thousand(is_13: bool) {
     let failed_mildly = failed.iter().filter(|(_, loss)| *loss <= MILD).count();
     assert!(failed_mildly * 100 <= mild, "{failed:?}");
     assert!(failed.len() <= 10, "{failed:?}");
-    let took = start.elapsed();
-    assert!(took < 60 * SECOND, "{took:?}");
+    // For whoever runs it with `--nocapture`.
+    println!("a thousand seeds took {:?}", start.elapsed());
 }
 
 #[test]
