@@ -1,6 +1,6 @@
 //! DTLS: one socket, and a channel for each peer.
 //!
-//! From the outside in: `endpoint`, `serve` and `channel` are what users hold; `shared` has every await; `table` says whom a datagram is for, and `association` what it does there,
+//! From the outside in: `endpoint`, `serve` and `channel` are what users hold; `shared` and `driver` have every await; `table` says whom a datagram is for, and `association` what it does there,
 //! without await, I/O or clock; `dimpl_engine` is the implementation of the protocol.
 
 mod admission;
@@ -10,6 +10,7 @@ mod channel;
 mod config;
 mod cookie;
 mod dimpl_engine;
+mod driver;
 mod driver_waker;
 mod endpoint;
 mod engine;
