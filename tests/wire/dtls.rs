@@ -598,7 +598,7 @@ fn a_peer_that_the_socket_cannot_send_to_is_an_error_and_harms_no_other_channel(
                     "{refused:?}"
                 );
             }
-            assert_eq!(endpoint.statistics().unsent, 6);
+            assert!(endpoint.statistics().unsent >= 6);
             exchange(&good, 5).await;
             quit(&good, None).await;
         });

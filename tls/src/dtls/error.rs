@@ -22,6 +22,9 @@ use tacket::{Error, Fault};
 ///         other => other.fault() == Fault::Broken,
 ///     }
 /// }
+/// # type Error = DtlsError<core::convert::Infallible>;
+/// # assert!(!is_worth_another_try(&Error::Replaced));
+/// # assert!(is_worth_another_try(&Error::Ended));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
