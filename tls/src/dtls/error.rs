@@ -22,9 +22,9 @@ use tacket::{Error, Fault};
 ///         other => other.fault() == Fault::Broken,
 ///     }
 /// }
-/// # type Error = DtlsError<core::convert::Infallible>;
-/// # assert!(!is_worth_another_try(&Error::Replaced));
-/// # assert!(is_worth_another_try(&Error::Ended));
+/// # type Failure = DtlsError<core::convert::Infallible>;
+/// # assert!(!is_worth_another_try(&Failure::Replaced));
+/// # assert!(is_worth_another_try(&Failure::Ended));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
