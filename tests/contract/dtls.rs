@@ -79,6 +79,17 @@ impl World {
     }
 }
 
+impl World {
+    /// Configurations of a client and a server, for DTLS 1.2 or 1.3.
+    fn configs(&self, dtls13: bool) -> (DtlsClientConfig, DtlsServerConfig) {
+        let (client, server) = (self.client_config(), self.server_config());
+        match dtls13 {
+            true => (client.with_dtls13(), server.with_dtls13()),
+            false => (client, server),
+        }
+    }
+}
+
 /// An endpoint of `host` at a port that is free, and its address.
 async fn endpoint(host: &SimHost) -> (Endpoint, SocketAddr) {
     endpoint_at(host, "0.0.0.0:0").await

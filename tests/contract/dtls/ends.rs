@@ -10,7 +10,7 @@ use tacket::{AsyncResource as _, Bind as _, Clock as _, Error as _, Fault};
 use tacket_tests::NAME;
 use tacket_tls::{DtlsConnectError, DtlsError};
 
-use super::{Channel, Error, SECOND, World, echo, endpoint, round, while_serving};
+use super::{Channel, Error, SECOND, World, echo, endpoint, round, sent_to, while_serving};
 
 /// Covers DTL-09.
 #[test]
@@ -37,8 +37,10 @@ fn a_channel_that_is_closed_tells_its_peer_once() {
         };
         while_serving(&server, &world.server_config(), handler, async {
             channel.send(b"last").await.expect("sends");
+            let before = sent_to(&world.net, address).len();
             channel.close().await.expect("closes");
             executor.sleep_until(executor.now() + SECOND).await;
+            assert_eq!(sent_to(&world.net, address).len(), before + 1);
         })
         .await;
         assert!(heard.get());
@@ -144,8 +146,14 @@ fn the_last_handle_that_is_dropped_frees_the_port_whatever_waits_or_comes() {
                 .bind(from)
                 .await
                 .expect_err("there is one more");
-            drop(other);
-            world.client.bind(from).await.expect("the port is free");
+            // Somebody waits, and the last one who reads the socket is gone.
+            let idle = other.connect(from, &config, NAME).expect("open");
+            let dropping = async {
+                drop(other);
+                world.client.bind(from).await.expect("the port is free");
+            };
+            let (waited, ()) = join(idle.do_handshake(), dropping).await;
+            assert_eq!(waited, Err(DtlsError::Closed));
             let mut message = [0; 10];
             assert_eq!(channel.receive(&mut message).await, Err(DtlsError::Closed));
         })
@@ -206,7 +214,7 @@ fn a_handler_gets_its_channel_before_the_handshake_and_returning_closes_it() {
 
 /// As many clients as there may be handlers are served, and the others wait until one is done.
 #[test]
-fn a_full_house_answers_nobody_until_there_is_room() {
+fn a_full_house_serves_nobody_else_until_there_is_room() {
     let executor = SeededExecutor::new(1);
     let world = World::new(&executor);
     executor.run(async {

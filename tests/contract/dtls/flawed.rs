@@ -27,7 +27,7 @@ type Intruder = Pin<Box<dyn Future<Output = ()>>>;
 #[derive(Default)]
 pub(super) struct Flaws {
     /// It takes no datagrams.
-    is_stalled: Cell<bool>,
+    pub(super) is_stalled: Cell<bool>,
     /// What sending fails with.
     pub(super) sending: Cell<Option<SimError>>,
     /// Nobody listens there: sending fails, and so does the next that is received.
@@ -45,7 +45,7 @@ pub(super) struct Flaws {
 }
 
 impl Flaws {
-    fn change(&self, change: impl FnOnce(&Self)) {
+    pub(super) fn change(&self, change: impl FnOnce(&Self)) {
         change(self);
         let waiting = self.waiting.take();
         waiting.into_iter().for_each(Waker::wake);
@@ -159,12 +159,20 @@ pub(super) struct Client {
     pub(super) endpoint: DtlsEndpoint<Flawed>,
     pub(super) channel: DtlsChannel<Flawed>,
     pub(super) flaws: Rc<Flaws>,
-    address: SocketAddr,
-    server: SocketAddr,
+    pub(super) address: SocketAddr,
+    pub(super) server: SocketAddr,
 }
 
 /// Runs `talk` with a client of a server that sends each message back.
 pub(super) fn with_client(talk: impl AsyncFnOnce(&SeededExecutor<'_>, &World, Client)) {
+    with_client_of(false, talk);
+}
+
+/// The same by DTLS 1.2 or 1.3.
+pub(super) fn with_client_of(
+    dtls13: bool,
+    talk: impl AsyncFnOnce(&SeededExecutor<'_>, &World, Client),
+) {
     let executor = SeededExecutor::new(1);
     let world = World::new(&executor);
     executor.run(async {
@@ -175,9 +183,10 @@ pub(super) fn with_client(talk: impl AsyncFnOnce(&SeededExecutor<'_>, &World, Cl
         let flaws = Rc::<Flaws>::default();
         let socket = Flawed(socket, Rc::clone(&flaws));
         let client = DtlsEndpoint::new(socket, world.client.clone()).expect("random bytes");
-        let channel = client.connect(server, &world.client_config(), NAME);
+        let (client_config, server_config) = world.configs(dtls13);
+        let channel = client.connect(server, &client_config, NAME);
         let channel = channel.expect("open");
-        while_serving(&echoing, &world.server_config(), echo, async {
+        while_serving(&echoing, &server_config, echo, async {
             channel.do_handshake().await.expect("a handshake");
             let client = Client {
                 endpoint: client,

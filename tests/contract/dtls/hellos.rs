@@ -1,13 +1,20 @@
 //! What a server answers to strangers, and what it remembers of them.
 
+use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
+use core::pin::pin;
+use std::rc::Rc;
 
 use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
 use tacket::testing::{SeededExecutor, SimDatagram, SimHost};
-use tacket::{Bind as _, Clock as _, ReceiveDatagram as _, SendDatagram as _};
+use tacket::{AsyncResource as _, Bind as _, Clock as _, ReceiveDatagram as _, SendDatagram as _};
 use tacket_tests::NAME;
+use tacket_tls::DtlsClientConfig;
 
-use super::{CLIENT, Endpoint, SECOND, World, echo, endpoint, round, while_serving};
+use super::{
+    CLIENT, Channel, Endpoint, SECOND, World, echo, endpoint, round, sent_to, while_serving,
+};
 
 /// A socket of a client that has no endpoint.
 struct Stranger {
@@ -79,8 +86,12 @@ fn cookie_of(request: &[u8]) -> &[u8] {
 
 /// Whatever it has seen, it serves.
 async fn serves(world: &World, address: SocketAddr) {
+    serves_by(world, address, &world.client_config()).await;
+}
+
+async fn serves_by(world: &World, address: SocketAddr, config: &DtlsClientConfig) {
     let (client, _) = endpoint(&world.client).await;
-    let channel = client.connect(address, &world.client_config(), NAME);
+    let channel = client.connect(address, config, NAME);
     round(&channel.expect("open"), b"still there?").await;
 }
 
@@ -241,6 +252,65 @@ fn a_flood_of_forged_hellos_leaves_no_state() {
         })
         .await;
     });
+}
+
+/// Late, or by somebody who has recorded it. There is one place, which it must not take.
+#[test]
+fn what_a_client_has_said_begins_nothing_again_once_its_channel_is_closed() {
+    for dtls13 in [false, true] {
+        let executor = SeededExecutor::new(1);
+        let world = World::new(&executor);
+        executor.run(async {
+            let (server, address) = endpoint(&world.server).await;
+            let (client, from) = endpoint(&world.client).await;
+            let (config, server_config) = world.configs(dtls13);
+            let handled = &Cell::new(0);
+            let handler = async |channel: Channel| {
+                handled.set(handled.get() + 1);
+                echo(channel).await
+            };
+            let said = Rc::<RefCell<Vec<Vec<u8>>>>::default();
+            let record = Rc::clone(&said);
+            world.net.set_hook(move |packet| {
+                if packet.from == from {
+                    record.borrow_mut().push(packet.data.to_vec());
+                }
+            });
+            let serving = pin!(server.serve(&server_config, 1, handler));
+            let talking = pin!(async {
+                let channel = client.connect(address, &config, NAME).expect("open");
+                round(&channel, b"message").await;
+                channel.close().await.expect("closes");
+                client.close().await.expect("closes");
+                world.net.remove_hook();
+                let mut ghost = world.client.bind(from).await.expect("the port is free");
+                executor.sleep_until(executor.now() + SECOND).await;
+                let before = sent_to(&world.net, from).len();
+                for _ in 0..5 {
+                    executor.sleep_until(executor.now() + 5 * SECOND).await;
+                    for datagram in said.borrow().clone() {
+                        let sent = ghost.send_to(&datagram, address).await;
+                        sent.expect("sends");
+                        executor.wait_all_tasks_blocked().await;
+                    }
+                    assert_eq!((handled.get(), state(&server)), (1, (0, 0)), "{dtls13}");
+                }
+                // A first hello is asked who it is, as that of anybody.
+                let sent = sent_to(&world.net, from).split_off(before);
+                assert!(
+                    sent.len() <= 5 && sent.iter().all(|(_, length)| *length == 60),
+                    "{sent:?}"
+                );
+                // There is room for somebody else, at once.
+                let now = executor.now();
+                serves_by(&world, address, &config).await;
+                assert!(executor.now() < now + SECOND / 2, "{dtls13}");
+            });
+            let Either::Right(_) = select(serving, talking).await else {
+                panic!("it serves no more");
+            };
+        });
+    }
 }
 
 /// Clients of DTLS 1.3, which have to be remembered, are so in a table that has an end.

@@ -40,7 +40,7 @@ fn number_of(text: &[u8]) -> u32 {
     number
 }
 
-/// Returns whether the handshake was done in time.
+/// Returns whether the handshake was done in time, and then, if not too much is lost, by both ends: each hears the other.
 fn is_talked_over(
     seed: u64,
     loss: f64,
@@ -127,7 +127,7 @@ fn is_talked_over(
                 }
             }
             if loss <= MILD {
-                assert_eq!(seen.borrow().len(), MESSAGES as usize, "{seed}");
+                is_done.set(seen.borrow().len() == MESSAGES as usize);
             }
             channel.close().await.expect("closes");
         });

@@ -74,7 +74,8 @@ fn a_handshake_whose_first_datagram_is_lost_takes_the_first_timeout() {
 /// Also the last one, whose sender has done its part: its receiver asks for it again.
 #[test]
 fn a_handshake_gets_over_the_loss_of_any_of_the_servers_datagrams() {
-    for lost in 1..=6 {
+    let mut all = 0;
+    for lost in 1.. {
         let executor = SeededExecutor::new(lost);
         let world = World::new(&executor);
         let sent = Rc::new(Cell::new(0));
@@ -97,11 +98,17 @@ fn a_handshake_gets_over_the_loss_of_any_of_the_servers_datagrams() {
             })
             .await;
         });
+        if sent.get() < lost {
+            // There is no such datagram.
+            all = lost - 1;
+            break;
+        }
         let took = executor.now();
         assert!(took < 2 * SECOND, "{lost}: {took:?}");
-        // The first four are of the handshake for sure, and nothing makes good for their loss but time.
-        assert!(lost > 4 || took > SECOND / 2, "{lost}: {took:?}");
+        // Nothing makes good for it but time.
+        assert!(took > SECOND / 2, "{lost}: {took:?}");
     }
+    assert!(all >= 4, "{all} datagrams");
 }
 
 /// Covers DTL-19.

@@ -68,6 +68,7 @@ impl Endpoint {
     }
 }
 
+/// It has something to send when it is first polled, for which it polls the driver.
 struct Waiting<'e> {
     endpoint: &'e Endpoint,
     number: usize,
@@ -83,7 +84,8 @@ impl Waiting<'_> {
     fn poll(&self, cx: &Context<'_>) -> Poll<()> {
         let Endpoint { driver_waker, .. } = self.endpoint;
         let has_come = || self.endpoint.has.borrow()[self.number];
-        if !has_come() && driver_waker.is_woken() {
+        let has_work = !self.has_waited.get();
+        if !has_come() && (driver_waker.is_woken() || has_work) {
             self.endpoint.listed.borrow_mut()[self.number] = None;
             self.has_driven.set(true);
             self.endpoint.poll_driver();
