@@ -84,7 +84,10 @@ impl World {
     fn configs(&self, dtls13: bool) -> (DtlsClientConfig, DtlsServerConfig) {
         let (client, server) = (self.client_config(), self.server_config());
         match dtls13 {
-            true => (client.with_dtls13(), server.with_dtls13()),
+            true => (
+                client.with_dtls13().expect("it has certificates"),
+                server.with_dtls13().expect("it has certificates"),
+            ),
             false => (client, server),
         }
     }
