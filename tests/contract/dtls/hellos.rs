@@ -288,7 +288,8 @@ fn what_a_client_has_said_begins_nothing_again_once_its_channel_is_closed() {
                 let before = sent_to(&world.net, from).len();
                 for _ in 0..5 {
                     executor.sleep_until(executor.now() + 5 * SECOND).await;
-                    for datagram in said.borrow().clone() {
+                    let said = said.borrow().clone();
+                    for datagram in said {
                         let sent = ghost.send_to(&datagram, address).await;
                         sent.expect("sends");
                         executor.wait_all_tasks_blocked().await;
