@@ -464,8 +464,8 @@ impl Table {
             return None;
         }
         let (id, until) = serving.clients.pop_front()?;
-        serving.handlers += 1;
         let association = self.associations.get(&id)?;
+        serving.handlers += 1;
         let peer = association.peer;
         for random in hellos_of(association) {
             self.taken.add(until, (peer, random));
