@@ -7,7 +7,7 @@ pub(crate) struct Game {
     pub(crate) shakes_hands: bool,
     /// The bytes of a message.
     pub(crate) size: usize,
-    count: u64,
+    pub(crate) count: u64,
     is_timed: bool,
 }
 

@@ -1,7 +1,7 @@
 //! How fast DTLS 1.2 is in one thread, both ends in it: handshakes, and datagrams of 64 and 1,200 bytes there and back. By two
 //! `DtlsEndpoint`s, and by `dimpl` used directly, which is the engine of both, with the same suite and the same keys; over UDP on
-//! loopback, and through memory, where only the work of the layers is left. All take turns; the medians count. A ratio is the median
-//! of those within a round.
+//! loopback, and through memory, where only the work of the layers is left. Beside them, over UDP, OpenSSL from Python, if that is
+//! there. All take turns; the medians count. A ratio is the median of those within a round.
 //!
 //! `dtls` takes half a minute, `dtls --long` some minutes; `dtls --help` shows the choices.
 
@@ -20,6 +20,7 @@ mod ends;
 mod events;
 mod game;
 mod memory;
+mod openssl;
 mod tacket;
 #[path = "../speed/under.rs"]
 mod under;
@@ -87,6 +88,9 @@ enum Layer {
     DimplEvents,
     /// Two endpoints
     Tacket,
+    /// OpenSSL from Python
+    #[value(skip)]
+    Openssl,
 }
 
 /// What carries the datagrams.
@@ -129,6 +133,10 @@ impl Layer {
             (Self::DimplEvents, Way::Udp) => events::over_udp(ends, game),
             (Self::Tacket, Way::Udp) => tacket::over_udp(ends, game),
             (Self::Tacket, Way::Memory) => tacket::in_memory(ends, game),
+            (Self::Openssl, _) => {
+                let python = openssl::python().expect("nobody plays without it");
+                openssl::over_udp(&python, ends, game)
+            }
         }
     }
 }
@@ -213,7 +221,9 @@ fn measure(options: &Options, ends: &Ends) -> Result<(), Failure> {
         for (((way, _, layers), (workload, _)), measured) in &mut rows {
             // Nobody always comes after the same.
             let (first, last) = layers.split_at(round % layers.len());
-            for layer in last.iter().chain(first) {
+            let openssl = matches!(way, Way::Udp) && openssl::python().is_some();
+            let openssl = openssl.then_some(&Layer::Openssl);
+            for layer in last.iter().chain(first).chain(openssl) {
                 let seconds = layer.play(*way, ends, options.game(*workload));
                 measured.0.push((*layer, seconds));
             }
@@ -221,12 +231,17 @@ fn measure(options: &Options, ends: &Ends) -> Result<(), Failure> {
     }
 
     let mut table =
-        "| a second | way | dimpl | dimpl, events | tacket | of dimpl | of dimpl, events |\n\
-         |---|---|---:|---:|---:|---:|---:|\n"
+        "| a second | way | dimpl | dimpl, events | OpenSSL, Python | tacket | of dimpl | of dimpl, events |\n\
+         |---|---|---:|---:|---:|---:|---:|---:|\n"
             .to_owned();
     let mut missed = Vec::new();
     for (((_, way, _), (_, workload)), measured) in &rows {
-        let rates = [Layer::Dimpl, Layer::DimplEvents, Layer::Tacket];
+        let rates = [
+            Layer::Dimpl,
+            Layer::DimplEvents,
+            Layer::Openssl,
+            Layer::Tacket,
+        ];
         let rates = rates.map(|layer| measured.rate(layer)).join(" | ");
         let ratios = [Layer::Dimpl, Layer::DimplEvents].map(|layer| measured.ratio(layer));
         if ratios[0].is_some_and(|ratio| ratio < AIM) {
