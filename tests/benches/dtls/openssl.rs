@@ -1,7 +1,8 @@
 //! OpenSSL by its Python bindings: a program of its own, which plays the same game.
 
+use core::fmt::Write as _;
 use std::env;
-use std::fmt::Write as _;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
