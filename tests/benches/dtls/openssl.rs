@@ -2,7 +2,6 @@
 
 use core::fmt::Write as _;
 use std::env;
-
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
