@@ -12,7 +12,7 @@ use crate::https::Proxy;
 use crate::nginx::Nginx;
 use crate::process::Process;
 
-/// The program, built on first use: it belongs to another package than the tests, for which nobody else builds it.
+/// The program, built on first use: it belongs to another package than the tests. That takes a minute, unless `tests/run` has built it.
 static PROGRAM: LazyLock<String> = LazyLock::new(|| {
     // This is target/profile/deps/test.
     let test = env::current_exe().expect("a program has a path");
@@ -84,6 +84,7 @@ fn https_get_prints_a_page_and_the_facts_of_the_session() {
 
 #[test]
 fn https_get_goes_through_proxies_with_and_without_tls() {
+    LazyLock::force(&PROGRAM); // a proxy lives for less than a compiler may take
     let authority = Authority::new();
     let nginx = Nginx::start(&authority, "TLSv1.3");
     for (scheme, options) in [("http", &["--plain"][..]), ("https", &[])] {
