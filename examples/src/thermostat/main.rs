@@ -25,10 +25,9 @@ use futures_util::future::{Either, select, try_join};
 use tacket::{AsyncResource as _, LocalAddress as _, timeout};
 use tacket_examples::telemetry::datagrams::{Client, serve};
 use tacket_examples::telemetry::{Access, Entry, Sample, Thermostat};
-use tacket_std::{IoError, MonotonicClock, StopSignal, UdpSocket};
+use tacket_std::{MonotonicClock, StopSignal, UdpSocket};
 use tacket_tls::{
-    DtlsChannel, DtlsClientConfig, DtlsEndpoint, DtlsError, DtlsIdentity, DtlsServerConfig,
-    DtlsTrust,
+    DtlsChannel, DtlsClientConfig, DtlsEndpoint, DtlsIdentity, DtlsServerConfig, DtlsTrust,
 };
 
 use crate::options::{Options, Question, Role};
@@ -74,12 +73,9 @@ async fn be_one(address: SocketAddr) -> Result<(), Failure> {
     let thermostat = RefCell::new(Thermostat::new());
     let handler = async |channel: DtlsChannel<UdpSocket>| {
         let clock = MonotonicClock::new();
-        match timeout(&clock, HANDSHAKE, channel.do_handshake()).await {
-            Ok(done) => done?,
-            Err(_) => return channel.close().await,
-        }
+        timeout(&clock, HANDSHAKE, channel.do_handshake()).await??;
         serve(channel, &mut &thermostat, &clock, SILENCE).await?;
-        Ok::<_, DtlsError<IoError>>(())
+        Ok::<_, Failure>(())
     };
     let serving = endpoint
         .serve(&config, CLIENTS, handler)
