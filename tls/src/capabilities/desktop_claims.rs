@@ -136,24 +136,28 @@ fn in_surroundings() {
     if std::env::var_os("SSLKEYLOGFILE").is_some() {
         let client = ClientConfig::with_roots([made.cert.der().clone()]).expect("a root");
         talk(&client.with_key_log(), &server).expect("it is trusted");
-        return;
+    } else {
+        #[cfg(feature = "platform-roots")]
+        trust_the_system(&made.cert.pem(), &server);
     }
-    #[cfg(feature = "platform-roots")]
-    {
-        let file = std::env::var("SSL_CERT_FILE").expect("one of both");
-        let client = || {
-            let builder = ClientConfig::builder().with_trust(Trust::in_platform());
-            builder.build().expect("the system has roots")
-        };
-        let refused = talk(&client(), &server);
-        let by_certificate = matches!(
-            refused,
-            Err(EngineError::Rustls(rustls::Error::InvalidCertificate(_)))
-        );
-        assert!(by_certificate, "{refused:?}");
-        std::fs::write(file, made.cert.pem()).expect("it is ours");
-        talk(&client(), &server).expect("the system trusts it now");
-    }
+}
+
+/// A server with this certificate is refused, until the system has it among its roots.
+#[cfg(feature = "platform-roots")]
+fn trust_the_system(certificate: &str, server: &ServerConfig) {
+    let file = std::env::var("SSL_CERT_FILE").expect("one of both");
+    let client = || {
+        let builder = ClientConfig::builder().with_trust(Trust::in_platform());
+        builder.build().expect("the system has roots")
+    };
+    let refused = talk(&client(), server);
+    let by_certificate = matches!(
+        refused,
+        Err(EngineError::Rustls(rustls::Error::InvalidCertificate(_)))
+    );
+    assert!(by_certificate, "{refused:?}");
+    std::fs::write(file, certificate).expect("it is ours");
+    talk(&client(), server).expect("the system trusts it now");
 }
 
 pub(super) fn key_log() {
