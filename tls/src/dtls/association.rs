@@ -22,14 +22,14 @@ use super::inbox::Inbox;
 use super::negotiated::DtlsNegotiated;
 use super::numbered::Numbered;
 use super::outbox::Outbox;
-use super::refusals::Refusals;
+use super::send_errors::SendErrors;
 use super::sizes::{longest_message, surest_mtu, usual_mtu};
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
 /// How long the first attempt waits for an answer.
 const RETRANSMIT: Duration = Duration::from_secs(1);
-/// How many messages one key protects whose nonces are drawn by lot, of 64 bits.
-const LOTS: u64 = 1 << 24;
+/// How many messages one key may protect, where their nonces are 64 random bits.
+const MESSAGES_PER_KEY: u64 = 1 << 24;
 
 /// What stands around an association while it is worked on.
 pub(super) struct Surroundings<'t> {
@@ -54,9 +54,9 @@ pub(super) struct Association {
     /// Of a client.
     attempts: Attempts,
     /// Those of the socket, before the handshake is done.
-    refusals: Refusals,
+    send_errors: SendErrors,
     /// How many messages may go, if their nonces are drawn by lot.
-    pub(super) lots: u64,
+    pub(super) message_limit: u64,
     /// Of a server: from when on its client may ask for the answer to its hello once more.
     answers_from: Duration,
     statistics: DtlsChannelStatistics,
@@ -138,8 +138,8 @@ impl Association {
             negotiated: None,
             inbox: Inbox::new(),
             attempts: Attempts::default(),
-            refusals: Refusals::default(),
-            lots: LOTS,
+            send_errors: SendErrors::default(),
+            message_limit: MESSAGES_PER_KEY,
             answers_from: Duration::ZERO,
             statistics: DtlsChannelStatistics {
                 sent: 0,
@@ -229,7 +229,7 @@ impl Association {
         if admitted.is_empty() {
             return false;
         }
-        self.refusals.are_over();
+        self.send_errors.are_over();
         if asks_again {
             // A client that repeats itself waits at least that long.
             self.answers_from = around.now.saturating_add(self.retransmit / 2);
@@ -333,7 +333,7 @@ impl Association {
             phase => phase,
         };
         self.attempts.succeeded();
-        self.refusals.are_over();
+        self.send_errors.are_over();
     }
 
     /// A client whose engine met with something that it did not understand begins anew, later each time.
@@ -357,7 +357,7 @@ impl Association {
     pub(super) fn end(&mut self, over: Over, wake: &mut VecDeque<Waker>) {
         if !self.is_over() {
             self.phase = Phase::Over(over);
-            self.refusals.are_over();
+            self.send_errors.are_over();
             self.wake(wake);
         }
     }
@@ -366,25 +366,25 @@ impl Association {
 
     /// The socket has taken a datagram.
     pub(super) fn was_taken(&mut self) {
-        self.refusals.are_over();
+        self.send_errors.are_over();
     }
 
-    /// It has refused this one. The last of an attempt stands for all of it.
-    pub(super) fn was_refused(&mut self, number: u64, error: Box<dyn Any>) {
+    /// It has not sent this one. The last of an attempt stands for all of it.
+    pub(super) fn send_failed(&mut self, number: u64, error: Box<dyn Any>) {
         if let Phase::Handshaking(_) = self.phase
             && number == self.last_sent
         {
-            self.refusals.another(error);
+            self.send_errors.another(error);
         }
     }
 
-    pub(super) const fn is_refused(&self) -> bool {
-        self.refusals.are_too_many()
+    pub(super) const fn has_send_errors(&self) -> bool {
+        self.send_errors.are_too_many()
     }
 
-    /// The socket's error, if it has refused one attempt of the handshake after the other: for the first who asks. With whatever is called next, a client begins anew.
-    pub(super) fn refused(&mut self) -> Option<Box<dyn Any>> {
-        let error = self.refusals.take()?;
+    /// The socket's error, if it has sent none of several attempts in a row: for the first who asks. With whatever is called next, a client begins anew.
+    pub(super) fn take_send_error(&mut self) -> Option<Box<dyn Any>> {
+        let error = self.send_errors.take()?;
         let is_client = matches!(self.role, Role::Client { .. });
         if let (true, Phase::Handshaking(_) | Phase::Resting(_)) = (is_client, &self.phase) {
             self.phase = Phase::Idle;
@@ -426,7 +426,7 @@ impl Association {
         let Phase::Established(engine) = &mut self.phase else {
             return Ok(None);
         };
-        if engine.draws_lots() && self.statistics.sent >= self.lots {
+        if engine.has_random_nonces() && self.statistics.sent >= self.message_limit {
             self.fail(DtlsProblem::UsedUp, around);
         } else if let Err(problem) = engine.send(message) {
             self.fail(problem, around);

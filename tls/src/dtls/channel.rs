@@ -85,7 +85,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     pub async fn do_handshake(&self) -> Result<(), DtlsError<D::Error>> {
         let topic = Topic::Association(self.id);
         let done = |table: &mut Table| {
-            if let Some(error) = self.refused(table) {
+            if let Some(error) = self.send_error(table) {
                 return Some(Err(error));
             }
             let done = table.with(self.id, self.shared.now(), |association, around| {
@@ -113,7 +113,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     pub async fn send(&self, message: &[u8]) -> Result<(), DtlsError<D::Error>> {
         let topic = Topic::Association(self.id);
         let sealed = |table: &mut Table| {
-            if let Some(error) = self.refused(table) {
+            if let Some(error) = self.send_error(table) {
                 return Some(Err(error));
             }
             let sent = table.with(self.id, self.shared.now(), |association, around| {
@@ -156,7 +156,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         if received.is_some() || association.is_established() {
             return received;
         }
-        if let Some(error) = self.refused(table) {
+        if let Some(error) = self.send_error(table) {
             return Some(Err(error));
         }
         let begun = table.with(self.id, self.shared.now(), Association::shake_hands);
@@ -164,12 +164,12 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     }
 
     /// Why the socket sends nothing of the handshake, if it refuses that again and again.
-    fn refused(&self, table: &mut Table) -> Option<DtlsError<D::Error>> {
-        if !table.get(self.id)?.is_refused() {
+    fn send_error(&self, table: &mut Table) -> Option<DtlsError<D::Error>> {
+        if !table.get(self.id)?.has_send_errors() {
             return None;
         }
         let now = self.shared.now();
-        let error = table.with(self.id, now, |association, _| association.refused())??;
+        let error = table.with(self.id, now, |association, _| association.take_send_error())??;
         let error = error.downcast::<D::Error>().ok()?;
         Some(DtlsError::Transport(*error))
     }

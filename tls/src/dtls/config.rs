@@ -88,7 +88,7 @@ impl PskResolver for Keys {
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct DtlsClientConfig(pub(super) Arc<End>);
+pub struct DtlsClientConfig(pub(super) Arc<Profile>);
 
 /// How a server of DTLS proves who it is, and whom it serves.
 ///
@@ -104,7 +104,7 @@ pub struct DtlsClientConfig(pub(super) Arc<End>);
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct DtlsServerConfig(pub(super) Arc<End>);
+pub struct DtlsServerConfig(pub(super) Arc<Profile>);
 
 impl DtlsClientConfig {
     /// Speaks DTLS 1.2 to servers that are trusted.
@@ -114,13 +114,13 @@ impl DtlsClientConfig {
     /// [`ConfigError::NoEntropy`]: the system has no random bytes.
     pub fn new(trust: DtlsTrust) -> Result<Self, ConfigError> {
         let proof = Proof::Certificate(identity::nobody()?);
-        Ok(Self(Arc::new(End::new(proof, Some(trust), false))))
+        Ok(Self(Arc::new(Profile::new(proof, Some(trust)))))
     }
 
     /// Speaks DTLS 1.2 to servers that know this key, and proves that it knows it too. There are no certificates.
     #[must_use]
     pub fn with_psk(key: DtlsPsk) -> Self {
-        Self(Arc::new(End::new(Proof::Key(key), None, false)))
+        Self(Arc::new(Profile::new(Proof::Key(key), None)))
     }
 
     /// The same, and it shows this identity to servers that ask for one.
@@ -151,14 +151,14 @@ impl DtlsServerConfig {
     #[must_use]
     pub fn new(identity: DtlsIdentity) -> Self {
         let proof = Proof::Certificate(identity.0);
-        Self(Arc::new(End::new(proof, None, false)))
+        Self(Arc::new(Profile::new(proof, None)))
     }
 
     /// Serves those who know one of these keys, by DTLS 1.2. There are no certificates.
     #[must_use]
     pub fn with_psks(keys: impl IntoIterator<Item = DtlsPsk>) -> Self {
         let keys = Proof::Keys(Arc::new(Keys(keys.into_iter().collect())));
-        Self(Arc::new(End::new(keys, None, false)))
+        Self(Arc::new(Profile::new(keys, None)))
     }
 
     /// The same, and it serves only clients that show a certificate that is trusted.
@@ -168,9 +168,9 @@ impl DtlsServerConfig {
     /// [`ConfigError::KeyOnly`]: its clients prove by a key who they are, and show no certificates.
     pub fn with_clients(&self, trust: DtlsTrust) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
-        let mut end = self.0.with(self.0.proof.clone(), self.0.version);
-        end.trust = Some(trust);
-        Ok(Self(Arc::new(end)))
+        let mut profile = self.0.with(self.0.proof.clone(), self.0.version);
+        profile.trust = Some(trust);
+        Ok(Self(Arc::new(profile)))
     }
 
     /// The same, and it speaks DTLS 1.3 to clients that offer it.
@@ -219,7 +219,7 @@ pub(super) enum Version {
 }
 
 /// What the engines of one configuration have in common.
-pub(super) struct End {
+pub(super) struct Profile {
     pub(super) proof: Proof,
     /// Whose certificates are demanded. `None`: no certificate is.
     pub(super) trust: Option<DtlsTrust>,
@@ -227,16 +227,12 @@ pub(super) struct End {
     made: Mutex<Vec<(Settings, Arc<Config>)>>,
 }
 
-impl End {
-    const fn new(proof: Proof, trust: Option<DtlsTrust>, is_13: bool) -> Self {
+impl Profile {
+    const fn new(proof: Proof, trust: Option<DtlsTrust>) -> Self {
         Self {
             proof,
             trust,
-            version: if is_13 {
-                Version::Dtls13
-            } else {
-                Version::Dtls12
-            },
+            version: Version::Dtls12,
             made: Mutex::new(Vec::new()),
         }
     }

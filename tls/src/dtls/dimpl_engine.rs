@@ -10,7 +10,7 @@ use std::time::Instant;
 use dimpl::{CryptoError, CryptoOperation, Dtls, ProtocolVersion};
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use super::config::{End, Proof, Version};
+use super::config::{Profile, Proof, Version};
 use super::engine::{Engine, Output, Settings};
 use super::error::DtlsProblem;
 use super::hello::{COOKIE, ClientHello};
@@ -21,7 +21,7 @@ use super::sizes::OVERHEAD;
 
 /// The longest time between two attempts of the same (RFC 6347, 4.2.4.1).
 pub(super) const LONGEST_RETRY: Duration = Duration::from_secs(60);
-/// Who is due again at once is asked after this time. `dimpl` can have an acknowledgement due that it never sends, and the time would not go on.
+/// When `dimpl` is due again at once, it is asked again after this: it can have an acknowledgement due that it never sends, and the time would not go on.
 const BREATHER: Duration = Duration::from_millis(100);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// After the handshake, nothing that is due later than this is ever due: `dimpl` says ten years for never.
@@ -43,7 +43,7 @@ const fn is_kept(certificate: usize, mtu: usize) -> bool {
 /// An association of `dimpl`, whose peer is checked here.
 pub(super) struct DimplEngine {
     dtls: Dtls,
-    end: Arc<End>,
+    profile: Arc<Profile>,
     /// Who the server is to be. Clients have no name.
     name: Option<ServerName<'static>>,
     /// The peer's, which was found to be trusted.
@@ -53,7 +53,7 @@ pub(super) struct DimplEngine {
     is_established: bool,
     /// The length of the message whose record comes next.
     message: Option<usize>,
-    draws_lots: bool,
+    has_random_nonces: bool,
     /// The moment that `dimpl` has for [`began`](Self::began).
     start: Instant,
     began: Duration,
@@ -70,17 +70,17 @@ pub(super) struct DimplEngine {
 impl DimplEngine {
     /// A client, with its hello ready.
     pub(super) fn client(
-        end: &Arc<End>,
+        profile: &Arc<Profile>,
         name: ServerName<'static>,
         settings: Settings,
         now: Duration,
     ) -> Result<Box<dyn Engine>, DtlsProblem> {
-        let is_13 = end.version == Version::Dtls13;
-        if is_13 && !end.is_kept(settings.mtu) {
+        let is_13 = profile.version == Version::Dtls13;
+        if is_13 && !profile.is_kept(settings.mtu) {
             let why = "the own certificate is too long for DTLS 1.3";
             return Err(DtlsProblem::Protocol(why.to_string()));
         }
-        let mut engine = Self::new(end, Some(name), settings, now, is_13)?;
+        let mut engine = Self::new(profile, Some(name), settings, now, is_13)?;
         engine.dtls.set_active(true);
         engine.tick(now)?;
         Ok(Box::new(engine))
@@ -88,12 +88,12 @@ impl DimplEngine {
 
     /// A server that is to ask for the client's address itself. Where its certificate is too long for DTLS 1.3, it speaks 1.2 alone.
     pub(super) fn server(
-        end: &Arc<End>,
+        profile: &Arc<Profile>,
         settings: Settings,
         now: Duration,
     ) -> Result<Box<dyn Engine>, DtlsProblem> {
-        let is_13 = end.version != Version::Dtls12 && end.is_kept(settings.mtu);
-        let mut engine = Self::new(end, None, settings, now, is_13)?;
+        let is_13 = profile.version != Version::Dtls12 && profile.is_kept(settings.mtu);
+        let mut engine = Self::new(profile, None, settings, now, is_13)?;
         engine.tick(now)?;
         Ok(Box::new(engine))
     }
@@ -102,13 +102,13 @@ impl DimplEngine {
     ///
     /// It is shown the hello without the cookie first, as if it had asked for it: so it counts messages and records as the client does.
     pub(super) fn server_of(
-        end: &Arc<End>,
+        profile: &Arc<Profile>,
         hello: &[u8],
         settings: Settings,
         now: Duration,
         scratch: &mut [u8],
     ) -> Result<Box<dyn Engine>, DtlsProblem> {
-        let mut engine = Self::new(end, None, settings, now, false)?;
+        let mut engine = Self::new(profile, None, settings, now, false)?;
         let Ok(parsed) = ClientHello::parse(hello) else {
             return Err(unexpected());
         };
@@ -122,14 +122,14 @@ impl DimplEngine {
     }
 
     fn new(
-        end: &Arc<End>,
+        profile: &Arc<Profile>,
         name: Option<ServerName<'static>>,
         settings: Settings,
         now: Duration,
         is_13: bool,
     ) -> Result<Self, DtlsProblem> {
-        let (config, start) = (end.configure(settings)?, Instant::now());
-        let dtls = match (&end.proof, end.version) {
+        let (config, start) = (profile.configure(settings)?, Instant::now());
+        let dtls = match (&profile.proof, profile.version) {
             (Proof::Key(_) | Proof::Keys(_), _) => Dtls::new_12_psk(config, start),
             (Proof::Certificate(own), Version::Dtls13) => Dtls::new_13(config, own.clone(), start),
             (Proof::Certificate(own), Version::Both) if is_13 => {
@@ -139,14 +139,14 @@ impl DimplEngine {
         };
         Ok(Self {
             dtls,
-            end: Arc::clone(end),
+            profile: Arc::clone(profile),
             name,
             certificate: None,
             key_name: None,
             is_established: false,
             message: None,
-            // The only suite there is with a key that both know is of AES in CCM.
-            draws_lots: matches!(end.proof, Proof::Key(_) | Proof::Keys(_)),
+            // The only suite with a pre-shared key is of AES in CCM.
+            has_random_nonces: matches!(profile.proof, Proof::Key(_) | Proof::Keys(_)),
             start,
             began: now,
             now,
@@ -173,7 +173,8 @@ impl DimplEngine {
 
     /// How long until `dimpl` tries the same again, if it ever does.
     ///
-    /// Each time it waits about as long as all the times before, by which it was put forward. What is due much later is the end of its own patience.
+    /// It doubles its interval without limit, so the next one is about as long as [`ahead`](Self::ahead), the sum of what was skipped. What is due much later is the end of its
+    /// own patience, and no retry.
     fn until_due(&self) -> Option<Duration> {
         let due = self.due?.saturating_duration_since(self.moment());
         let latest = DAY.max(self.ahead.saturating_mul(8));
@@ -202,7 +203,7 @@ impl DimplEngine {
     }
 }
 
-impl End {
+impl Profile {
     fn is_kept(&self, mtu: usize) -> bool {
         match &self.proof {
             Proof::Certificate(own) => is_kept(own.certificate.len(), mtu),
@@ -215,7 +216,7 @@ fn unexpected() -> DtlsProblem {
     DtlsProblem::Protocol("not a hello with a cookie".to_string())
 }
 
-fn refused(error: dimpl::Error) -> DtlsProblem {
+fn problem_of(error: dimpl::Error) -> DtlsProblem {
     match error {
         dimpl::Error::Timeout(_) => DtlsProblem::Unanswered,
         error => DtlsProblem::Protocol(error.to_string()),
@@ -236,7 +237,7 @@ impl Engine for DimplEngine {
             rest = behind;
             match self.go_on(|dtls| dtls.handle_packet(record)) {
                 Err(error) if self.is_forged(record, &error) => {}
-                handled => handled.map_err(refused)?,
+                handled => handled.map_err(problem_of)?,
             }
         }
         Ok(())
@@ -251,12 +252,12 @@ impl Engine for DimplEngine {
         self.ticked = Some(self.now);
         let moment = self.moment();
         self.go_on(|dtls| dtls.handle_timeout(moment))
-            .map_err(refused)
+            .map_err(problem_of)
     }
 
     fn send(&mut self, message: &[u8]) -> Result<(), DtlsProblem> {
         let sent = self.dtls.send_application_data(message);
-        sent.map_err(refused)?;
+        sent.map_err(problem_of)?;
         self.message = Some(message.len());
         Ok(())
     }
@@ -273,7 +274,7 @@ impl Engine for DimplEngine {
                     self.last_sent = Some(self.now);
                     // Of AES in GCM. Its counterpart ChaCha20 counts, as all of DTLS 1.3 does, and has shorter records.
                     let message = self.message.take();
-                    self.draws_lots |=
+                    self.has_random_nonces |=
                         message.is_some_and(|length| packet.len() == length + OVERHEAD);
                     Output::Datagram(packet.len())
                 }
@@ -282,7 +283,7 @@ impl Engine for DimplEngine {
                     return Err(DtlsProblem::Protocol(why));
                 }
                 dimpl::Output::PeerCert(certificate) => {
-                    if let Some(trust) = &self.end.trust {
+                    if let Some(trust) = &self.profile.trust {
                         trust.check(certificate, self.name.as_ref())?;
                         let certificate = CertificateDer::from(certificate.to_vec());
                         self.certificate = Some(Arc::new(certificate));
@@ -290,7 +291,7 @@ impl Engine for DimplEngine {
                     continue;
                 }
                 dimpl::Output::Connected => {
-                    if self.end.trust.is_some() && self.certificate.is_none() {
+                    if self.profile.trust.is_some() && self.certificate.is_none() {
                         return Err(DtlsProblem::NoCertificate);
                     }
                     self.is_established = true;
@@ -325,8 +326,8 @@ impl Engine for DimplEngine {
         }
     }
 
-    fn draws_lots(&self) -> bool {
-        self.draws_lots
+    fn has_random_nonces(&self) -> bool {
+        self.has_random_nonces
     }
 
     fn deadline(&self) -> Option<Duration> {

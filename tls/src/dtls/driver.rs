@@ -14,7 +14,7 @@ use tacket::{Clock, Datagram, Error as _, Fault, ReceiveDatagram, SendDatagram};
 
 use super::association::Over;
 use super::numbered::Numbered;
-use super::setbacks::{Next, Setbacks};
+use super::receive_errors::{Next, ReceiveErrors};
 use super::table::Table;
 
 /// As long as a datagram can be.
@@ -119,7 +119,7 @@ async fn send<S: SendDatagram<Error: 'static>>(mut tx: S, core: &Core<S::Error>)
         }
         core.with(|table| {
             if let Some(error) = refused {
-                table.was_refused(next.id, next.number, error);
+                table.send_failed(next.id, next.number, error);
             }
             table.has_gone(next.id, next.number, is_sent);
             table.out.recycle(next.data);
@@ -143,7 +143,7 @@ async fn receive<R: ReceiveDatagram>(
     core: &Core<R::Error>,
 ) -> R::Error {
     let mut buf = vec![0; LONGEST];
-    let mut setbacks = Setbacks::default();
+    let mut errors = ReceiveErrors::default();
     loop {
         for _datagram in 0..BURST {
             let mut waits_since = None;
@@ -151,7 +151,7 @@ async fn receive<R: ReceiveDatagram>(
                 let mut receiving = pin!(rx.receive_from(&mut buf));
                 let received = poll_fn(|cx| {
                     let polled = receiving.as_mut().poll(cx);
-                    if polled.is_pending() && setbacks.are_there() {
+                    if polled.is_pending() && errors.are_there() {
                         waits_since.get_or_insert_with(|| clock.now());
                     }
                     polled
@@ -160,7 +160,7 @@ async fn receive<R: ReceiveDatagram>(
             };
             match received {
                 Ok((length, peer)) => {
-                    setbacks.is_over();
+                    errors.is_over();
                     let datagram = buf.get(..length).unwrap_or_default();
                     let now = clock.now();
                     let is_message = core.with(|table| {
@@ -176,7 +176,7 @@ async fn receive<R: ReceiveDatagram>(
                 Err(error) if error.fault() == Fault::Closed => return error,
                 Err(error) => {
                     let waited = waits_since.map(|since| clock.now().saturating_sub(since));
-                    match setbacks.another(waited) {
+                    match errors.another(waited) {
                         Next::Retry => {}
                         Next::Pause => {
                             let pause = clock.now().saturating_add(PAUSE);

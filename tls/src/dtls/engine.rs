@@ -35,8 +35,8 @@ pub(super) trait Engine: fmt::Debug {
     /// What was agreed, once the handshake is done.
     fn negotiated(&self) -> DtlsNegotiated;
 
-    /// Whether the nonces of its messages are drawn by lot, as far as is known: then one key is good for so many.
-    fn draws_lots(&self) -> bool;
+    /// Whether record nonces are random, as far as is known. Then one key may protect only so many messages.
+    fn has_random_nonces(&self) -> bool;
 
     /// When to [`tick`](Self::tick), as of the last time that there was nothing more.
     fn deadline(&self) -> Option<Duration>;

@@ -321,7 +321,7 @@ impl Engine for Repetitive {
         }
     }
 
-    fn draws_lots(&self) -> bool {
+    fn has_random_nonces(&self) -> bool {
         false
     }
 

@@ -11,7 +11,7 @@ const WAIT: Duration = Duration::from_millis(1);
 
 /// How errors have followed each other.
 #[derive(Debug, Default)]
-pub(super) struct Setbacks {
+pub(super) struct ReceiveErrors {
     /// With no real wait between, as of a socket that only says that it waits.
     soon: u32,
     /// With no wait at all.
@@ -27,7 +27,7 @@ pub(super) enum Next {
     GiveUp,
 }
 
-impl Setbacks {
+impl ReceiveErrors {
     /// Whether it matters how long the next one is waited for.
     pub(super) const fn are_there(&self) -> bool {
         self.in_a_row > 0
@@ -63,37 +63,37 @@ impl Setbacks {
 mod tests {
     use super::*;
 
-    fn pauses(setbacks: &mut Setbacks, errors: u32, waited: Option<Duration>) -> usize {
-        let next = (0..errors).map(|_| setbacks.another(waited));
+    fn pauses(errors: &mut ReceiveErrors, count: u32, waited: Option<Duration>) -> usize {
+        let next = (0..count).map(|_| errors.another(waited));
         next.filter(|next| *next == Next::Pause).count()
     }
 
     #[test]
     fn errors_one_after_the_other_are_got_over_at_once_and_a_row_of_them_is_paused_for() {
-        let mut setbacks = Setbacks::default();
-        assert_eq!(pauses(&mut setbacks, 100_000, Some(WAIT)), 0);
-        assert_eq!(pauses(&mut setbacks, AT_ONCE - 2, None), 0);
-        assert_eq!(setbacks.another(None), Next::Pause);
-        assert_eq!(pauses(&mut setbacks, AT_ONCE - 1, None), 0);
-        setbacks.is_over();
-        assert_eq!(pauses(&mut setbacks, AT_ONCE - 1, None), 0);
-        assert_eq!(setbacks.another(None), Next::Pause);
+        let mut errors = ReceiveErrors::default();
+        assert_eq!(pauses(&mut errors, 100_000, Some(WAIT)), 0);
+        assert_eq!(pauses(&mut errors, AT_ONCE - 2, None), 0);
+        assert_eq!(errors.another(None), Next::Pause);
+        assert_eq!(pauses(&mut errors, AT_ONCE - 1, None), 0);
+        errors.is_over();
+        assert_eq!(pauses(&mut errors, AT_ONCE - 1, None), 0);
+        assert_eq!(errors.another(None), Next::Pause);
     }
 
     #[test]
     fn an_error_that_never_goes_away_is_given_up_for_once() {
-        let mut setbacks = Setbacks::default();
-        assert_eq!(pauses(&mut setbacks, FOR_GOOD - 1, None), 999);
-        assert_eq!(setbacks.another(None), Next::GiveUp);
-        setbacks.is_over();
-        assert_eq!(pauses(&mut setbacks, FOR_GOOD - 1, None), 999);
-        assert_ne!(setbacks.another(Some(Duration::ZERO)), Next::GiveUp);
+        let mut errors = ReceiveErrors::default();
+        assert_eq!(pauses(&mut errors, FOR_GOOD - 1, None), 999);
+        assert_eq!(errors.another(None), Next::GiveUp);
+        errors.is_over();
+        assert_eq!(pauses(&mut errors, FOR_GOOD - 1, None), 999);
+        assert_ne!(errors.another(Some(Duration::ZERO)), Next::GiveUp);
     }
 
     #[test]
     fn a_socket_that_waits_for_no_time_is_paused_for_and_not_given_up() {
-        let mut setbacks = Setbacks::default();
-        let paused = pauses(&mut setbacks, 100 * FOR_GOOD, Some(WAIT / 2));
+        let mut errors = ReceiveErrors::default();
+        let paused = pauses(&mut errors, 100 * FOR_GOOD, Some(WAIT / 2));
         assert_eq!(paused, 100_000);
     }
 }

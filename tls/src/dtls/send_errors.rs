@@ -1,27 +1,27 @@
-//! A handshake whose datagrams the socket refuses.
+//! Errors of a socket that sends a handshake: how many in a row, before somebody hears of it.
 
 use alloc::boxed::Box;
 use core::any::Any;
 use core::fmt;
 
-/// How many attempts in a row are refused before somebody hears of it: one or two can be of the network, and pass.
+/// One or two attempts can fail because of the network, and pass.
 const ATTEMPTS: u32 = 3;
 
-/// How they have followed each other.
+/// The attempts in a row whose datagrams the socket did not send.
 #[derive(Default)]
-pub(super) struct Refusals {
+pub(super) struct SendErrors {
     in_a_row: u32,
     /// The socket's error, whose type the table does not know.
     last: Option<Box<dyn Any>>,
 }
 
-impl Refusals {
+impl SendErrors {
     /// The socket has taken something, or something has come.
     pub(super) fn are_over(&mut self) {
         *self = Self::default();
     }
 
-    /// One more attempt was refused.
+    /// One more attempt could not be sent.
     pub(super) fn another(&mut self, error: Box<dyn Any>) {
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.last = Some(error);
@@ -41,9 +41,9 @@ impl Refusals {
     }
 }
 
-impl fmt::Debug for Refusals {
+impl fmt::Debug for SendErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} refusals in a row", self.in_a_row)
+        write!(f, "{} errors in a row", self.in_a_row)
     }
 }
 
@@ -53,10 +53,10 @@ mod tests {
 
     #[test]
     fn three_in_a_row_are_too_many_and_then_three_more() {
-        let mut refusals = Refusals::default();
+        let mut send_errors = SendErrors::default();
         let told = (1..=10_u32).map(|number| {
-            refusals.another(Box::new(number));
-            let told = refusals.take()?;
+            send_errors.another(Box::new(number));
+            let told = send_errors.take()?;
             told.downcast_ref::<u32>().copied()
         });
         let expected = [
@@ -73,9 +73,9 @@ mod tests {
         ];
         assert!(told.eq(expected));
         for _ in 0..10 {
-            refusals.are_over();
-            (0..2).for_each(|_| refusals.another(Box::new(0)));
-            assert!(refusals.take().is_none());
+            send_errors.are_over();
+            (0..2).for_each(|_| send_errors.another(Box::new(0)));
+            assert!(send_errors.take().is_none());
         }
     }
 }

@@ -536,9 +536,9 @@ impl Table {
     }
 
     /// The socket has refused a datagram that nobody waits for.
-    pub(super) fn was_refused(&mut self, id: Option<u64>, number: u64, error: Box<dyn Any>) {
+    pub(super) fn send_failed(&mut self, id: Option<u64>, number: u64, error: Box<dyn Any>) {
         if let Some(association) = id.and_then(|id| self.associations.get_mut(&id)) {
-            association.was_refused(number, error);
+            association.send_failed(number, error);
         }
     }
 

@@ -246,7 +246,10 @@ fn a_key_whose_nonces_are_drawn_by_lot_is_used_up_and_one_that_counts_is_not() {
         let mut ends = Ends::new(client, server);
         ends.talk_undisturbed();
         assert!(ends.are_established(), "{number}");
-        ends.client.get(ends.channel).expect("it is there").lots = 3;
+        ends.client
+            .get(ends.channel)
+            .expect("it is there")
+            .message_limit = 3;
         for _ in 0..3 {
             ends.say(b"message");
         }
