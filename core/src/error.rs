@@ -12,7 +12,7 @@ use embedded_io_async::ErrorKind;
 pub enum Fault {
     /// This side closed the object, or its sending direction, earlier.
     Closed,
-    /// The peer or the path to it failed. Stays so for the life of the object.
+    /// The peer or the path to it failed. A stream stays so; of a datagram, only that one has failed.
     Broken,
     /// The transport ended where only an authenticated end counts, or within a message.
     Truncated,

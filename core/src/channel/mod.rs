@@ -28,7 +28,8 @@ pub trait SendChannel<T>: AsyncResource<Error: Error> {
     ///
     /// # Errors
     ///
-    /// [`Fault::Broken`](crate::Fault::Broken): nobody can receive any more, now and on every later call.
+    /// [`Fault::Broken`](crate::Fault::Broken): nobody can receive any more, now and on every later call; or, where values travel as datagrams and the error says so,
+    /// this one was not sent, and the channel stays usable.
     /// [`Fault::InvalidInput`](crate::Fault::InvalidInput): this channel takes no such value; it stays usable.
     /// [`Fault::Capacity`](crate::Fault::Capacity): as many wait already as it has places for; it stays usable.
     ///
@@ -62,7 +63,8 @@ pub trait ReceiveChannel: AsyncResource<Error: Error> {
     /// # Errors
     ///
     /// [`Fault::Broken`](crate::Fault::Broken): what should come is lost. [`Fault::Capacity`](crate::Fault::Capacity): as many wait already
-    /// as the channel has places for; it stays usable. Never instead of the end.
+    /// as the channel has places for; it stays usable. At the end of the
+    /// channel this is `None` all the same.
     ///
     /// # Cancel safety
     ///
