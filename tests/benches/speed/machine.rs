@@ -24,7 +24,8 @@ pub(crate) fn table() -> Result<String, Failure> {
     let mut table = "| what | which |\n|---|---|\n".to_owned();
     let processors = available_parallelism()?;
     writeln!(table, "| processors | {processors}, {model} |")?;
-    writeln!(table, "| kernel | Linux {} |", kernel.trim())?;
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    writeln!(table, "| kernel | Linux {kernel} |")?;
     let libc = said_by("getconf", &["GNU_LIBC_VERSION"]);
     writeln!(table, "| C library | {libc} |")?;
     let rustc = said_by("rustc", &["--version"]);
