@@ -1,6 +1,6 @@
 //! Protocols written once, for every kind of stream.
 //!
-//! They take a [`tacket::Stream`], and a [`tacket::Clock`] where time matters, and know nothing else: no operating system,
+//! They take a [`tacket::Stream`] or a channel of datagrams, and a [`tacket::Clock`] where time matters, and know nothing else: no operating system,
 //! no executor, no heap. The same source serves the desktop, firmware and tests.
 //!
 //! * [`echo`] sends bytes back, and checks a peer that does.

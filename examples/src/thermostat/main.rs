@@ -1,4 +1,4 @@
-//! A thermostat over DTLS: the telemetry protocol in datagrams, and a server that knows each client's by its address.
+//! A thermostat over DTLS: the telemetry protocol in datagrams, over one socket of a server that tells clients apart by their addresses.
 //!
 //! `cargo run --release --bin thermostat -- serve` says where it is, and the fingerprint of its certificate;
 //! `cargo run --release --bin thermostat -- ask ADDRESS FINGERPRINT` prints its readings.
@@ -34,7 +34,7 @@ use crate::options::{Options, Question, Role};
 
 /// How many clients are served at the same time.
 const CLIENTS: usize = 100;
-/// How long a handshake may take, and how long a client may say nothing: six times as long as one that listens does.
+/// How long a handshake may take, and how long a client may say nothing: six times as long as one that only listens does.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(60);
 /// Between two samples, in milliseconds.
