@@ -191,6 +191,9 @@ pub enum ConfigError {
     NoCertificate,
     /// There is no private key where one should be.
     NoKey,
+    /// The private key is damaged, or of a kind that is not known.
+    #[cfg(feature = "dtls")]
+    InvalidKey,
     /// The private key is that of another certificate.
     KeyMismatch,
     /// The certificate is not for this name.
@@ -207,10 +210,10 @@ pub enum ConfigError {
     /// A key that both ends are to know has no bytes.
     #[cfg(feature = "dtls")]
     EmptyKey,
-    /// Ends that know the same key show each other no certificates, and speak DTLS 1.2.
+    /// A pre-shared key excludes certificates and DTLS 1.3.
     #[cfg(feature = "dtls")]
     KeyOnly,
-    /// Where certificates are pinned, no authorities stand between.
+    /// Where certificates are pinned, no authorities play a part.
     #[cfg(feature = "dtls")]
     PinsOnly,
     /// A text in PEM is damaged: how.
@@ -241,6 +244,10 @@ impl fmt::Display for ConfigError {
             Self::NoKey => {
                 f.write_str("no private key was found (one with a password cannot be read)")
             }
+            #[cfg(feature = "dtls")]
+            Self::InvalidKey => {
+                f.write_str("the private key is damaged, or not one of P-256 or P-384")
+            }
             Self::KeyMismatch => f.write_str("the private key does not belong to the certificate"),
             #[cfg(feature = "rustls")]
             Self::NameMismatch(name) => write!(f, "the certificate is not for {name}"),
@@ -252,11 +259,11 @@ impl fmt::Display for ConfigError {
             #[cfg(feature = "dtls")]
             Self::EmptyKey => f.write_str("the key has no bytes"),
             #[cfg(feature = "dtls")]
-            Self::KeyOnly => {
-                f.write_str("with a key that both know there are no certificates and no DTLS 1.3")
-            }
+            Self::KeyOnly => f.write_str("a pre-shared key excludes certificates and DTLS 1.3"),
             #[cfg(feature = "dtls")]
-            Self::PinsOnly => f.write_str("with pinned certificates there are no authorities"),
+            Self::PinsOnly => {
+                f.write_str("where certificates are pinned, no authorities play a part")
+            }
             #[cfg(feature = "rustls")]
             Self::Pem(problem) => write!(f, "not proper PEM: {problem}"),
             #[cfg(feature = "rustls")]
@@ -300,8 +307,7 @@ impl From<rustls::Error> for ConfigError {
     }
 }
 
-/// The answer to a question about the session, before the handshake is done. [`TlsStream::do_handshake`](crate::TlsStream::do_handshake)
-/// is the way to do that before anything is sent.
+/// The answer to a question about the session, before the handshake is done. `do_handshake` is the way to do that before anything is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "there is no more to say")]
 pub struct NeedHandshake;

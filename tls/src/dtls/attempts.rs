@@ -124,7 +124,7 @@ impl Attempts {
             DtlsProblem::Untrusted(_) | DtlsProblem::NoCertificate => {
                 (&mut self.strangers, ATTEMPTS_WITH_STRANGERS)
             }
-            DtlsProblem::UsedUp => return None,
+            DtlsProblem::CertificateTooLong | DtlsProblem::UsedUp => return None,
         };
         *made += 1;
         (*made <= most).then(|| retransmit.saturating_mul((1 << (*made - 1)) - 1))

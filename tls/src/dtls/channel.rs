@@ -21,7 +21,7 @@ use crate::error::NeedHandshake;
 
 /// The association with one peer: messages, each authentic and at most once, as they were sent, or not at all, and in any order.
 ///
-/// The handshake is done by whatever needs it first. It has no limit of its own: what is not answered is sent again, after a second, two, four and so
+/// The handshake is done by whatever needs it first. While a server is silent, a client's has no time limit: what is not answered is sent again after a second, two, four and so
 /// on, up to a minute, give or take a quarter. Put [`timeout`](tacket::timeout()) around it.
 ///
 /// All operations take it shared, so several tasks can send and receive. As a [`SendChannel`] and a [`ReceiveChannel`] it is a channel like others.
@@ -75,9 +75,9 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     /// [`DtlsError::Transport`]: the socket itself has refused three attempts in a row, as where there is no way to the peer, and nothing has come since. The channel stays usable:
     /// with whatever is called next, a client begins anew. Of several who wait, one has the error, and the others do that.
     ///
-    /// [`DtlsError::Problem`]: it failed. Before the end of a handshake nothing is authentic, so a client tries more than once: three times, within a second or two, if
-    /// the server's certificate is not trusted, nine times if it does not understand what comes. A server that refuses says nothing that could be believed, and is waited for.
-    /// So is one that has no place: it is asked again, about once a minute in the end.
+    /// [`DtlsError::Problem`]: it failed. Before its end nothing is authentic, so a client tries again: three attempts within some seconds if the server's certificate is not
+    /// trusted, nine in about four minutes (with pauses of 0, 1, 3, 7 and up to 127 first timeouts) if it does not understand what comes. A server that refuses says nothing that
+    /// could be believed, and is waited for. So is one that has no place: it is asked again, about once a minute in the end. Any other error: the association is over.
     ///
     /// # Cancel safety
     ///
@@ -104,8 +104,9 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     ///
     /// # Errors
     ///
-    /// [`DtlsError::Empty`], [`DtlsError::TooLong`]: it has no byte, or more than a datagram. [`DtlsError::Transport`]: the socket does not take
-    /// it, or what goes before it, as [`do_handshake`](Self::do_handshake) says. The channel stays usable after these. [`DtlsError::Ended`]: the peer has closed its channel. Any other: the association is over.
+    /// [`DtlsError::Empty`], [`DtlsError::TooLong`]: it has no byte, or more than fit into a datagram. [`DtlsError::Transport`]: the socket does not take
+    /// it, or what goes before it, as [`do_handshake`](Self::do_handshake) says. The channel stays usable after these. [`DtlsError::Ended`]: the peer has closed its channel.
+    /// [`DtlsProblem::UsedUp`](crate::DtlsProblem::UsedUp): after 2^24 messages, with some suites. Any other: the association is over.
     ///
     /// # Cancel safety
     ///
@@ -190,8 +191,8 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
 
     /// How long datagrams to this peer may be: what the way to it carries, without the headers of UDP and IP.
     ///
-    /// At first 1,472 over IPv4 and 1,452 over IPv6. It is at least 256. The handshake keeps to this as it is when it begins, and to 548 or 1,232, which
-    /// every way carries.
+    /// At first 1,472 over IPv4 and 1,452 over IPv6. It is at least 256. Messages follow it at once. A handshake keeps to this as it is when that begins, and to 548 or 1,232, which
+    /// every way carries. One of DTLS 1.3, or of a hello in parts, has begun before its handler gets the channel.
     pub fn set_ciphertext_mtu(&self, mtu: usize) {
         self.set(|association| association.mtu = mtu.max(SMALLEST));
     }
@@ -211,13 +212,14 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         })
     }
 
-    /// After how long the handshake sends again what was not answered, the first time: give or take a quarter, and at least a millisecond. It is a second, unless this is called before the handshake.
+    /// After how long an unanswered message of the handshake is sent again for the first time: give or take a quarter. It is a second unless set, and kept between a millisecond and a
+    /// minute. Set it before the handshake begins.
     pub fn set_initial_retransmit_timeout(&self, timeout: Duration) {
         let timeout = timeout.clamp(Duration::from_millis(1), Duration::from_secs(60));
         self.set(|association| association.retransmit = timeout);
     }
 
-    /// How many messages wait to be received before others are dropped: 10 at first.
+    /// How many messages may wait to be received: 10 unless set. One that comes when there is no room is dropped, and counted. Those that wait already stay.
     pub fn set_receive_capacity(&self, messages: usize) {
         self.set(|association| association.inbox.room = messages);
     }

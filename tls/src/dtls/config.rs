@@ -23,7 +23,10 @@ const YEARS: Duration = Duration::from_secs(9 * 365 * 24 * 60 * 60);
 /// For how many settings the engine's configuration is kept: making one tries all its algorithms.
 const KEPT: usize = 16;
 
-/// A key that both ends know, and the name by which they know it.
+/// A pre-shared key (PSK), which both ends know, and its identity, by which they know it.
+///
+/// The suite is `TLS_PSK_WITH_AES_128_CCM_8` (RFC 6655), which has no forward secrecy: whoever learns the key later can read what was recorded. A client whose key or
+/// identity the server does not know gets no error: it begins anew until its caller gives up.
 ///
 /// ```
 /// # fn main() -> Result<(), tacket_tls::ConfigError> {
@@ -117,7 +120,7 @@ impl DtlsClientConfig {
         Ok(Self(Arc::new(Profile::new(proof, Some(trust)))))
     }
 
-    /// Speaks DTLS 1.2 to servers that know this key, and proves that it knows it too. There are no certificates.
+    /// Speaks DTLS 1.2 to servers that know this key. There are no certificates.
     #[must_use]
     pub fn with_psk(key: DtlsPsk) -> Self {
         Self(Arc::new(Profile::new(Proof::Key(key), None)))
@@ -127,7 +130,7 @@ impl DtlsClientConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyOnly`]: it proves by a key that it knows it, and shows no certificates.
+    /// [`ConfigError::KeyOnly`]: this configuration has a pre-shared key, which excludes certificates.
     pub fn with_identity(&self, identity: DtlsIdentity) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
         let proof = Proof::Certificate(identity.0);
@@ -136,9 +139,12 @@ impl DtlsClientConfig {
 
     /// The same with DTLS 1.3, and nothing else: an engine of a client speaks one version.
     ///
+    /// Its handshake is done before the server has judged the client's certificate, and a refusal is not told: a client that shows one knows that it was taken only when an
+    /// answer comes.
+    ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyOnly`]: it proves by a key that it knows it, for which there is DTLS 1.2 only.
+    /// [`ConfigError::KeyOnly`]: this configuration has a pre-shared key, which excludes DTLS 1.3.
     pub fn with_dtls13(&self) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
         let proof = self.0.proof.clone();
@@ -154,7 +160,7 @@ impl DtlsServerConfig {
         Self(Arc::new(Profile::new(proof, None)))
     }
 
-    /// Serves those who know one of these keys, by DTLS 1.2. There are no certificates.
+    /// Serves those who know one of these keys, by DTLS 1.2. There are no certificates. Of two keys with the same identity, the first counts.
     #[must_use]
     pub fn with_psks(keys: impl IntoIterator<Item = DtlsPsk>) -> Self {
         let keys = Proof::Keys(Arc::new(Keys(keys.into_iter().collect())));
@@ -165,7 +171,7 @@ impl DtlsServerConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyOnly`]: its clients prove by a key who they are, and show no certificates.
+    /// [`ConfigError::KeyOnly`]: this configuration has pre-shared keys, which exclude certificates.
     pub fn with_clients(&self, trust: DtlsTrust) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
         let mut profile = self.0.with(self.0.proof.clone(), self.0.version);
@@ -175,13 +181,13 @@ impl DtlsServerConfig {
 
     /// The same, and it speaks DTLS 1.3 to clients that offer it.
     ///
-    /// The engine cannot ask those for their address without remembering them. So there are places for 64 that have not proven theirs yet, and
-    /// a new one takes the place of the oldest: a flood of forged hellos can keep clients of DTLS 1.3 out. Of those of DTLS 1.2 it can keep out only the ones whose
-    /// hello is in several records, which have the same places, with this setting or without.
+    /// The engine cannot check the address of such a client without remembering it. There are 64 places for clients that have not proven theirs, and a new one takes
+    /// the place of the oldest: a flood of forged hellos can keep clients of DTLS 1.3 out. Those of DTLS 1.2 need a place only if their hello is in several records, with this
+    /// setting or without.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyOnly`]: its clients prove by a key who they are, for which there is DTLS 1.2 only.
+    /// [`ConfigError::KeyOnly`]: this configuration has pre-shared keys, which exclude DTLS 1.3.
     pub fn with_dtls13(&self) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
         let proof = self.0.proof.clone();

@@ -77,8 +77,7 @@ impl DimplEngine {
     ) -> Result<Box<dyn Engine>, DtlsProblem> {
         let is_13 = profile.version == Version::Dtls13;
         if is_13 && !profile.is_kept(settings.mtu) {
-            let why = "the own certificate is too long for DTLS 1.3";
-            return Err(DtlsProblem::Protocol(why.to_string()));
+            return Err(DtlsProblem::CertificateTooLong);
         }
         let mut engine = Self::new(profile, Some(name), settings, now, is_13)?;
         engine.dtls.set_active(true);

@@ -23,9 +23,11 @@ use crate::error::ConfigError;
 /// [`serve`](Self::serve). Which channel a datagram is for, its sender's address says: a peer has one at a time.
 ///
 /// No task of its own runs in it. Whoever waits, in whatever operation of the endpoint or of a channel, moves the datagrams of all; if nobody waits, nothing
-/// moves. It keeps somewhat more than a MiB of address space for datagrams, of which it touches what they need. Where there are many channels and no server, one task that does nothing else is of use: each waiting operation looks at the socket when something has come.
+/// moves. While nobody serves, each event wakes every waiting operation of the endpoint, though only the first of them does the work; while somebody serves,
+/// it wakes that task and those whom it concerns. An endpoint reserves somewhat more than a MiB of address space for buffers, and touches only what its datagrams need.
 ///
-/// It is a handle; clones are the same endpoint. [Closed](AsyncResource::close), or when the last one is dropped, it ends all its channels, and the socket is free.
+/// It is a handle; clones are the same endpoint. Dropping the last one ends all its channels at once, tells no peer, and frees the socket; so
+/// [close](AsyncResource::close) it.
 ///
 /// ```
 /// use core::net::SocketAddr;
@@ -89,14 +91,17 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
         })
     }
 
-    /// A channel to `peer`, which is to be `name`: a DNS name or an IP address. Where certificates are pinned or keys are shared, any will do.
+    /// A channel to `peer`, which is to be `name`: a DNS name or an IP address. Where certificates are pinned or a key is shared, the name is not checked,
+    /// but must be one all the same.
     ///
-    /// Nothing is sent yet: the first message, or [`do_handshake`](DtlsChannel::do_handshake), begins the handshake. It replaces a channel that there is
-    /// for this peer. Where two endpoints both serve, agree on who connects: if each connects to the other at the same time, each hello replaces the other's channel.
+    /// Nothing is sent yet: the first `send`, `receive` or `do_handshake` begins the handshake. A channel that there is for this peer becomes
+    /// [`DtlsError::Replaced`]. Where two endpoints both serve, agree on who connects: if each connects to the other at the same time, each hello replaces the
+    /// other's channel.
     ///
     /// # Errors
     ///
-    /// [`DtlsConnectError::InvalidName`], or [`DtlsConnectError::Closed`]: the endpoint is.
+    /// [`DtlsConnectError::InvalidName`]: `name` is neither. [`DtlsConnectError::Closed`]: the endpoint was closed. [`DtlsConnectError::Broken`]: its socket
+    /// has failed.
     pub fn connect(
         &self,
         peer: SocketAddr,
@@ -109,6 +114,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
         let id = shared.with(|table| table.connect(peer, config.clone(), name));
         match id {
             Ok(id) => Ok(DtlsChannel::new(Rc::clone(shared), id, peer)),
+            Err(Over::Broken) => Err(DtlsConnectError::Broken),
             Err(_) => Err(DtlsConnectError::Closed),
         }
     }
@@ -137,7 +143,15 @@ impl<D: Datagram<Error: 'static>> ErrorType for DtlsEndpoint<D> {
 }
 
 impl<D: Datagram<Error: 'static>> AsyncResource for DtlsEndpoint<D> {
-    /// Closes it for all its handles: peers are told the end, channels are [`DtlsError::Closed`], and so is the socket.
+    /// Closes it for all its handles: sends what waits, tells each peer the end, and closes the socket. Channels are [`DtlsError::Closed`] from then on.
+    ///
+    /// # Errors
+    ///
+    /// [`DtlsError::Transport`]: the socket could not be closed gracefully. Of several who close at the same time, one hears of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. Dropped, it ends everything at once and tells nobody more, unless another handle is closing too.
     async fn close(self) -> Result<(), Self::Error> {
         let shared = Rc::clone(self.shared());
         shared.close().await.map_err(DtlsError::Transport)

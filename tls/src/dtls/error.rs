@@ -12,12 +12,13 @@ use tacket::{Error, Fault};
 ///
 /// ```
 /// use tacket::{Error, Fault};
-/// use tacket_tls::DtlsError;
+/// use tacket_tls::{DtlsError, DtlsProblem};
 ///
 /// /// Whether to connect anew.
 /// fn is_worth_another_try<E: Error>(error: &DtlsError<E>) -> bool {
 ///     match error {
-///         DtlsError::Problem(_) => false, // one side refused the other
+///         DtlsError::Problem(DtlsProblem::UsedUp | DtlsProblem::Unanswered) => true,
+///         DtlsError::Problem(_) => false, // one side refuses the other
 ///         DtlsError::Replaced => false, // who has the new one would lose it, and try again
 ///         other => other.fault() == Fault::Broken,
 ///     }
@@ -29,7 +30,8 @@ use tacket::{Error, Fault};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DtlsError<E> {
-    /// The socket could not send this datagram, or those of the handshake, time and again. The channel stays usable.
+    /// The socket's error. Of a channel: it could not send this datagram, or three attempts of the handshake in a row; the channel stays usable. Of an endpoint that
+    /// closes: it could not be closed gracefully.
     Transport(E),
     /// The socket failed for good, some time ago.
     Broken,
@@ -119,8 +121,10 @@ impl<E: Error> Error for DtlsError<E> {
 pub enum DtlsConnectError {
     /// The server's name is neither a DNS name nor an IP address.
     InvalidName,
-    /// The endpoint was closed, or its socket has failed.
+    /// The endpoint was closed.
     Closed,
+    /// The endpoint's socket has failed.
+    Broken,
 }
 
 impl fmt::Display for DtlsConnectError {
@@ -128,6 +132,7 @@ impl fmt::Display for DtlsConnectError {
         f.write_str(match self {
             Self::InvalidName => "the server's name is neither a DNS name nor an IP address",
             Self::Closed => "the endpoint was closed",
+            Self::Broken => "the socket below DTLS has failed",
         })
     }
 }
@@ -145,6 +150,7 @@ impl Error for DtlsConnectError {
         match self {
             Self::InvalidName => Fault::InvalidInput,
             Self::Closed => Fault::Closed,
+            Self::Broken => Fault::Broken,
         }
     }
 }
@@ -161,15 +167,18 @@ impl Error for DtlsConnectError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DtlsProblem {
-    /// In the words of the engine: a message that should not have come, or is damaged, or that the peer has refused something.
+    /// In the words of the engine: a message was damaged or out of place, the peer refused something, or the engine does not take the configuration.
     Protocol(String),
     /// The peer's certificate is not trusted: why.
     Untrusted(String),
     /// The peer has shown no certificate.
     NoCertificate,
-    /// The peer has not answered in the handshake, for twenty minutes and more.
+    /// This end's certificate is too long for DTLS 1.3, as [the table](crate::DtlsEndpoint#what-dtls-can-do-here) says.
+    CertificateTooLong,
+    /// Of a server: its client has not answered in the handshake for more than twenty minutes. A client goes on asking.
     Unanswered,
-    /// So many messages were sent that the keys must not protect any more.
+    /// This end has sent 2^24 (16,777,216) messages: as many as one key may protect where nonces are random, as those of AES in DTLS 1.2 are, and so of every channel with a pre-shared
+    /// key. The peer is not told. Connect anew.
     UsedUp,
 }
 
@@ -179,6 +188,9 @@ impl fmt::Display for DtlsProblem {
             Self::Protocol(why) => write!(f, "DTLS: {why}"),
             Self::Untrusted(why) => write!(f, "the peer's certificate is not trusted: {why}"),
             Self::NoCertificate => f.write_str("the peer has shown no certificate"),
+            Self::CertificateTooLong => {
+                f.write_str("this end's certificate is too long for DTLS 1.3")
+            }
             Self::Unanswered => f.write_str("the peer does not answer any more"),
             Self::UsedUp => f.write_str("the keys have protected as many messages as they may"),
         }

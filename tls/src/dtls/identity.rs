@@ -39,8 +39,8 @@ impl DtlsIdentity {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoKey`]: the key is damaged, or of another kind. [`ConfigError::Certificate`]: the certificate is.
-    /// [`ConfigError::KeyMismatch`]: it is not that of the certificate.
+    /// [`ConfigError::InvalidKey`]: the key is damaged, or of another kind. [`ConfigError::Certificate`]: the certificate is.
+    /// [`ConfigError::KeyMismatch`]: they do not belong together.
     pub fn new(
         certificate: &CertificateDer<'_>,
         key: &PrivateKeyDer<'_>,
@@ -91,11 +91,11 @@ fn check(identity: &DtlsCertificate) -> Result<(), ConfigError> {
     let key = provider
         .key_provider
         .load_private_key(&identity.private_key);
-    let mut key = key.map_err(|_| ConfigError::NoKey)?;
+    let mut key = key.map_err(|_| ConfigError::InvalidKey)?;
     let mut signature = Buf::new();
     let (hash, algorithm) = (key.hash_algorithm(), key.algorithm());
     key.sign(TEXT, hash, &mut signature)
-        .map_err(|_| ConfigError::NoKey)?;
+        .map_err(|_| ConfigError::InvalidKey)?;
     let certificate = &identity.certificate;
     webpki::EndEntityCert::try_from(&CertificateDer::from(&**certificate))
         .map_err(|error| ConfigError::Certificate(error.to_string()))?;
@@ -188,7 +188,7 @@ mod tests {
         );
         let none = PrivateKeyDer::Sec1(b"none".to_vec().into());
         let refused = DtlsIdentity::new(&certificate, &none);
-        assert_eq!(refused.err(), Some(ConfigError::NoKey));
+        assert_eq!(refused.err(), Some(ConfigError::InvalidKey));
     }
 
     #[test]

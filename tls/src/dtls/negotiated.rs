@@ -37,13 +37,13 @@ impl DtlsNegotiated {
         self.version
     }
 
-    /// The peer's own certificate, which is trusted. `None`: it did not authenticate itself by one, as a client that is not asked to.
+    /// The peer's own certificate, which is trusted. `None`: it showed none, as a client of a server that does not ask for one.
     #[must_use]
     pub fn peer_certificate(&self) -> Option<&CertificateDer<'static>> {
         self.peer_certificate.as_deref()
     }
 
-    /// The name of the key that both know, and have proven that they do: which one a server has to do with. `None`: it was done by certificates.
+    /// The identity of the pre-shared key that both ends have proven to know: it tells a server which client this is. `None`: they have used certificates.
     #[must_use]
     pub fn psk_identity(&self) -> Option<&[u8]> {
         self.psk_identity.as_deref()

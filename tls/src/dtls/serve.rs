@@ -24,7 +24,7 @@ use super::table::Table;
 /// use tacket_tls::DtlsServeStatistics;
 ///
 /// const fn is_all_well(done: &DtlsServeStatistics) -> bool {
-///     done.completed == done.accepted
+///     done.failed == 0
 /// }
 /// # assert!(is_all_well(&DtlsServeStatistics::default()));
 /// ```
@@ -33,10 +33,12 @@ use super::table::Table;
 pub struct DtlsServeStatistics {
     /// Clients that got a handler.
     pub accepted: u64,
-    /// Handlers that were content.
+    /// Handlers that returned `Ok`.
     pub completed: u64,
-    /// Handlers that failed.
+    /// Handlers that returned an error.
     pub failed: u64,
+    /// Handlers that were dropped before they were done, as the endpoint was closed.
+    pub cut: u64,
 }
 
 impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
@@ -51,10 +53,13 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
     ///
     /// While it serves, it moves the datagrams of all channels of the endpoint. So it must be polled, or nothing moves.
     ///
+    /// When the endpoint is closed, its channels are [`DtlsError::Closed`], which handlers that wait for them see. One that is not done then is dropped: a server that is
+    /// to finish what it has begun waits for that before it closes the endpoint. With a `limit` of 0 nobody is served.
+    ///
     /// # Errors
     ///
     /// [`DtlsError::Busy`]: the endpoint serves already. [`DtlsError::Closed`]: it was closed before. [`DtlsError::Broken`]: its socket has failed.
-    /// A handler that fails is no error here: it is counted.
+    /// A handler that fails is no error here: it is counted, and what its error was is its own to say.
     ///
     /// # Cancel safety
     ///
@@ -134,6 +139,7 @@ impl<D: Datagram<Error: 'static>> DtlsEndpoint<D> {
             }
         })
         .await;
+        statistics.cut = handlers.len() as u64;
         match over {
             Over::Closed => Ok(statistics),
             over => Err(over.into()),

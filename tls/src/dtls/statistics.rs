@@ -22,9 +22,9 @@ pub struct DtlsStatistics {
     pub datagrams: u64,
     /// Those that were passed over: malformed, forged as far as anybody can see that, or of nobody that is known.
     pub ignored: u64,
-    /// How often a client was asked for its address, without a memory of it.
+    /// Cookies made for clients of which nothing is remembered. Where too many answers wait to be sent, one is not.
     pub asked: u64,
-    /// Clients that were not served, because there was no room for another handler.
+    /// Hellos of clients that were not served, because there was no room for another handler. A client that asks again counts again.
     pub refused: u64,
     /// Clients that were forgotten before they had proven their address, for a newer one.
     pub forgotten: u64,
@@ -34,7 +34,7 @@ pub struct DtlsStatistics {
     pub established: u64,
     /// Associations that failed, in the handshake or later.
     pub failed: u64,
-    /// Datagrams that the socket did not send.
+    /// Datagrams that were not sent: the socket failed to, too many of one association waited, or its channel was dropped.
     pub unsent: u64,
 }
 

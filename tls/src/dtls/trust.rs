@@ -14,7 +14,7 @@ use crate::algorithms;
 use crate::error::ConfigError;
 use crate::fingerprint::Fingerprint;
 
-/// Whom one end of DTLS trusts. There is nobody who trusts everybody.
+/// Whom one end of DTLS trusts. No value of it trusts everybody.
 ///
 /// A peer shows its own certificate and no other, so those between it and a root have to be [given](Self::with_intermediates).
 ///
@@ -43,7 +43,8 @@ impl DtlsTrust {
     /// In those whose certificate one of these authorities has issued.
     ///
     /// Checked are signatures, validity by the system's clock, names of servers, name constraints, who may issue, and what for. Not checked is whether a
-    /// certificate was revoked. Keys and signatures are of P-256 with SHA-256; with the feature `p384`, of P-384 and with SHA-384, too.
+    /// certificate was revoked. Authorities sign with P-256 and SHA-256; with the feature `p384`, also with P-384 or SHA-384. A peer's own
+    /// key may be of either curve.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl DtlsTrust {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::PinsOnly`]: it is trust in certificates, whoever signed them.
+    /// [`ConfigError::PinsOnly`]: this trust is in pinned certificates, and who signed them plays no part.
     pub fn with_intermediates(
         mut self,
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
