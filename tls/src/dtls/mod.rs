@@ -21,8 +21,6 @@ mod identity;
 mod inbox;
 mod negotiated;
 mod numbered;
-#[cfg(test)]
-mod one_client;
 mod outbox;
 mod provider;
 mod record;
@@ -37,10 +35,6 @@ mod taken;
 #[cfg(test)]
 mod tests;
 mod trust;
-#[cfg(test)]
-mod two_tables;
-#[cfg(test)]
-mod waits;
 
 pub use channel::DtlsChannel;
 pub use config::{DtlsClientConfig, DtlsPsk, DtlsServerConfig};

@@ -8,12 +8,12 @@ use core::time::Duration;
 use rustls_pki_types::{PrivateKeyDer, ServerName};
 use sha2_0_10::{Digest as _, Sha256};
 
-use super::association::{Association, Over};
-use super::config::{DtlsClientConfig, DtlsServerConfig};
-use super::identity::DtlsIdentity;
-use super::table::Table;
-use super::trust::DtlsTrust;
 use crate::Fingerprint;
+use crate::dtls::association::{Association, Over};
+use crate::dtls::config::{DtlsClientConfig, DtlsServerConfig};
+use crate::dtls::identity::DtlsIdentity;
+use crate::dtls::table::Table;
+use crate::dtls::trust::DtlsTrust;
 
 const NOW: Duration = Duration::from_secs(100);
 

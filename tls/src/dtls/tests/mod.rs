@@ -1,6 +1,9 @@
 //! Two ends without a socket: a test hands each what the other says, and more.
 
+mod one_client;
 mod strangers;
+mod two_tables;
+mod waits;
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -12,12 +15,14 @@ use dimpl::crypto::Dtls12CipherSuite;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use sha2_0_10::Sha256;
 
-use super::association::{Over, Refusal};
-use super::engine::Settings;
-use super::record::{Fragments, Record, Records};
-use super::sizes::surest_mtu;
-use super::table::Table;
-use super::{DtlsClientConfig, DtlsIdentity, DtlsProblem, DtlsPsk, DtlsServerConfig, DtlsTrust};
+use crate::dtls::association::{Over, Refusal};
+use crate::dtls::engine::Settings;
+use crate::dtls::record::{Fragments, Record, Records};
+use crate::dtls::sizes::surest_mtu;
+use crate::dtls::table::Table;
+use crate::dtls::{
+    DtlsClientConfig, DtlsIdentity, DtlsProblem, DtlsPsk, DtlsServerConfig, DtlsTrust,
+};
 use crate::error::ConfigError;
 use crate::fingerprint::Fingerprint;
 
@@ -204,7 +209,7 @@ fn message(kind: u8, number: u8, part: &[u8]) -> Vec<u8> {
 }
 
 fn is_change(record: &Record<'_>) -> bool {
-    use super::record::ContentType::ChangeCipherSpec;
+    use crate::dtls::record::ContentType::ChangeCipherSpec;
     matches!(record, Record::Full { content_type, .. } if *content_type == ChangeCipherSpec)
 }
 

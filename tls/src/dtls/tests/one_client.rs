@@ -13,17 +13,17 @@ use core::time::Duration;
 
 use rustls_pki_types::ServerName;
 
-use super::association::{Association, Over, Refusal, Role, Surroundings};
-use super::config::DtlsClientConfig;
-use super::engine::{Engine, LONGEST, Output};
-use super::error::DtlsProblem;
-use super::hello::{COOKIE, ClientHello, hello_verify_request};
-use super::negotiated::{DtlsNegotiated, DtlsVersion};
-use super::outbox::Outbox;
-use super::sizes::SMALLEST;
-use super::statistics::DtlsStatistics;
-use super::trust::DtlsTrust;
 use crate::Fingerprint;
+use crate::dtls::association::{Association, Over, Refusal, Role, Surroundings};
+use crate::dtls::config::DtlsClientConfig;
+use crate::dtls::engine::{Engine, LONGEST, Output};
+use crate::dtls::error::DtlsProblem;
+use crate::dtls::hello::{COOKIE, ClientHello, hello_verify_request};
+use crate::dtls::negotiated::{DtlsNegotiated, DtlsVersion};
+use crate::dtls::outbox::Outbox;
+use crate::dtls::sizes::SMALLEST;
+use crate::dtls::statistics::DtlsStatistics;
+use crate::dtls::trust::DtlsTrust;
 
 const SERVER: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 1);
 const SECOND: Duration = Duration::from_secs(1);
