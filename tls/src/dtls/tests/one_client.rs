@@ -6,13 +6,13 @@ use alloc::sync::Arc;
 use alloc::task::Wake;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::Waker;
 use core::time::Duration;
 
 use rustls_pki_types::ServerName;
 
+use super::{SECOND, SERVER};
 use crate::Fingerprint;
 use crate::dtls::association::{Association, Over, Refusal, Role, Surroundings};
 use crate::dtls::config::DtlsClientConfig;
@@ -24,9 +24,6 @@ use crate::dtls::outbox::Outbox;
 use crate::dtls::sizes::SMALLEST;
 use crate::dtls::statistics::DtlsStatistics;
 use crate::dtls::trust::DtlsTrust;
-
-const SERVER: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 1);
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A client, and what stands around it.
 struct Client {
