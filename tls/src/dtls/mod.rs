@@ -26,6 +26,7 @@ mod provider;
 mod record;
 mod refusals;
 mod serve;
+mod serving;
 mod setbacks;
 mod shared;
 mod sizes;

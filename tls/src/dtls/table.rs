@@ -22,10 +22,11 @@ use super::half_open::{Arrived, HalfOpen, Proven};
 use super::hello::{ClientHello, NoHello, hello_verify_request, random_of_fragment};
 use super::numbered::Numbered;
 use super::outbox::Outbox;
+use super::serving::Serving;
 use super::statistics::DtlsStatistics;
 use super::taken::TakenHellos;
 
-/// How many hellos of the association of one address are known to be old, its own included.
+/// How many hellos of one address are remembered as used, that of its current association included.
 const EARLIER: usize = 16;
 
 /// All peers of an endpoint.
@@ -51,15 +52,6 @@ pub(super) struct Table {
     over: Option<Over>,
     /// How many messages have arrived, on whatever channel.
     pub(super) deliveries: u64,
-}
-
-struct Serving {
-    config: DtlsServerConfig,
-    limit: usize,
-    /// Clients that wait for a handler, and until when their cookies are good: as many as there is room for, and those that replace one who has it.
-    clients: VecDeque<(u64, Duration)>,
-    /// Handlers at work.
-    handlers: usize,
 }
 
 /// Whom somebody waits for.
@@ -379,24 +371,17 @@ impl Table {
         peer: SocketAddr,
         make: impl FnOnce(u64) -> Association,
     ) -> Option<u64> {
-        let serving = self.serving.as_ref()?;
-        let is_full = serving.handlers + serving.clients.len() >= serving.limit;
+        let has_room = self.serving.as_ref()?.has_room();
         let before = self.client_at(peer);
-        if is_full && before.is_none() {
+        if !has_room && before.is_none() {
             self.statistics.refused += 1;
             return None;
         }
         let id = self.insert(peer, make);
-        let client = (id, Cookies::good_until(now));
-        let clients = &mut self.serving.as_mut()?.clients;
-        let waiting = clients.iter().position(|(known, _)| Some(*known) == before);
-        match waiting.and_then(|place| clients.get_mut(place)) {
-            // Nobody has seen the one before: it has its place.
-            Some(place) => {
-                let (before, _) = mem::replace(place, client);
-                self.remove(before);
-            }
-            None => clients.push_back(client),
+        let until = Cookies::good_until(now);
+        let unseen = self.serving.as_mut()?.admit(id, until, before);
+        if let Some(unseen) = unseen {
+            self.remove(unseen);
         }
         self.wake.extend(self.waiting.drain());
         Some(id)
@@ -439,12 +424,7 @@ impl Table {
         if self.serving.is_some() {
             return false;
         }
-        self.serving = Some(Serving {
-            config: config.clone(),
-            limit,
-            clients: VecDeque::new(),
-            handlers: 0,
-        });
+        self.serving = Some(Serving::new(config.clone(), limit));
         true
     }
 
@@ -452,20 +432,15 @@ impl Table {
     pub(super) fn serve_no_more(&mut self) {
         self.half_open.clear();
         let serving = self.serving.take();
-        for (id, _) in serving.into_iter().flat_map(|serving| serving.clients) {
+        for id in serving.into_iter().flat_map(Serving::into_clients) {
             self.remove(id);
         }
     }
 
     /// The next client that waits for a handler, and has one now: its hello has done what it can.
     pub(super) fn next_client(&mut self) -> Option<(u64, SocketAddr)> {
-        let serving = self.serving.as_mut()?;
-        if serving.handlers >= serving.limit {
-            return None;
-        }
-        let (id, until) = serving.clients.pop_front()?;
+        let (id, until) = self.serving.as_mut()?.next_client()?;
         let association = self.associations.get(&id)?;
-        serving.handlers += 1;
         let peer = association.peer;
         for random in hellos_of(association) {
             self.taken.add(until, (peer, random));
@@ -475,7 +450,7 @@ impl Table {
 
     pub(super) fn handler_is_done(&mut self) {
         if let Some(serving) = &mut self.serving {
-            serving.handlers = serving.handlers.saturating_sub(1);
+            serving.handler_is_done();
         }
     }
 
