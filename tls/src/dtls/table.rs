@@ -231,7 +231,7 @@ impl Table {
                 let own = known.filter(|id| self.is_own_fragment(*id, peer, random));
                 match own {
                     Some(id) => self.deliver(now, id, datagram),
-                    None => self.remember(now, peer, random, datagram),
+                    None => self.half_open_hello(now, peer, random, datagram),
                 }
             }
             Err(NoHello::Other) => known.is_some_and(|id| self.deliver(now, id, datagram)),
@@ -289,7 +289,7 @@ impl Table {
         };
         let speaks_13 = serving.config.0.version == Version::Both;
         if speaks_13 && hello.offers_dtls13() {
-            return self.remember(now, peer, Some(hello.random()), datagram);
+            return self.half_open_hello(now, peer, Some(hello.random()), datagram);
         }
         if hello.message == 0 || !self.cookies.is_good(now, peer, hello) {
             let cookie = self.cookies.make(now, peer, hello);
@@ -317,7 +317,7 @@ impl Table {
     }
 
     /// A hello whose address cannot be asked for without a memory of it.
-    fn remember(
+    fn half_open_hello(
         &mut self,
         now: Duration,
         peer: SocketAddr,
