@@ -93,12 +93,22 @@ impl<E: tacket::Error + 'static> Shared<E> {
     /// Waits until `step` has something, and meanwhile moves datagrams for everybody.
     ///
     /// Dropped, it leaves nothing behind: what is under way is the driver's, whom the next one polls.
-    pub(super) async fn wait<T>(
+    pub(super) fn wait<T>(
         &self,
+        topic: Topic,
+        step: impl FnMut(&mut Table) -> Option<T>,
+    ) -> impl Future<Output = T> {
+        self.wait_as(self.ticket(), topic, step)
+    }
+
+    /// The same with a ticket that was taken before.
+    async fn wait_as<T>(
+        &self,
+        ticket: u64,
         topic: Topic,
         mut step: impl FnMut(&mut Table) -> Option<T>,
     ) -> T {
-        let waiting = Waiting::new(self, topic);
+        let waiting = Waiting::new(self, ticket, topic);
         poll_fn(|cx| {
             let mut value = self.with(&mut step);
             if value.is_none() && (self.driver_waker.is_woken() || self.core.has_work()) {
@@ -224,11 +234,11 @@ struct Waiting<'s, E: tacket::Error + 'static> {
 }
 
 impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
-    fn new(shared: &'s Shared<E>, topic: Topic) -> Self {
+    const fn new(shared: &'s Shared<E>, ticket: u64, topic: Topic) -> Self {
         Self {
             shared,
             topic,
-            ticket: shared.ticket(),
+            ticket,
             is_listed: Cell::new(false),
             has_waited: Cell::new(false),
             has_driven: Cell::new(false),
@@ -313,10 +323,8 @@ impl<E: tacket::Error + 'static> Drop for Served<'_, E> {
 impl<E: tacket::Error + 'static> Served<'_, E> {
     /// Waits as [`Shared::wait`] does, as the one whom the driver wakes.
     pub(super) async fn wait<T>(&self, step: impl FnMut(&mut Table) -> Option<T>) -> T {
-        // The ticket that the wait is about to take.
-        self.0
-            .driver_waker
-            .set_server(Some(self.0.tickets.get() + 1));
-        self.0.wait(Topic::Endpoint, step).await
+        let ticket = self.0.ticket();
+        self.0.driver_waker.set_server(Some(ticket));
+        self.0.wait_as(ticket, Topic::Endpoint, step).await
     }
 }
