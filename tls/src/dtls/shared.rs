@@ -108,19 +108,19 @@ impl<E: tacket::Error + 'static> Shared<E> {
         topic: Topic,
         mut step: impl FnMut(&mut Table) -> Option<T>,
     ) -> T {
-        let waiting = Waiting::new(self, ticket, topic);
+        let wait = Wait::new(self, ticket, topic);
         poll_fn(|cx| {
             let mut value = self.with(&mut step);
             if value.is_none() && (self.driver_waker.is_woken() || self.core.has_work()) {
-                waiting.drive();
+                wait.drive();
                 value = self.with(&mut step);
             }
             let Some(value) = value else {
-                return waiting.poll(cx);
+                return wait.poll(cx);
             };
             if self.core.has_work() {
                 // What it has to say goes out at once, if the socket takes it.
-                waiting.drive();
+                wait.drive();
             }
             Poll::Ready(value)
         })
@@ -221,7 +221,7 @@ impl<E: tacket::Error + 'static> Drop for Closing<'_, E> {
 }
 
 /// Dropped, it waits no more.
-struct Waiting<'s, E: tacket::Error + 'static> {
+struct Wait<'s, E: tacket::Error + 'static> {
     shared: &'s Shared<E>,
     topic: Topic,
     ticket: u64,
@@ -233,7 +233,7 @@ struct Waiting<'s, E: tacket::Error + 'static> {
     has_driven: Cell<bool>,
 }
 
-impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
+impl<'s, E: tacket::Error + 'static> Wait<'s, E> {
     const fn new(shared: &'s Shared<E>, ticket: u64, topic: Topic) -> Self {
         Self {
             shared,
@@ -275,7 +275,7 @@ impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
     }
 }
 
-impl<E: tacket::Error + 'static> Drop for Waiting<'_, E> {
+impl<E: tacket::Error + 'static> Drop for Wait<'_, E> {
     fn drop(&mut self) {
         self.leave();
         let waker = &self.shared.driver_waker;
