@@ -20,7 +20,7 @@ pub(super) struct Shared<E> {
     core: Rc<Core<E>>,
     driver: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
     driver_waker: Arc<DriverWaker>,
-    /// The same.
+    /// `driver_waker` as a `Waker`.
     waker: Waker,
     tickets: Cell<u64>,
     /// How many wait for the socket to be closed.
@@ -139,7 +139,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
         self.wait(Topic::Association(id), gone).await
     }
 
-    /// Has it noted what becomes of this datagram. In the same step in which it was made, or it may have gone before.
+    /// Notes that somebody wants to know what becomes of this datagram. Call it in the step that makes the datagram, or it may have gone before.
     pub(super) fn awaited(&self, number: u64) -> Awaited<'_, E> {
         self.core.awaited.borrow_mut().insert(number, None);
         Awaited {
@@ -187,7 +187,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
         self.core.finish();
     }
 
-    /// Who goes, or waits and is perhaps not polled again for long, leaves the driver to all, if that is to be polled.
+    /// If the driver still has to be polled, wakes the others for that: this caller has gone, or may not be polled again soon.
     fn hand_over(&self) {
         if self.driver_waker.is_woken() || self.core.is_mistimed() {
             self.driver_waker.wake_waiting();
@@ -220,7 +220,7 @@ impl<E: tacket::Error + 'static> Drop for Closing<'_, E> {
     }
 }
 
-/// Dropped, it waits no more.
+/// One who waits. Dropped, it waits no more.
 struct Wait<'s, E: tacket::Error + 'static> {
     shared: &'s Shared<E>,
     topic: Topic,
