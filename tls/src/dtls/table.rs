@@ -20,12 +20,12 @@ use self::hellos::hellos_of;
 use super::association::{Association, Over, Role, Surroundings};
 use super::config::{DtlsClientConfig, DtlsServerConfig};
 use super::cookie::Cookies;
-use super::engine::LONGEST;
 use super::half_open::HalfOpen;
 use super::hello::{ClientHello, NoHello, random_of_fragment};
 use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::serving::Serving;
+use super::sizes::ENGINE_BUFFER;
 use super::statistics::DtlsStatistics;
 use super::taken::TakenHellos;
 
@@ -106,7 +106,7 @@ impl Table {
             taken: TakenHellos::default(),
             timers: BTreeSet::new(),
             out: Outbox::default(),
-            scratch: vec![0; LONGEST],
+            scratch: vec![0; ENGINE_BUFFER],
             statistics: DtlsStatistics::default(),
             waiting: Numbered::new(),
             wake: VecDeque::new(),

@@ -16,12 +16,12 @@ use super::{SECOND, SERVER};
 use crate::Fingerprint;
 use crate::dtls::association::{Association, Over, Refusal, Role, Surroundings};
 use crate::dtls::config::DtlsClientConfig;
-use crate::dtls::engine::{Engine, LONGEST, Output};
+use crate::dtls::engine::{Engine, Output};
 use crate::dtls::error::DtlsProblem;
 use crate::dtls::hello::{COOKIE, ClientHello, hello_verify_request};
 use crate::dtls::negotiated::{DtlsNegotiated, DtlsVersion};
 use crate::dtls::outbox::Outbox;
-use crate::dtls::sizes::SMALLEST;
+use crate::dtls::sizes::{ENGINE_BUFFER, SMALLEST};
 use crate::dtls::statistics::DtlsStatistics;
 use crate::dtls::trust::DtlsTrust;
 
@@ -44,7 +44,7 @@ impl Client {
             own: Association::new(1, SERVER, Role::Client { config, name }),
             now: Duration::ZERO,
             out: Outbox::default(),
-            scratch: vec![0; LONGEST],
+            scratch: vec![0; ENGINE_BUFFER],
             wake: VecDeque::new(),
             statistics: DtlsStatistics::default(),
         }
