@@ -15,10 +15,9 @@ use tacket::{Clock, Datagram, Error as _, Fault, ReceiveDatagram, SendDatagram};
 use super::association::Over;
 use super::numbered::Numbered;
 use super::receive_errors::{Next, ReceiveErrors};
+use super::sizes::LONGEST_DATAGRAM;
 use super::table::Table;
 
-/// As long as a datagram can be.
-const LONGEST: usize = 1 << 16;
 /// How many datagrams are received in one go.
 const BURST: usize = 32;
 /// How long to wait after the socket has failed to receive again and again.
@@ -142,7 +141,7 @@ async fn receive<R: ReceiveDatagram>(
     clock: &impl Clock,
     core: &Core<R::Error>,
 ) -> R::Error {
-    let mut buf = vec![0; LONGEST];
+    let mut buf = vec![0; LONGEST_DATAGRAM];
     let mut errors = ReceiveErrors::default();
     loop {
         for _datagram in 0..BURST {

@@ -27,18 +27,18 @@ const WAITING: u8 = 2;
 #[derive(Default)]
 pub(super) struct DriverWaker {
     driver: AtomicU8,
-    waiting: Mutex<Waiting>,
+    wakers: Mutex<Wakers>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct Wakers {
     all: Numbered<Waker>,
     server: Option<u64>,
 }
 
 impl DriverWaker {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Wakers> {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The driver is about to be polled.
@@ -62,11 +62,11 @@ impl DriverWaker {
 
     /// Has `waker` woken, until it waits no more. Returns one that it replaces.
     pub(super) fn wait(&self, ticket: u64, waker: &Waker) -> Option<Waker> {
-        let mut waiting = self.lock();
-        match waiting.server {
+        let mut wakers = self.lock();
+        match wakers.server {
             // If that goes, everybody is asked again.
             Some(server) if server != ticket => None,
-            _ => waiting.all.wait(ticket, waker),
+            _ => wakers.all.wait(ticket, waker),
         }
     }
 
@@ -91,12 +91,12 @@ impl DriverWaker {
 
     /// The first to be woken from this ticket on.
     fn next(&self, from: u64) -> Option<(u64, Waker)> {
-        let waiting = self.lock();
-        let next = match waiting.server {
+        let wakers = self.lock();
+        let next = match wakers.server {
             // If it is not among them, it is just being polled, and sees that there was a wake before it waits again.
             Some(server) if server < from => None,
-            Some(server) => waiting.all.get(server).map(|waker| (server, waker)),
-            None => waiting.all.first_from(from),
+            Some(server) => wakers.all.get(server).map(|waker| (server, waker)),
+            None => wakers.all.first_from(from),
         };
         next.map(|(ticket, waker)| (ticket, waker.clone()))
     }

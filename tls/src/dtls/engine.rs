@@ -6,10 +6,6 @@ use core::time::Duration;
 use super::error::DtlsProblem;
 use super::negotiated::DtlsNegotiated;
 
-/// More than an engine ever has to say at once. The longest is the certificate of a peer, in 50 fragments of a record each; for that, `dimpl` panics where there
-/// is no room, rather than ask for it.
-pub(super) const LONGEST: usize = 1 << 20;
-
 /// One end of one association.
 ///
 /// After each call, and until there is nothing more, [`next`](Self::next) has what came of it. After an error the association is over.
@@ -26,7 +22,7 @@ pub(super) trait Engine: fmt::Debug {
     /// Tells the peer the end.
     fn close(&mut self);
 
-    /// What happens next. Its bytes are at the front of `buf`, which has [`LONGEST`].
+    /// What happens next. Its bytes are at the front of `buf`, which has [`ENGINE_BUFFER`](super::sizes::ENGINE_BUFFER).
     fn next(&mut self, buf: &mut [u8]) -> Result<Option<Output>, DtlsProblem>;
 
     /// Whether it speaks DTLS 1.3. Before it knows, it says no.

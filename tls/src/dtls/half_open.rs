@@ -16,7 +16,7 @@ use super::sizes::surest_mtu;
 /// How many there are at most.
 const PLACES: usize = 64;
 /// How many bytes of one are listened to: the longest hello there is, more than once.
-const LONGEST: usize = 8 << 10;
+const MOST_HEARD: usize = 8 << 10;
 /// How long one is remembered.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -88,7 +88,7 @@ impl HalfOpen {
         self.tick(now);
         let known = self.clients.iter().position(|client| client.peer == peer);
         // What is not the beginning of a hello could be of any.
-        if datagram.len() > LONGEST || (known.is_none() && random.is_none()) {
+        if datagram.len() > MOST_HEARD || (known.is_none() && random.is_none()) {
             return Arrived::Ignored;
         }
         let client = match known.and_then(|place| self.clients.remove(place)) {
@@ -100,7 +100,7 @@ impl HalfOpen {
         };
         // One that has begun anew is the last to have come.
         let place = known.filter(|_| client.came > 0);
-        if client.came + datagram.len() > LONGEST {
+        if client.came + datagram.len() > MOST_HEARD {
             self.put(place, client);
             return Arrived::Ignored;
         }

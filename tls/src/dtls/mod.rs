@@ -21,14 +21,13 @@ mod identity;
 mod inbox;
 mod negotiated;
 mod numbered;
-#[cfg(test)]
-mod one_client;
 mod outbox;
 mod provider;
 mod receive_errors;
 mod record;
 mod send_errors;
 mod serve;
+mod serving;
 mod shared;
 mod sizes;
 mod statistics;
@@ -37,10 +36,6 @@ mod taken;
 #[cfg(test)]
 mod tests;
 mod trust;
-#[cfg(test)]
-mod two_tables;
-#[cfg(test)]
-mod waits;
 
 pub use channel::DtlsChannel;
 pub use config::{DtlsClientConfig, DtlsPsk, DtlsServerConfig};

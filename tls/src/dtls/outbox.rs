@@ -8,9 +8,9 @@ use core::net::SocketAddr;
 const STRANGERS: usize = 64;
 /// How many buffers of datagrams that have gone are kept for the next ones.
 const SPARE: usize = 4;
-/// How many datagrams of one association do: a flight of the handshake, and one that repeats it.
+/// How many datagrams of one association may wait: a flight of the handshake, and one that repeats it.
 const OF_ONE: usize = 128;
-/// How many goodbyes of those that are gone do.
+/// How many close_notify datagrams of dropped channels may wait.
 const GOODBYES: usize = 64;
 
 pub(super) struct Outgoing {

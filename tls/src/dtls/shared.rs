@@ -20,7 +20,7 @@ pub(super) struct Shared<E> {
     core: Rc<Core<E>>,
     driver: RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>,
     driver_waker: Arc<DriverWaker>,
-    /// The same.
+    /// `driver_waker` as a `Waker`.
     waker: Waker,
     tickets: Cell<u64>,
     /// How many wait for the socket to be closed.
@@ -93,24 +93,34 @@ impl<E: tacket::Error + 'static> Shared<E> {
     /// Waits until `step` has something, and meanwhile moves datagrams for everybody.
     ///
     /// Dropped, it leaves nothing behind: what is under way is the driver's, whom the next one polls.
-    pub(super) async fn wait<T>(
+    pub(super) fn wait<T>(
         &self,
+        topic: Topic,
+        step: impl FnMut(&mut Table) -> Option<T>,
+    ) -> impl Future<Output = T> {
+        self.wait_as(self.ticket(), topic, step)
+    }
+
+    /// The same with a ticket that was taken before.
+    async fn wait_as<T>(
+        &self,
+        ticket: u64,
         topic: Topic,
         mut step: impl FnMut(&mut Table) -> Option<T>,
     ) -> T {
-        let waiting = Waiting::new(self, topic);
+        let wait = Wait::new(self, ticket, topic);
         poll_fn(|cx| {
             let mut value = self.with(&mut step);
             if value.is_none() && (self.driver_waker.is_woken() || self.core.has_work()) {
-                waiting.drive();
+                wait.drive();
                 value = self.with(&mut step);
             }
             let Some(value) = value else {
-                return waiting.poll(cx);
+                return wait.poll(cx);
             };
             if self.core.has_work() {
                 // What it has to say goes out at once, if the socket takes it.
-                waiting.drive();
+                wait.drive();
             }
             Poll::Ready(value)
         })
@@ -129,7 +139,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
         self.wait(Topic::Association(id), gone).await
     }
 
-    /// Has it noted what becomes of this datagram. In the same step in which it was made, or it may have gone before.
+    /// Notes that somebody wants to know what becomes of this datagram. Call it in the step that makes the datagram, or it may have gone before.
     pub(super) fn awaited(&self, number: u64) -> Awaited<'_, E> {
         self.core.awaited.borrow_mut().insert(number, None);
         Awaited {
@@ -177,7 +187,7 @@ impl<E: tacket::Error + 'static> Shared<E> {
         self.core.finish();
     }
 
-    /// Who goes, or waits and is perhaps not polled again for long, leaves the driver to all, if that is to be polled.
+    /// If the driver still has to be polled, wakes the others for that: this caller has gone, or may not be polled again soon.
     fn hand_over(&self) {
         if self.driver_waker.is_woken() || self.core.is_mistimed() {
             self.driver_waker.wake_waiting();
@@ -210,8 +220,8 @@ impl<E: tacket::Error + 'static> Drop for Closing<'_, E> {
     }
 }
 
-/// Dropped, it waits no more.
-struct Waiting<'s, E: tacket::Error + 'static> {
+/// One who waits. Dropped, it waits no more.
+struct Wait<'s, E: tacket::Error + 'static> {
     shared: &'s Shared<E>,
     topic: Topic,
     ticket: u64,
@@ -223,12 +233,12 @@ struct Waiting<'s, E: tacket::Error + 'static> {
     has_driven: Cell<bool>,
 }
 
-impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
-    fn new(shared: &'s Shared<E>, topic: Topic) -> Self {
+impl<'s, E: tacket::Error + 'static> Wait<'s, E> {
+    const fn new(shared: &'s Shared<E>, ticket: u64, topic: Topic) -> Self {
         Self {
             shared,
             topic,
-            ticket: shared.ticket(),
+            ticket,
             is_listed: Cell::new(false),
             has_waited: Cell::new(false),
             has_driven: Cell::new(false),
@@ -265,7 +275,7 @@ impl<'s, E: tacket::Error + 'static> Waiting<'s, E> {
     }
 }
 
-impl<E: tacket::Error + 'static> Drop for Waiting<'_, E> {
+impl<E: tacket::Error + 'static> Drop for Wait<'_, E> {
     fn drop(&mut self) {
         self.leave();
         let waker = &self.shared.driver_waker;
@@ -313,10 +323,8 @@ impl<E: tacket::Error + 'static> Drop for Served<'_, E> {
 impl<E: tacket::Error + 'static> Served<'_, E> {
     /// Waits as [`Shared::wait`] does, as the one whom the driver wakes.
     pub(super) async fn wait<T>(&self, step: impl FnMut(&mut Table) -> Option<T>) -> T {
-        // The ticket that the wait is about to take.
-        self.0
-            .driver_waker
-            .set_server(Some(self.0.tickets.get() + 1));
-        self.0.wait(Topic::Endpoint, step).await
+        let ticket = self.0.ticket();
+        self.0.driver_waker.set_server(Some(ticket));
+        self.0.wait_as(ticket, Topic::Endpoint, step).await
     }
 }

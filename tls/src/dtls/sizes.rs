@@ -1,16 +1,21 @@
-//! How long datagrams and messages may be.
+//! How long datagrams and messages may be, and what has room for them.
 
 use core::net::SocketAddr;
 
+/// As long as a datagram can be.
+pub(super) const LONGEST_DATAGRAM: usize = 1 << 16;
+/// More than an engine ever has to say at once. The longest is the certificate of a peer, in 50 fragments of a record each; for that, `dimpl` panics where there
+/// is no room, rather than ask for it.
+pub(super) const ENGINE_BUFFER: usize = 1 << 20;
 /// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
 pub(super) const OVERHEAD: usize = 13 + 8 + 16;
 /// The longest message that a record can carry.
-const LONGEST: usize = 1 << 14;
+const LONGEST_MESSAGE: usize = 1 << 14;
 /// The smallest datagrams that can be asked for: the hello of a client has to fit into one.
 pub(super) const SMALLEST: usize = 256;
 
 // The longest message fits into a record.
-const _: () = assert!(LONGEST + OVERHEAD < u16::MAX as usize);
+const _: () = assert!(LONGEST_MESSAGE + OVERHEAD < u16::MAX as usize);
 
 /// The bytes of UDP that a packet of 1500 bytes carries.
 pub(super) const fn usual_mtu(peer: SocketAddr) -> usize {
@@ -31,5 +36,9 @@ pub(super) const fn surest_mtu(peer: SocketAddr) -> usize {
 /// The longest message that fits into a datagram.
 pub(super) const fn longest_message(mtu: usize) -> usize {
     let longest = mtu.saturating_sub(OVERHEAD);
-    if longest < LONGEST { longest } else { LONGEST }
+    if longest < LONGEST_MESSAGE {
+        longest
+    } else {
+        LONGEST_MESSAGE
+    }
 }

@@ -1,5 +1,7 @@
 //! Who an address belongs to: all that an endpoint knows, and what it does with a datagram. No await, no I/O, no clock.
 
+mod hellos;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec;
@@ -14,19 +16,18 @@ use std::collections::HashMap;
 
 use rustls_pki_types::ServerName;
 
-use super::association::{Admitted, Association, Over, Role, Surroundings};
-use super::config::{DtlsClientConfig, DtlsServerConfig, Version};
+use self::hellos::hellos_of;
+use super::association::{Association, Over, Role, Surroundings};
+use super::config::{DtlsClientConfig, DtlsServerConfig};
 use super::cookie::Cookies;
-use super::engine::LONGEST;
-use super::half_open::{Arrived, HalfOpen, Proven};
-use super::hello::{ClientHello, NoHello, hello_verify_request, random_of_fragment};
+use super::half_open::HalfOpen;
+use super::hello::{ClientHello, NoHello, random_of_fragment};
 use super::numbered::Numbered;
 use super::outbox::Outbox;
+use super::serving::Serving;
+use super::sizes::ENGINE_BUFFER;
 use super::statistics::DtlsStatistics;
 use super::taken::TakenHellos;
-
-/// How many hellos of the association of one address are known to be old, its own included.
-const EARLIER: usize = 16;
 
 /// All peers of an endpoint.
 pub(super) struct Table {
@@ -51,15 +52,6 @@ pub(super) struct Table {
     over: Option<Over>,
     /// How many messages have arrived, on whatever channel.
     pub(super) deliveries: u64,
-}
-
-struct Serving {
-    config: DtlsServerConfig,
-    limit: usize,
-    /// Clients that wait for a handler, and until when their cookies are good: as many as there is room for, and those that replace one who has it.
-    clients: VecDeque<(u64, Duration)>,
-    /// Handlers at work.
-    handlers: usize,
 }
 
 /// Whom somebody waits for.
@@ -101,15 +93,6 @@ impl Hasher for OwnNumbers {
     }
 }
 
-/// What tells the hellos that have led to this association of a server from others.
-fn hellos_of(association: &Association) -> Vec<[u8; 32]> {
-    let Role::Server(client) = &association.role else {
-        return Vec::new();
-    };
-    let hellos = client.random.iter().chain(&client.earlier);
-    hellos.take(EARLIER).copied().collect()
-}
-
 impl Table {
     /// `key` is secret, and this endpoint's own: 32 random bytes.
     pub(super) fn new(key: &[u8; 32]) -> Self {
@@ -123,7 +106,7 @@ impl Table {
             taken: TakenHellos::default(),
             timers: BTreeSet::new(),
             out: Outbox::default(),
-            scratch: vec![0; LONGEST],
+            scratch: vec![0; ENGINE_BUFFER],
             statistics: DtlsStatistics::default(),
             waiting: Numbered::new(),
             wake: VecDeque::new(),
@@ -239,7 +222,7 @@ impl Table {
                 let own = known.filter(|id| self.is_own_fragment(*id, peer, random));
                 match own {
                     Some(id) => self.deliver(now, id, datagram),
-                    None => self.remember(now, peer, random, datagram),
+                    None => self.half_open_hello(now, peer, random, datagram),
                 }
             }
             Err(NoHello::Other) => known.is_some_and(|id| self.deliver(now, id, datagram)),
@@ -254,159 +237,6 @@ impl Table {
             association.arrived(datagram, around)
         });
         arrived == Some(true)
-    }
-
-    /// Whether it is the hello by which this association began.
-    fn is_own_hello(&self, id: u64, hello: &ClientHello<'_>) -> bool {
-        let association = self.associations.get(&id);
-        association.is_some_and(|association| match &association.role {
-            Role::Server(client) => {
-                let cookie = client.cookie.as_ref().map(|cookie| &cookie[..]);
-                client.random == Some(hello.random()) && cookie.unwrap_or_default() == hello.cookie
-            }
-            Role::Client { .. } => false,
-        })
-    }
-
-    fn is_own_fragment(&self, id: u64, peer: SocketAddr, random: Option<[u8; 32]>) -> bool {
-        let association = self.associations.get(&id);
-        association.is_some_and(|association| match &association.role {
-            Role::Server(client) if random.is_some() => client.random == random,
-            Role::Server(_) => !self.half_open.has(peer),
-            Role::Client { .. } => false,
-        })
-    }
-
-    /// What tells the hellos of this client from others, that of its association included.
-    fn hellos_of(&self, peer: SocketAddr) -> Vec<[u8; 32]> {
-        let known = self.by_address.get(&peer);
-        let known = known.and_then(|id| self.associations.get(id));
-        known.map(hellos_of).unwrap_or_default()
-    }
-
-    /// A hello that begins something new, if it has a good cookie.
-    fn hello(
-        &mut self,
-        now: Duration,
-        peer: SocketAddr,
-        hello: &ClientHello<'_>,
-        datagram: &[u8],
-    ) -> bool {
-        let Some(serving) = &self.serving else {
-            return false;
-        };
-        let speaks_13 = serving.config.0.version == Version::Both;
-        if speaks_13 && hello.offers_dtls13() {
-            return self.remember(now, peer, Some(hello.random()), datagram);
-        }
-        if hello.message == 0 || !self.cookies.is_good(now, peer, hello) {
-            let cookie = self.cookies.make(now, peer, hello);
-            let request = hello_verify_request(hello.sequence, &cookie);
-            self.out.answer(peer, &request);
-            self.statistics.asked += 1;
-            return true;
-        }
-        let config = serving.config.clone();
-        let earlier = self.hellos_of(peer);
-        if earlier.contains(&hello.random()) || self.taken.has(now, &(peer, hello.random())) {
-            return false;
-        }
-        let client = Admitted {
-            config,
-            random: Some(hello.random()),
-            cookie: hello.cookie.try_into().ok(),
-            earlier,
-            hello: datagram.to_vec(),
-        };
-        self.admit(now, peer, |id| {
-            Association::new(id, peer, Role::Server(client))
-        });
-        true
-    }
-
-    /// A hello whose address cannot be asked for without a memory of it.
-    fn remember(
-        &mut self,
-        now: Duration,
-        peer: SocketAddr,
-        random: Option<[u8; 32]>,
-        datagram: &[u8],
-    ) -> bool {
-        let Some(serving) = &self.serving else {
-            return false;
-        };
-        if random.is_some_and(|random| self.taken.has(now, &(peer, random))) {
-            return false;
-        }
-        let config = serving.config.clone();
-        let buffers = (&mut self.out, &mut self.scratch[..]);
-        let arrived = self
-            .half_open
-            .arrived(&config, now, peer, random, datagram, buffers);
-        let Proven {
-            random,
-            engine,
-            datagram,
-        } = match arrived {
-            Arrived::Ignored => return false,
-            Arrived::Kept => return true,
-            Arrived::Proven(proven) => proven,
-        };
-        let client = Admitted {
-            config,
-            random,
-            cookie: None,
-            earlier: self.hellos_of(peer),
-            hello: Vec::new(),
-        };
-        let admitted = self.admit(now, peer, |id| {
-            Association::begun(id, peer, Role::Server(client), engine)
-        });
-        if let Some(id) = admitted {
-            let number = self.out.push(Some(id), peer, &datagram);
-            self.with(id, now, |association, around| {
-                association.last_sent = number;
-                association.carry_on(around);
-            });
-        }
-        true
-    }
-
-    /// A client has proven its address. It gets a handler, if there is room for one, or it had one before.
-    fn admit(
-        &mut self,
-        now: Duration,
-        peer: SocketAddr,
-        make: impl FnOnce(u64) -> Association,
-    ) -> Option<u64> {
-        let serving = self.serving.as_ref()?;
-        let is_full = serving.handlers + serving.clients.len() >= serving.limit;
-        let before = self.client_at(peer);
-        if is_full && before.is_none() {
-            self.statistics.refused += 1;
-            return None;
-        }
-        let id = self.insert(peer, make);
-        let client = (id, Cookies::good_until(now));
-        let clients = &mut self.serving.as_mut()?.clients;
-        let waiting = clients.iter().position(|(known, _)| Some(*known) == before);
-        match waiting.and_then(|place| clients.get_mut(place)) {
-            // Nobody has seen the one before: it has its place.
-            Some(place) => {
-                let (before, _) = mem::replace(place, client);
-                self.remove(before);
-            }
-            None => clients.push_back(client),
-        }
-        self.wake.extend(self.waiting.drain());
-        Some(id)
-    }
-
-    /// The association of this peer, if that is a client here.
-    fn client_at(&self, peer: SocketAddr) -> Option<u64> {
-        let id = self.by_address.get(&peer)?;
-        let association = self.associations.get(id)?;
-        matches!(association.role, Role::Server(_)).then_some(*id)
     }
 
     // ------------------------------------------------------------ time
@@ -439,12 +269,7 @@ impl Table {
         if self.serving.is_some() {
             return false;
         }
-        self.serving = Some(Serving {
-            config: config.clone(),
-            limit,
-            clients: VecDeque::new(),
-            handlers: 0,
-        });
+        self.serving = Some(Serving::new(config.clone(), limit));
         true
     }
 
@@ -452,20 +277,15 @@ impl Table {
     pub(super) fn serve_no_more(&mut self) {
         self.half_open.clear();
         let serving = self.serving.take();
-        for (id, _) in serving.into_iter().flat_map(|serving| serving.clients) {
+        for id in serving.into_iter().flat_map(Serving::into_clients) {
             self.remove(id);
         }
     }
 
     /// The next client that waits for a handler, and has one now: its hello has done what it can.
     pub(super) fn next_client(&mut self) -> Option<(u64, SocketAddr)> {
-        let serving = self.serving.as_mut()?;
-        if serving.handlers >= serving.limit {
-            return None;
-        }
-        let (id, until) = serving.clients.pop_front()?;
+        let (id, until) = self.serving.as_mut()?.next_client()?;
         let association = self.associations.get(&id)?;
-        serving.handlers += 1;
         let peer = association.peer;
         for random in hellos_of(association) {
             self.taken.add(until, (peer, random));
@@ -475,7 +295,7 @@ impl Table {
 
     pub(super) fn handler_is_done(&mut self) {
         if let Some(serving) = &mut self.serving {
-            serving.handlers = serving.handlers.saturating_sub(1);
+            serving.handler_is_done();
         }
     }
 

@@ -69,14 +69,14 @@ impl Endpoint {
 }
 
 /// It has something to send when it is first polled, for which it polls the driver.
-struct Waiting<'e> {
+struct Wait<'e> {
     endpoint: &'e Endpoint,
     number: usize,
     has_waited: Cell<bool>,
     has_driven: Cell<bool>,
 }
 
-impl Waiting<'_> {
+impl Wait<'_> {
     fn ticket(&self) -> u64 {
         u64::try_from(self.number).expect("few")
     }
@@ -103,7 +103,7 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let Endpoint { driver_waker, .. } = self.endpoint;
         self.endpoint.listed.borrow_mut()[self.number] = None;
@@ -155,7 +155,7 @@ fn everybody_gets_what_has_come(second: Second, serves: bool) {
         };
         let mut waiting: Vec<_> = (0..ALL)
             .map(|number| {
-                Some(Waiting {
+                Some(Wait {
                     endpoint: &endpoint,
                     number,
                     has_waited: Cell::new(false),
@@ -163,7 +163,7 @@ fn everybody_gets_what_has_come(second: Second, serves: bool) {
                 })
             })
             .collect();
-        let leave = |gone: Option<Waiting<'_>>| {
+        let leave = |gone: Option<Wait<'_>>| {
             drop(gone);
             if serves {
                 endpoint.driver_waker.set_server(None);

@@ -16,8 +16,8 @@ use embedded_io_async::ErrorType;
 use tacket::testing::VirtualClock;
 use tacket::{AsyncResource, Datagram, ReceiveDatagram, SendDatagram};
 
-use super::shared::Shared;
-use super::table::{Table, Topic};
+use crate::dtls::shared::Shared;
+use crate::dtls::table::{Table, Topic};
 
 /// More than are received in one go.
 const ECHOES: u64 = 100;

@@ -1,19 +1,15 @@
 //! Tables that speak with each other: no socket, no clock.
 
-use alloc::string::ToString as _;
 use alloc::vec::Vec;
 use core::net::{SocketAddr, SocketAddrV6};
 use core::time::Duration;
 
-use rustls_pki_types::{PrivateKeyDer, ServerName};
-use sha2_0_10::{Digest as _, Sha256};
+use rustls_pki_types::ServerName;
 
-use super::association::{Association, Over};
-use super::config::{DtlsClientConfig, DtlsServerConfig};
-use super::identity::DtlsIdentity;
-use super::table::Table;
-use super::trust::DtlsTrust;
-use crate::Fingerprint;
+use super::certified;
+use crate::dtls::association::{Association, Over};
+use crate::dtls::config::{DtlsClientConfig, DtlsServerConfig};
+use crate::dtls::table::Table;
 
 const NOW: Duration = Duration::from_secs(100);
 
@@ -32,18 +28,12 @@ struct World {
 
 impl World {
     fn new(limit: usize) -> Self {
-        let made = rcgen::generate_simple_self_signed(["server.example".to_string()]);
-        let made = made.expect("a certificate");
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
-        let identity = DtlsIdentity::new(made.cert.der(), &key).expect("they belong together");
-        let pin = Fingerprint::new(Sha256::digest(made.cert.der()).into());
-        let trust = DtlsTrust::in_certificates([pin]).expect("a pin");
-        let server_config = DtlsServerConfig::new(identity);
+        let (client_config, server_config) = certified();
         let mut server = Table::new(&[1; 32]);
         assert!(server.serve(&server_config, limit));
         Self {
             server,
-            client_config: DtlsClientConfig::new(trust).expect("random bytes"),
+            client_config,
             server_config,
             said: Vec::new(),
         }

@@ -6,27 +6,24 @@ use alloc::sync::Arc;
 use alloc::task::Wake;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, SocketAddr};
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::Waker;
 use core::time::Duration;
 
 use rustls_pki_types::ServerName;
 
-use super::association::{Association, Over, Refusal, Role, Surroundings};
-use super::config::DtlsClientConfig;
-use super::engine::{Engine, LONGEST, Output};
-use super::error::DtlsProblem;
-use super::hello::{COOKIE, ClientHello, hello_verify_request};
-use super::negotiated::{DtlsNegotiated, DtlsVersion};
-use super::outbox::Outbox;
-use super::sizes::SMALLEST;
-use super::statistics::DtlsStatistics;
-use super::trust::DtlsTrust;
+use super::{SECOND, SERVER};
 use crate::Fingerprint;
-
-const SERVER: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 1);
-const SECOND: Duration = Duration::from_secs(1);
+use crate::dtls::association::{Association, Over, Refusal, Role, Surroundings};
+use crate::dtls::config::DtlsClientConfig;
+use crate::dtls::engine::{Engine, Output};
+use crate::dtls::error::DtlsProblem;
+use crate::dtls::hello::{COOKIE, ClientHello, hello_verify_request};
+use crate::dtls::negotiated::{DtlsNegotiated, DtlsVersion};
+use crate::dtls::outbox::Outbox;
+use crate::dtls::sizes::{ENGINE_BUFFER, SMALLEST};
+use crate::dtls::statistics::DtlsStatistics;
+use crate::dtls::trust::DtlsTrust;
 
 /// A client, and what stands around it.
 struct Client {
@@ -47,7 +44,7 @@ impl Client {
             own: Association::new(1, SERVER, Role::Client { config, name }),
             now: Duration::ZERO,
             out: Outbox::default(),
-            scratch: vec![0; LONGEST],
+            scratch: vec![0; ENGINE_BUFFER],
             wake: VecDeque::new(),
             statistics: DtlsStatistics::default(),
         }

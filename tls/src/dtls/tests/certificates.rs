@@ -1,23 +1,8 @@
-//! Those who are not understood, or not believed.
+//! Certificates: whose they are, and how long.
 
-use super::*;
-
-#[test]
-fn a_hello_of_dtls_1_3_that_is_not_understood_is_ignored() {
-    let (client, server) = of_version(true);
-    let mut ends = Ends::new(&client, &server);
-    let mut hello = ends.client.out.pop().expect("a hello").data;
-    ends.arrives(&hello);
-    let seen = ends.server.statistics();
-    assert_eq!((seen.half_open, seen.ignored), (1, 0));
-    // With suites that there are not.
-    let suites = usize::from(hello[62]);
-    hello[63..63 + suites].fill(0xee);
-    let other = SocketAddr::from(([10, 0, 0, 3], 1));
-    ends.server.arrived(ends.now, other, &hello);
-    let seen = ends.server.statistics();
-    assert_eq!((seen.half_open, seen.ignored), (1, 1));
-}
+use super::{Ends, somebody, somebody_with};
+use crate::dtls::association::Over;
+use crate::dtls::{DtlsClientConfig, DtlsIdentity, DtlsServerConfig};
 
 /// The certificate of `identity` with a key of another.
 fn stolen(identity: &DtlsIdentity) -> DtlsIdentity {
@@ -74,4 +59,53 @@ fn a_trusted_certificate_is_not_believed_of_whoever_has_another_key() {
         let (_, at_server) = ends(&own, &stolen(&clients_own));
         assert!(!at_server, "1.3: {is_13}");
     }
+}
+
+/// Else it would panic, for the engine keeps so many records and no more.
+#[test]
+fn a_certificate_that_is_too_long_for_dtls_1_3_is_not_too_long_for_1_2() {
+    for names in (1..120).step_by(5) {
+        let (identity, trust) = somebody_with(names);
+        let length = identity.0.certificate.len();
+        let server = DtlsServerConfig::new(identity.clone())
+            .with_dtls13()
+            .expect("it has certificates");
+        let server = server.with_clients(trust.clone()).expect("certificates");
+        let client = DtlsClientConfig::new(trust).expect("random bytes");
+        let client = client.with_identity(identity).expect("certificates");
+        for mtu in [256, 400, 548] {
+            let (mut ends, begun) = Ends::begin(&client, &server, mtu);
+            assert_eq!(begun, Ok(false));
+            ends.talk_undisturbed();
+            assert!(ends.are_established(), "{length} {mtu}");
+            let (mut ends, begun) = Ends::begin(
+                &client.with_dtls13().expect("it has certificates"),
+                &server,
+                mtu,
+            );
+            ends.talk_undisturbed();
+            match length <= (mtu - 68) * 7 - 512 {
+                true => assert!(ends.are_established(), "{length} {mtu}"),
+                // Its own, without another attempt.
+                false => assert!(matches!(begun, Err(Over::Problem(_))), "{length} {mtu}"),
+            }
+        }
+    }
+}
+
+/// A client without a certificate, and a server that cannot show it its own by DTLS 1.3.
+#[test]
+fn a_server_whose_certificate_is_too_long_for_dtls_1_3_does_not_answer_it() {
+    let (identity, trust) = somebody_with(120);
+    let server = DtlsServerConfig::new(identity)
+        .with_dtls13()
+        .expect("it has certificates");
+    let client = DtlsClientConfig::new(trust).expect("random bytes");
+    let mut ends = Ends::new(&client.with_dtls13().expect("it has certificates"), &server);
+    ends.talk_undisturbed();
+    assert!(!ends.are_established());
+    assert_eq!(ends.answers, 0);
+    let mut ends = Ends::new(&client, &server);
+    ends.talk_undisturbed();
+    assert!(ends.are_established());
 }

@@ -1,0 +1,73 @@
+//! Keys: how much one protects, and what goes with one that both ends know.
+
+use alloc::vec::Vec;
+
+use dimpl::crypto::Dtls12CipherSuite;
+
+use super::{Ends, SECOND, SERVER, certified, of_version, somebody};
+use crate::dtls::association::{Over, Refusal};
+use crate::dtls::engine::Settings;
+use crate::dtls::sizes::surest_mtu;
+use crate::dtls::{DtlsClientConfig, DtlsProblem, DtlsPsk, DtlsServerConfig};
+use crate::error::ConfigError;
+
+fn psk() -> DtlsPsk {
+    DtlsPsk::new("sensor 17", [7; 32]).expect("a key")
+}
+
+#[test]
+fn a_key_whose_nonces_are_drawn_by_lot_is_used_up_and_one_that_counts_is_not() {
+    let suites = [
+        (Dtls12CipherSuite::ECDHE_ECDSA_AES128_GCM_SHA256, true),
+        (Dtls12CipherSuite::ECDHE_ECDSA_AES256_GCM_SHA384, true),
+        (
+            Dtls12CipherSuite::ECDHE_ECDSA_CHACHA20_POLY1305_SHA256,
+            false,
+        ),
+    ];
+    let mut table = Vec::new();
+    for (suite, is_used_up) in suites {
+        let (client, server) = certified();
+        let settings = Settings {
+            mtu: surest_mtu(SERVER),
+            retransmit: SECOND,
+        };
+        client.0.limit(settings, suite);
+        table.push((client, server, is_used_up));
+    }
+    let (client, server) = of_version(true);
+    table.push((client, server, false));
+    let known = DtlsServerConfig::with_psks([psk()]);
+    table.push((DtlsClientConfig::with_psk(psk()), known, true));
+    for (number, (client, server, is_used_up)) in table.iter().enumerate() {
+        let mut ends = Ends::new(client, server);
+        ends.talk_undisturbed();
+        assert!(ends.are_established(), "{number}");
+        ends.client
+            .get(ends.channel)
+            .expect("it is there")
+            .message_limit = 3;
+        for _ in 0..3 {
+            ends.say(b"message");
+        }
+        let over = Err(Refusal::Over(Over::Problem(DtlsProblem::UsedUp)));
+        let expected = if *is_used_up { over } else { Ok(()) };
+        assert_eq!(ends.send(b"message"), expected, "{number}");
+    }
+}
+
+#[test]
+fn a_configuration_with_a_key_takes_no_certificates_and_no_key_is_empty() {
+    let (_, server) = certified();
+    let (identity, trust) = somebody();
+    assert!(server.with_clients(trust.clone()).is_ok());
+    let server = DtlsServerConfig::with_psks([psk()]);
+    assert_eq!(server.with_clients(trust).err(), Some(ConfigError::KeyOnly));
+    let client = DtlsClientConfig::with_psk(psk());
+    let refused = client.with_identity(identity).err();
+    assert_eq!(refused, Some(ConfigError::KeyOnly));
+    assert_eq!(
+        DtlsPsk::new("sensor", b"").err(),
+        Some(ConfigError::EmptyKey)
+    );
+}
