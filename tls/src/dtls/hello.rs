@@ -3,13 +3,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::record::{ContentType, HEADER, Record, Records};
+use super::record::message::{CLIENT_HELLO, HELLO_VERIFY_REQUEST, SERVER_HELLO};
+use super::record::{Fragment, HEADER, MESSAGE_HEADER, Malformed, Record, Records};
 
-/// The bytes before the body of a handshake message or a fragment of one.
-const MESSAGE_HEADER: usize = 12;
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
-const HELLO_VERIFY_REQUEST: u8 = 3;
 const SUPPORTED_VERSIONS: [u8; 2] = [0, 43];
 const DTLS_1_3: [u8; 2] = [0xfe, 0xfc];
 /// The random of a server's hello that is none: the SHA-256 of "HelloRetryRequest".
@@ -55,35 +51,20 @@ impl<'d> ClientHello<'d> {
     /// Reads it from a datagram, which has it in its first record, alone.
     pub(super) fn parse(datagram: &'d [u8]) -> Result<Self, NoHello> {
         let mut records = Records::of(datagram);
-        let Some(Ok(Record::Full {
-            content_type: ContentType::Handshake,
-            epoch: 0,
-            sequence,
-            content,
-        })) = records.next()
-        else {
+        let first = records.next().and_then(|record| record.ok()?.messages());
+        let (sequence, mut messages) = first.ok_or(NoHello::Other)?;
+        let Some(Ok(hello)) = messages.next() else {
             return Err(NoHello::Other);
         };
-        if records.next().is_some() {
+        let is_alone = messages.left() == 0 && records.left() == 0;
+        if hello.kind != CLIENT_HELLO || !is_alone {
             return Err(NoHello::Other);
         }
-        let mut content = Reader(content);
-        let header = content.take_array::<MESSAGE_HEADER>();
-        let [kind, l1, l2, l3, m1, m2, o1, o2, o3, f1, f2, f3] = header.ok_or(NoHello::Other)?;
-        let long = |a, b, c| u32::from_be_bytes([0, a, b, c]);
-        let (length, offset, part) = (long(l1, l2, l3), long(o1, o2, o3), long(f1, f2, f3));
-        let is_as_long = usize::try_from(part).is_ok_and(|part| part == content.0.len());
-        if kind != CLIENT_HELLO || !is_as_long {
-            return Err(NoHello::Other);
+        match hello.whole() {
+            Some(body) => Self::parse_body(sequence, hello.number, body).ok_or(NoHello::Other),
+            None if hello.part.is_empty() => Err(NoHello::Other),
+            None => Err(NoHello::Fragmented),
         }
-        if (offset, part) != (0, length) {
-            return match offset.checked_add(part) {
-                Some(end) if end <= length && part > 0 => Err(NoHello::Fragmented),
-                _ => Err(NoHello::Other),
-            };
-        }
-        let message = u16::from_be_bytes([m1, m2]);
-        Self::parse_body(sequence, message, content.0).ok_or(NoHello::Other)
     }
 
     /// Version and random: what tells one handshake of a client from another.
@@ -145,14 +126,8 @@ impl<'d> ClientHello<'d> {
 
 /// What the first fragment of a fragmented hello says of whose it is. `None`: it is another fragment.
 pub(super) fn random_of_fragment(datagram: &[u8]) -> Option<[u8; 32]> {
-    let content = datagram.get(HEADER..)?;
-    let mut reader = Reader(content);
-    let [kind, _, _, _, _, _, 0, 0, 0, ..] = reader.take_array::<MESSAGE_HEADER>()? else {
-        return None;
-    };
-    (kind == CLIENT_HELLO)
-        .then(|| random_in(reader.0))
-        .flatten()
+    let (_, hello) = first_message(Records::of(datagram).next()?)?;
+    random_of(&hello).filter(|_| hello.kind == CLIENT_HELLO)
 }
 
 fn supported_versions(after_cookie: &[u8]) -> Option<&[u8]> {
@@ -169,42 +144,35 @@ fn supported_versions(after_cookie: &[u8]) -> Option<&[u8]> {
     }
 }
 
-pub(super) fn random_in(body: &[u8]) -> Option<[u8; 32]> {
+/// The random of a hello, a client's or a server's. `None`: it is another fragment than the first.
+pub(super) fn random_of(hello: &Fragment<'_>) -> Option<[u8; 32]> {
+    random_in(hello.part).filter(|_| hello.offset == 0)
+}
+
+fn random_in(body: &[u8]) -> Option<[u8; 32]> {
     body.get(2..34)?.try_into().ok()
 }
 
 /// Whether a server only says this to a client that has proven its address: there is a hello of its own, which asks for nothing again (RFC 8446, 4.1.3).
 /// What it had asked before can be in front of that, once more.
 pub(super) fn is_answer_to_proof(datagram: &[u8]) -> bool {
-    let answers = |record| {
-        let Ok(Record::Full {
-            content_type: ContentType::Handshake,
-            epoch: 0,
-            content,
-            ..
-        }) = record
-        else {
-            return false;
-        };
-        let mut reader = Reader(content);
-        let header = reader.take_array::<MESSAGE_HEADER>();
-        let is_server_hello = header.is_some_and(|[kind, ..]| kind == SERVER_HELLO);
-        is_server_hello && random_in(reader.0).is_some_and(|random| random != HELLO_RETRY_REQUEST)
-    };
-    Records::of(datagram).any(answers)
+    let mut messages = Records::of(datagram).filter_map(first_message);
+    messages.any(|(_, message)| {
+        message.kind == SERVER_HELLO
+            && random_of(&message).is_some_and(|random| random != HELLO_RETRY_REQUEST)
+    })
 }
 
 /// Which record a server has answered by asking for a cookie, if this is that.
 pub(super) fn asked_by(datagram: &[u8]) -> Option<u64> {
-    match Records::of(datagram).next() {
-        Some(Ok(Record::Full {
-            content_type: ContentType::Handshake,
-            epoch: 0,
-            sequence,
-            content: [HELLO_VERIFY_REQUEST, ..],
-        })) => Some(sequence),
-        _ => None,
-    }
+    let (sequence, message) = first_message(Records::of(datagram).next()?)?;
+    (message.kind == HELLO_VERIFY_REQUEST).then_some(sequence)
+}
+
+/// With the number of the record, if that is one of a handshake in plain text.
+fn first_message(record: Result<Record<'_>, Malformed>) -> Option<(u64, Fragment<'_>)> {
+    let (sequence, mut messages) = record.ok()?.messages()?;
+    Some((sequence, messages.next()?.ok()?))
 }
 
 /// The datagram that asks for the hello again, with this cookie.
@@ -281,6 +249,7 @@ pub(super) mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
+    use super::super::record::ContentType;
     use super::*;
 
     const SESSION: &[u8] = b"session";
@@ -469,6 +438,8 @@ pub(super) mod tests {
         let questions = [
             answer(SERVER_HELLO, &HELLO_RETRY_REQUEST),
             answer(HELLO_VERIFY_REQUEST, &[7; 32]),
+            // A later part of a hello says nothing of its random.
+            fragment(SERVER_HELLO, 100, 34, &[7; 34]),
             hello_verify_request(1, &[9; COOKIE]).to_vec(),
             Vec::new(),
         ];
