@@ -13,11 +13,12 @@ use core::time::Duration;
 
 use rustls_pki_types::ServerName;
 
+use super::answer::hello_verify_request;
 use super::association::{Association, Over, Refusal, Role, Surroundings};
 use super::config::DtlsClientConfig;
 use super::engine::{Engine, LONGEST, Output};
 use super::error::DtlsProblem;
-use super::hello::{COOKIE, ClientHello, hello_verify_request};
+use super::hello::{COOKIE, ClientHello};
 use super::negotiated::{DtlsNegotiated, DtlsVersion};
 use super::outbox::Outbox;
 use super::sizes::SMALLEST;

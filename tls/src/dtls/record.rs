@@ -58,6 +58,12 @@ impl<'d> Record<'d> {
             _ => None,
         }
     }
+
+    /// The first of these, with the number of the record.
+    pub(super) fn first_message(&self) -> Option<(u64, Fragment<'d>)> {
+        let (sequence, mut messages) = self.messages()?;
+        Some((sequence, messages.next()?.ok()?))
+    }
 }
 
 /// It is no sequence of records, or of messages.

@@ -14,12 +14,13 @@ use std::collections::HashMap;
 
 use rustls_pki_types::ServerName;
 
+use super::answer::hello_verify_request;
 use super::association::{Admitted, Association, Over, Role, Surroundings};
 use super::config::{DtlsClientConfig, DtlsServerConfig, Version};
 use super::cookie::Cookies;
 use super::engine::LONGEST;
 use super::half_open::{Arrived, HalfOpen, Proven};
-use super::hello::{ClientHello, NoHello, hello_verify_request, random_of_fragment};
+use super::hello::{ClientHello, NoHello, random_of_fragment};
 use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::statistics::DtlsStatistics;
