@@ -259,6 +259,12 @@ pub(super) mod tests {
         let mut table = vec![vec![], b"xyz".to_vec(), [good.clone(), vec![0]].concat()];
         // Two of them, which no client sends.
         table.push([good.clone(), good.clone()].concat());
+        // The same in one record, and something else behind the message there.
+        for behind in [&good[HEADER..], &[0]] {
+            let mut more = [&good, behind].concat();
+            more[12] += u8::try_from(behind.len()).expect("short");
+            table.push(more);
+        }
         // Cut anywhere, with a record length that says so.
         for length in 0..good.len() {
             table.push(good[..length].to_vec());
