@@ -24,7 +24,7 @@ use futures_util::future::{Either, select};
 use tacket::testing::{
     SeededExecutor, SimDatagram, SimError, SimEvent, SimEventKind, SimHost, SimNet,
 };
-use tacket::{Bind as _, Handler, LocalAddress as _};
+use tacket::{Bind as _, Clock as _, Handler, LocalAddress as _};
 use tacket_tests::{Authority, NAME};
 use tacket_tls::{
     DtlsChannel, DtlsClientConfig, DtlsEndpoint, DtlsError, DtlsIdentity, DtlsServerConfig,
@@ -77,9 +77,7 @@ impl World {
         let trust = DtlsTrust::in_roots([self.authority.root()]).expect("a root");
         DtlsClientConfig::new(trust).expect("random bytes")
     }
-}
 
-impl World {
     /// Configurations of a client and a server, for DTLS 1.2 or 1.3.
     fn configs(&self, dtls13: bool) -> (DtlsClientConfig, DtlsServerConfig) {
         let (client, server) = (self.client_config(), self.server_config());
@@ -91,6 +89,71 @@ impl World {
             false => (client, server),
         }
     }
+}
+
+/// A client and a server, each at an endpoint of its own.
+struct Pair<'m, 'e> {
+    executor: &'m SeededExecutor<'e>,
+    world: World,
+    server: Endpoint,
+    server_config: DtlsServerConfig,
+    /// The server's.
+    address: SocketAddr,
+    client: Endpoint,
+    client_config: DtlsClientConfig,
+    /// The client's address.
+    from: SocketAddr,
+}
+
+impl Pair<'_, '_> {
+    /// A channel of the client to the server, which takes the place of the one before.
+    fn connect(&self) -> Channel {
+        self.connect_from(&self.client)
+    }
+
+    /// One of another client.
+    fn connect_from(&self, client: &Endpoint) -> Channel {
+        let channel = client.connect(self.address, &self.client_config, NAME);
+        channel.expect("open")
+    }
+
+    /// The datagrams that were sent to the server so far.
+    fn sent(&self) -> Vec<(Duration, usize)> {
+        sent_to(&self.world.net, self.address)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        let until = self.executor.now() + duration;
+        self.executor.sleep_until(until).await;
+    }
+}
+
+/// Runs `talk` with a client and a server, and with a channel between them that has done nothing yet.
+fn meet<T>(talk: impl AsyncFnOnce(Pair<'_, '_>, Channel) -> T) -> T {
+    meet_by(1, false, talk)
+}
+
+/// The same by this seed, and by DTLS 1.2 or 1.3.
+fn meet_by<T>(seed: u64, dtls13: bool, talk: impl AsyncFnOnce(Pair<'_, '_>, Channel) -> T) -> T {
+    let executor = SeededExecutor::new(seed);
+    let world = World::new(&executor);
+    executor.run(async {
+        let (server, address) = endpoint(&world.server).await;
+        let (client, from) = endpoint(&world.client).await;
+        let (client_config, server_config) = world.configs(dtls13);
+        let pair = Pair {
+            executor: &executor,
+            world,
+            server,
+            server_config,
+            address,
+            client,
+            client_config,
+            from,
+        };
+        let channel = pair.connect();
+        talk(pair, channel).await
+    })
 }
 
 /// An endpoint of `host` at a port that is free, and its address.
@@ -122,7 +185,27 @@ async fn while_serving<T>(
     handler: impl Handler<Channel>,
     client: impl Future<Output = T>,
 ) -> T {
-    let serving = pin!(server.serve(config, 8, handler));
+    while_serving_at_most(8, server, config, handler, client).await
+}
+
+/// Runs `client` while the server of `pair` serves.
+async fn while_served<T>(
+    pair: &Pair<'_, '_>,
+    handler: impl Handler<Channel>,
+    client: impl Future<Output = T>,
+) -> T {
+    while_serving(&pair.server, &pair.server_config, handler, client).await
+}
+
+/// Runs `client` while `server` serves so many at most.
+async fn while_serving_at_most<T>(
+    most: usize,
+    server: &Endpoint,
+    config: &DtlsServerConfig,
+    handler: impl Handler<Channel>,
+    client: impl Future<Output = T>,
+) -> T {
+    let serving = pin!(server.serve(config, most, handler));
     match select(pin!(client), serving).await {
         Either::Left((value, _)) => value,
         Either::Right((served, _)) => panic!("it serves no more: {served:?}"),

@@ -5,12 +5,14 @@ use core::cell::Cell;
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join3};
 use tacket::testing::SeededExecutor;
-use tacket::{Clock as _, Error as _, Fault, ReceiveChannel, SendChannel};
+use tacket::{Error as _, Fault, ReceiveChannel, SendChannel};
 use tacket_tests::NAME;
 use tacket_tls::{DtlsError, NeedHandshake};
 
-use super::{Channel, Error, SECOND, World, echo, endpoint, endpoint_at, round, sent_to};
-use super::{SERVER, while_serving};
+use super::{
+    Channel, Error, SECOND, SERVER, World, echo, endpoint, endpoint_at, meet, meet_by, round,
+    sent_to, while_served, while_serving,
+};
 
 /// Covers DTL-02, DTL-30.
 #[test]
@@ -46,40 +48,33 @@ fn a_client_shakes_hands_and_gets_its_messages_back() {
 /// Covers DTL-03, DTL-04.
 #[test]
 fn the_first_send_or_receive_or_the_caller_shakes_hands_once_and_connect_sends_nothing() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let connect = || client.connect(address, &config, NAME).expect("open");
+    meet(async |pair, channel| {
         let greet = async |channel: Channel| {
             channel.send(b"hello").await?;
             echo(channel).await
         };
-        while_serving(&server, &world.server_config(), greet, async {
-            let channel = connect();
-            executor.sleep_until(executor.now() + SECOND).await;
-            assert_eq!(sent_to(&world.net, address), []);
+        while_served(&pair, greet, async {
+            pair.sleep(SECOND).await;
+            assert_eq!(pair.sent(), []);
             let mut message = [0; 5];
             assert_eq!(channel.receive(&mut message).await, Ok(Some(5)));
             drop(channel);
 
-            let channel = connect();
+            let channel = pair.connect();
             channel.send(b"x").await.expect("sends");
             assert_eq!(channel.receive(&mut message).await, Ok(Some(5)));
             drop(channel);
 
-            let channel = connect();
+            let channel = pair.connect();
             channel.do_handshake().await.expect("a handshake");
-            let before = sent_to(&world.net, address).len();
+            let before = pair.sent().len();
             channel.do_handshake().await.expect("it is done");
-            assert_eq!(sent_to(&world.net, address).len(), before);
+            assert_eq!(pair.sent().len(), before);
             assert_eq!(channel.receive(&mut message).await, Ok(Some(5)));
         })
         .await;
-        assert_eq!(client.statistics().established, 3);
-        assert_eq!(server.statistics().established, 3);
+        assert_eq!(pair.client.statistics().established, 3);
+        assert_eq!(pair.server.statistics().established, 3);
     });
 }
 
@@ -87,14 +82,8 @@ fn the_first_send_or_receive_or_the_caller_shakes_hands_once_and_connect_sends_n
 #[test]
 fn two_tasks_shake_hands_together_and_both_go_on() {
     for seed in 0..20 {
-        let executor = SeededExecutor::new(seed);
-        let world = World::new(&executor);
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, _) = endpoint(&world.client).await;
-            let config = world.client_config();
-            let channel = client.connect(address, &config, NAME).expect("open");
-            while_serving(&server, &world.server_config(), echo, async {
+        meet_by(seed, false, async |pair, channel| {
+            while_served(&pair, echo, async {
                 let mut answers = [[0; 4], [0; 4]];
                 let [one, other] = &mut answers;
                 let receiving = join(channel.receive(one), channel.receive(other));
@@ -106,7 +95,7 @@ fn two_tasks_shake_hands_together_and_both_go_on() {
                 assert_eq!(answers, [*b"ping", *b"pong"]);
             })
             .await;
-            assert_eq!(client.statistics().established, 1);
+            assert_eq!(pair.client.statistics().established, 1);
         });
     }
 }
@@ -114,14 +103,8 @@ fn two_tasks_shake_hands_together_and_both_go_on() {
 /// Covers DTL-06, DTL-07.
 #[test]
 fn messages_keep_their_bounds_and_have_at_least_a_byte() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let mut channel = client.connect(address, &config, NAME).expect("open");
-        while_serving(&server, &world.server_config(), echo, async {
+    meet(async |pair, mut channel| {
+        while_served(&pair, echo, async {
             let refused = channel.send(b"").await.expect_err("no message");
             assert_eq!(refused, DtlsError::Empty);
             assert_eq!(refused.fault(), Fault::InvalidInput);
@@ -186,20 +169,14 @@ fn one_endpoint_has_channels_to_two_servers_and_mixes_nothing_up() {
 #[test]
 fn messages_that_find_no_room_are_dropped_and_counted_and_the_others_are_intact() {
     for (capacity, sent) in [(10, 25), (20, 35)] {
-        let executor = SeededExecutor::new(1);
-        let world = World::new(&executor);
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, _) = endpoint(&world.client).await;
-            let config = world.client_config();
-            let channel = client.connect(address, &config, NAME).expect("open");
+        meet(async |pair, channel| {
             let handler = async |channel: Channel| {
                 if capacity != 10 {
                     channel.set_receive_capacity(capacity);
                 }
                 channel.do_handshake().await?;
                 // All have come when this is over, and none was received.
-                world.server.sleep_until(world.server.now() + SECOND).await;
+                pair.sleep(SECOND).await;
                 let seen = channel.statistics();
                 assert_eq!((seen.waiting, seen.dropped), (capacity, 15));
                 let mut message = [0; 1];
@@ -209,11 +186,11 @@ fn messages_that_find_no_room_are_dropped_and_counted_and_the_others_are_intact(
                 }
                 echo(channel).await
             };
-            while_serving(&server, &world.server_config(), handler, async {
+            while_served(&pair, handler, async {
                 for number in 0..sent {
                     channel.send(&[number]).await.expect("sends");
                 }
-                executor.sleep_until(executor.now() + 2 * SECOND).await;
+                pair.sleep(2 * SECOND).await;
                 round(&channel, b"afterwards").await;
             })
             .await;
@@ -224,13 +201,7 @@ fn messages_that_find_no_room_are_dropped_and_counted_and_the_others_are_intact(
 /// Covers DTL-29, DTL-31.
 #[test]
 fn the_handshake_and_messages_keep_to_the_mtu() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, from) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
+    meet(async |pair, channel| {
         channel.set_ciphertext_mtu(300);
         assert_eq!(channel.cleartext_mtu(), Err(NeedHandshake));
         let handler = async |channel: Channel| {
@@ -238,7 +209,7 @@ fn the_handshake_and_messages_keep_to_the_mtu() {
             assert_eq!(channel.cleartext_mtu(), Err(NeedHandshake));
             echo(channel).await
         };
-        while_serving(&server, &world.server_config(), handler, async {
+        while_served(&pair, handler, async {
             channel.do_handshake().await.expect("a handshake");
             let mtu = |mtu| {
                 channel.set_ciphertext_mtu(mtu);
@@ -249,8 +220,8 @@ fn the_handshake_and_messages_keep_to_the_mtu() {
             round(&channel, &[7; 263]).await;
         })
         .await;
-        for peer in [address, from] {
-            let sent = sent_to(&world.net, peer);
+        for peer in [pair.address, pair.from] {
+            let sent = sent_to(&pair.world.net, peer);
             assert!(sent.iter().all(|(_, length)| *length <= 300), "{sent:?}");
             assert!(sent.len() > 3, "{sent:?}");
         }
@@ -260,13 +231,7 @@ fn the_handshake_and_messages_keep_to_the_mtu() {
 /// Covers DTL-32.
 #[test]
 fn a_message_that_is_too_long_is_refused_and_the_channel_stays_usable() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
+    meet(async |pair, channel| {
         let received = &Cell::new(0);
         let handler = async |channel: Channel| {
             let mut message = vec![0; 1 << 15];
@@ -276,7 +241,7 @@ fn a_message_that_is_too_long_is_refused_and_the_channel_stays_usable() {
             }
             Ok::<_, Error>(())
         };
-        while_serving(&server, &world.server_config(), handler, async {
+        while_served(&pair, handler, async {
             let mut answer = [0; 4];
             let mut send = async |length: usize| {
                 channel.send(&vec![7; length]).await?;

@@ -3,12 +3,12 @@
 use core::cell::Cell;
 
 use futures_util::future::join;
-use tacket::testing::{DropPoint, SeededExecutor};
+use tacket::testing::DropPoint;
 use tacket::{AsyncResource as _, Clock as _};
 use tacket_tests::NAME;
 
 use super::flawed::{Client, with_client_of};
-use super::{Channel, SECOND, World, echo, endpoint, round, while_serving};
+use super::{Channel, SECOND, echo, endpoint, meet_by, round, while_served};
 
 /// The points of a future that is polled so often at most.
 fn points() -> impl Iterator<Item = DropPoint> {
@@ -28,24 +28,18 @@ fn points_of_both() -> impl Iterator<Item = (DropPoint, bool)> {
 #[test]
 fn a_handshake_that_is_dropped_goes_on_with_the_next_operation() {
     for (point, dtls13) in points_of_both() {
-        let executor = SeededExecutor::new(1);
-        let world = World::new(&executor);
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, _) = endpoint(&world.client).await;
-            let (config, server_config) = world.configs(dtls13);
-            let channel = client.connect(address, &config, NAME).expect("open");
-            while_serving(&server, &server_config, echo, async {
+        meet_by(1, dtls13, async |pair, channel| {
+            while_served(&pair, echo, async {
                 point.cut(channel.do_handshake()).await;
                 point.cut(channel.do_handshake()).await;
                 round(&channel, b"message").await;
             })
             .await;
             // Nothing was begun twice, and nothing had to be sent again.
-            let seen = server.statistics();
+            let seen = pair.server.statistics();
             assert_eq!(seen.asked, u64::from(!dtls13), "{point}");
             assert_eq!((seen.established, seen.replaced), (1, 0), "{point}");
-            assert!(executor.now() < SECOND / 2, "{point}");
+            assert!(pair.executor.now() < SECOND / 2, "{point}");
         });
     }
 }
@@ -157,13 +151,7 @@ fn a_close_that_is_dropped_closes_the_channel_and_tells_its_peer_once_or_not() {
 fn a_serve_that_is_dropped_drops_its_channels_and_the_next_one_serves() {
     let (cut, shaken) = (&Cell::new(0), &Cell::new(0));
     for (point, dtls13) in points_of_both() {
-        let executor = SeededExecutor::new(1);
-        let world = World::new(&executor);
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, _) = endpoint(&world.client).await;
-            let (config, server_config) = world.configs(dtls13);
-            let channel = client.connect(address, &config, NAME).expect("open");
+        meet_by(1, dtls13, async |pair, channel| {
             let handlers = &Cell::new(0);
             let handler = async |channel: Channel| {
                 handlers.set(handlers.get() + 1);
@@ -176,36 +164,39 @@ fn a_serve_that_is_dropped_drops_its_channels_and_the_next_one_serves() {
                 for number in 0..3 {
                     let message = [number];
                     let sending = channel.send(&message);
-                    if tacket::timeout(&executor, SECOND / 2, sending).await == Ok(Ok(())) {
+                    if tacket::timeout(pair.executor, SECOND / 2, sending).await == Ok(Ok(())) {
                         let mut answer = [0; 1];
                         let receiving = channel.receive(&mut answer);
-                        let _ = tacket::timeout(&executor, SECOND / 2, receiving).await;
+                        let _ = tacket::timeout(pair.executor, SECOND / 2, receiving).await;
                     }
                 }
             };
             let serving = async {
-                let serving = point.cut(server.serve(&server_config, 8, handler));
-                let served = tacket::timeout(&executor, 5 * SECOND, serving).await;
+                let serving = point.cut(pair.server.serve(&pair.server_config, 8, handler));
+                let served = tacket::timeout(pair.executor, 5 * SECOND, serving).await;
                 cut.set(cut.get() + usize::from(served == Ok(None)));
                 // Neither a handler nor a client that waits for one is left.
                 assert_eq!(handlers.get(), 0, "{point}");
-                let seen = server.statistics();
+                let seen = pair.server.statistics();
                 assert_eq!((seen.associations, seen.half_open), (0, 0), "{point}");
                 shaken.set(shaken.get() + seen.established);
             };
             join(talking, serving).await;
-            while_serving(&server, &server_config, handler, async {
+            while_served(&pair, handler, async {
                 // A new client at once, and the one from before, which begins anew, too.
-                let (other, _) = endpoint(&world.client).await;
-                let other = other.connect(address, &config, NAME).expect("open");
-                let before = executor.now();
+                let (other, _) = endpoint(&pair.world.client).await;
+                let other = pair.connect_from(&other);
+                let before = pair.executor.now();
                 round(&other, b"other").await;
-                assert!(executor.now() - before < SECOND / 2, "{point}");
+                assert!(pair.executor.now() - before < SECOND / 2, "{point}");
                 drop(channel);
-                let channel = client.connect(address, &config, NAME).expect("open");
+                let channel = pair.connect();
                 round(&channel, b"again").await;
                 // An answer to its old hellos may have come first, with which it got no farther.
-                assert!(executor.now() - before < 30 * SECOND, "{point} {dtls13}");
+                assert!(
+                    pair.executor.now() - before < 30 * SECOND,
+                    "{point} {dtls13}"
+                );
             })
             .await;
         });

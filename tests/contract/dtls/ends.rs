@@ -4,24 +4,21 @@ use core::cell::Cell;
 use core::pin::pin;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, join, select};
+use futures_util::future::join;
 use tacket::testing::SeededExecutor;
 use tacket::{AsyncResource as _, Bind as _, Clock as _, Error as _, Fault};
 use tacket_tests::NAME;
 use tacket_tls::{DtlsConnectError, DtlsError};
 
-use super::{Channel, Error, SECOND, World, echo, endpoint, round, sent_to, while_serving};
+use super::{
+    Channel, Error, SECOND, World, echo, endpoint, meet, round, while_served, while_serving,
+    while_serving_at_most,
+};
 
 /// Covers DTL-09.
 #[test]
 fn a_channel_that_is_closed_tells_its_peer_once() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
+    meet(async |pair, channel| {
         let heard = &Cell::new(false);
         let handler = async |channel: Channel| {
             let mut message = [0; 10];
@@ -35,37 +32,31 @@ fn a_channel_that_is_closed_tells_its_peer_once() {
             heard.set(true);
             Ok::<_, Error>(())
         };
-        while_serving(&server, &world.server_config(), handler, async {
+        while_served(&pair, handler, async {
             channel.send(b"last").await.expect("sends");
-            let before = sent_to(&world.net, address).len();
+            let before = pair.sent().len();
             channel.close().await.expect("closes");
-            executor.sleep_until(executor.now() + SECOND).await;
-            assert_eq!(sent_to(&world.net, address).len(), before + 1);
+            pair.sleep(SECOND).await;
+            assert_eq!(pair.sent().len(), before + 1);
         })
         .await;
         assert!(heard.get());
-        assert_eq!(client.statistics().associations, 0);
-        assert_eq!(server.statistics().associations, 0);
+        assert_eq!(pair.client.statistics().associations, 0);
+        assert_eq!(pair.server.statistics().associations, 0);
     });
 }
 
 /// Covers DTL-09: its peer waits, and may send.
 #[test]
 fn a_channel_that_is_dropped_tells_nobody() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
+    meet(async |pair, channel| {
         let heard = &Cell::new(false);
         let handler = async |channel: Channel| {
             let mut message = [0; 10];
             assert_eq!(channel.receive(&mut message).await?, Some(4));
             let waiting = channel.receive(&mut message);
             assert!(
-                tacket::timeout(&world.server, SECOND, waiting)
+                tacket::timeout(&pair.world.server, SECOND, waiting)
                     .await
                     .is_err()
             );
@@ -73,10 +64,10 @@ fn a_channel_that_is_dropped_tells_nobody() {
             heard.set(true);
             Ok::<_, Error>(())
         };
-        while_serving(&server, &world.server_config(), handler, async {
+        while_served(&pair, handler, async {
             channel.send(b"last").await.expect("sends");
             drop(channel);
-            executor.sleep_until(executor.now() + 2 * SECOND).await;
+            pair.sleep(2 * SECOND).await;
         })
         .await;
         assert!(heard.get());
@@ -86,16 +77,10 @@ fn a_channel_that_is_dropped_tells_nobody() {
 /// Covers DTL-08, DTL-10, DTL-11.
 #[test]
 fn an_endpoint_that_is_closed_ends_its_channels_and_its_server_and_frees_its_port() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, from) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
-        let idle = client.connect(from, &config, NAME).expect("open");
-        let serving_config = world.server_config();
-        let serving = server.serve(&serving_config, 4, echo);
+    meet(async |pair, channel| {
+        let (world, client, server) = (&pair.world, pair.client, &pair.server);
+        let (config, server_config) = (&pair.client_config, &pair.server_config);
+        let idle = client.connect(pair.from, config, NAME).expect("open");
         let talking = async {
             round(&channel, b"message").await;
             let mut message = [0; 10];
@@ -109,48 +94,45 @@ fn an_endpoint_that_is_closed_ends_its_channels_and_its_server_and_frees_its_por
                 assert_eq!(received.expect_err("closed").fault(), Fault::Closed);
                 assert_eq!(channel.do_handshake().await, Err(DtlsError::Closed));
             }
-            let refused = other.connect(address, &config, NAME);
+            let refused = other.connect(pair.address, config, NAME);
             assert_eq!(refused.err(), Some(DtlsConnectError::Closed));
-            let refused = other.serve(&serving_config, 4, echo).await;
+            let refused = other.serve(server_config, 4, echo).await;
             assert_eq!(refused, Err(DtlsError::Closed));
             other.close().await.expect("again");
-            world.client.bind(from).await.expect("the port is free");
-            executor.sleep_until(executor.now() + SECOND).await;
+            let free = world.client.bind(pair.from).await;
+            free.expect("the port is free");
+            pair.executor
+                .sleep_until(pair.executor.now() + SECOND)
+                .await;
             server.clone().close().await.expect("closes");
         };
+        let serving = server.serve(server_config, 4, echo);
         let (served, ()) = join(serving, talking).await;
         let served = served.expect("it was closed");
         // The handler heard of the client's end.
         assert_eq!((served.accepted, served.completed), (1, 1));
-        world.server.bind(address).await.expect("the port is free");
+        let free = world.server.bind(pair.address).await;
+        free.expect("the port is free");
     });
 }
 
 /// Covers DTL-35.
 #[test]
 fn the_last_handle_that_is_dropped_frees_the_port_whatever_waits_or_comes() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, from) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
-        while_serving(&server, &world.server_config(), echo, async {
+    meet(async |pair, channel| {
+        let (host, client, from) = (&pair.world.client, pair.client, pair.from);
+        while_serving(&pair.server, &pair.server_config, echo, async {
             // An answer is on its way.
             let other = client.clone();
             channel.send(b"message").await.expect("sends");
             drop(client);
-            world
-                .client
-                .bind(from)
-                .await
-                .expect_err("there is one more");
+            host.bind(from).await.expect_err("there is one more");
             // Somebody waits, and the last one who reads the socket is gone.
-            let idle = other.connect(from, &config, NAME).expect("open");
+            let idle = other.connect(from, &pair.client_config, NAME);
+            let idle = idle.expect("open");
             let dropping = async {
                 drop(other);
-                world.client.bind(from).await.expect("the port is free");
+                host.bind(from).await.expect("the port is free");
             };
             let (waited, ()) = join(idle.do_handshake(), dropping).await;
             assert_eq!(waited, Err(DtlsError::Closed));
@@ -164,80 +146,58 @@ fn the_last_handle_that_is_dropped_frees_the_port_whatever_waits_or_comes() {
 /// Covers DTL-13.
 #[test]
 fn one_serves_at_a_time_and_another_once_that_was_cancelled() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let (config, serving_config) = (world.client_config(), world.server_config());
+    meet(async |pair, channel| {
         {
-            let mut first = pin!(server.serve(&serving_config, 4, echo));
+            let mut first = pin!(pair.server.serve(&pair.server_config, 4, echo));
             assert!(first.as_mut().now_or_never().is_none());
-            let second = server.serve(&serving_config, 4, echo).await;
+            let second = pair.server.serve(&pair.server_config, 4, echo).await;
             let refused = second.expect_err("the first serves");
             assert_eq!(refused, DtlsError::Busy);
             assert_eq!(refused.fault(), Fault::Busy);
         }
-        let channel = client.connect(address, &config, NAME).expect("open");
-        while_serving(&server, &serving_config, echo, round(&channel, b"message")).await;
+        while_served(&pair, echo, round(&channel, b"message")).await;
     });
 }
 
 /// Covers DTL-15.
 #[test]
 fn a_handler_gets_its_channel_before_the_handshake_and_returning_closes_it() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, from) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
+    meet(async |pair, channel| {
         let handled = &Cell::new(0);
         let handler = async |channel: Channel| {
-            assert_eq!(channel.peer_addr(), from);
+            assert_eq!(channel.peer_addr(), pair.from);
             assert!(channel.cleartext_mtu().is_err());
-            assert_eq!(server.statistics().established, 0);
-            assert_eq!(server.statistics().associations, 1);
+            assert_eq!(pair.server.statistics().established, 0);
+            assert_eq!(pair.server.statistics().associations, 1);
             handled.set(handled.get() + 1);
             Ok::<_, Error>(())
         };
-        while_serving(&server, &world.server_config(), handler, async {
-            let waiting = tacket::timeout(&executor, SECOND / 2, channel.do_handshake());
+        while_served(&pair, handler, async {
+            let waiting = tacket::timeout(pair.executor, SECOND / 2, channel.do_handshake());
             assert!(waiting.await.is_err());
         })
         .await;
         assert_eq!(handled.get(), 1);
-        assert_eq!(server.statistics().associations, 0);
+        assert_eq!(pair.server.statistics().associations, 0);
     });
 }
 
 /// As many clients as there may be handlers are served, and the others wait until one is done.
 #[test]
 fn a_full_house_serves_nobody_else_until_there_is_room() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let config = world.client_config();
-        let (one, _) = endpoint(&world.client).await;
-        let (other, _) = endpoint(&world.client).await;
-        let first = one.connect(address, &config, NAME).expect("open");
-        let second = other.connect(address, &config, NAME).expect("open");
-        let serving_config = world.server_config();
-        let serving = pin!(server.serve(&serving_config, 1, echo));
-        let talking = pin!(async {
+    meet(async |pair, first| {
+        let (other, _) = endpoint(&pair.world.client).await;
+        let second = pair.connect_from(&other);
+        while_serving_at_most(1, &pair.server, &pair.server_config, echo, async {
             round(&first, b"first").await;
-            let waiting = tacket::timeout(&executor, 5 * SECOND, second.do_handshake());
+            let waiting = tacket::timeout(pair.executor, 5 * SECOND, second.do_handshake());
             assert!(waiting.await.is_err());
-            assert!(server.statistics().refused > 0);
+            assert!(pair.server.statistics().refused > 0);
             round(&first, b"still").await;
             first.close().await.expect("closes");
             round(&second, b"second").await;
-        });
-        let Either::Right(_) = select(serving, talking).await else {
-            panic!("it serves no more");
-        };
+        })
+        .await;
     });
 }
 
@@ -265,9 +225,7 @@ fn a_handler_with_limits_makes_room_for_others() {
                 }
             }
         };
-        let serving_config = world.server_config();
-        let serving = pin!(server.serve(&serving_config, 1, handler));
-        let talking = pin!(async {
+        while_serving_at_most(1, &server, &world.server_config(), handler, async {
             // Each goes away without a word, the one in its handshake and the other after it.
             for rounds in 0..2 {
                 let (client, from) = endpoint(&world.client).await;
@@ -292,9 +250,7 @@ fn a_handler_with_limits_makes_room_for_others() {
                 channel.close().await.expect("closes");
                 executor.sleep_until(executor.now() + SECOND).await;
             }
-        });
-        let Either::Right(_) = select(serving, talking).await else {
-            panic!("it serves no more");
-        };
+        })
+        .await;
     });
 }

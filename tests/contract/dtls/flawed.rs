@@ -163,6 +163,12 @@ pub(super) struct Client {
     pub(super) server: SocketAddr,
 }
 
+impl Client {
+    pub(super) fn parts(&self) -> (&DtlsEndpoint<Flawed>, &DtlsChannel<Flawed>, &Flaws) {
+        (&self.endpoint, &self.channel, &self.flaws)
+    }
+}
+
 /// Runs `talk` with a client of a server that sends each message back.
 pub(super) fn with_client(talk: impl AsyncFnOnce(&SeededExecutor<'_>, &World, Client)) {
     with_client_of(false, talk);
@@ -213,9 +219,7 @@ async fn round(channel: &DtlsChannel<Flawed>, message: &[u8]) -> Result<(), Erro
 #[test]
 fn handles_that_close_at_the_same_time_all_return() {
     with_client(async |_, world, client| {
-        let Client {
-            endpoint, flaws, ..
-        } = &client;
+        let (endpoint, _, flaws) = client.parts();
         flaws.is_stalled.set(true);
         let (one, other) = (endpoint.clone(), endpoint.clone());
         let mending = async { flaws.change(|flaws| flaws.is_stalled.set(false)) };
@@ -235,12 +239,7 @@ fn a_close_that_is_dropped_leaves_the_others_who_close_their_grace() {
         ]
     }) {
         with_client(async |executor, world, client| {
-            let Client {
-                endpoint,
-                channel,
-                flaws,
-                ..
-            } = &client;
+            let (endpoint, channel, flaws) = client.parts();
             flaws.is_stalled.set(true);
             let (one, other) = (endpoint.clone(), endpoint.clone());
             let mending = async {
@@ -259,12 +258,7 @@ fn a_close_that_is_dropped_leaves_the_others_who_close_their_grace() {
 #[test]
 fn a_close_that_is_dropped_alone_ends_what_waits() {
     with_client(async |_, world, client| {
-        let Client {
-            endpoint,
-            channel,
-            flaws,
-            ..
-        } = &client;
+        let (endpoint, channel, flaws) = client.parts();
         flaws.is_stalled.set(true);
         let closing = DropPoint::after_poll(1).cut(endpoint.clone().close());
         let (sent, closed) = join(channel.send(b"never"), closing).await;
@@ -276,12 +270,7 @@ fn a_close_that_is_dropped_alone_ends_what_waits() {
 #[test]
 fn a_socket_that_fails_while_it_is_closed_ends_all_who_wait() {
     with_client(async |_, world, client| {
-        let Client {
-            endpoint,
-            channel,
-            flaws,
-            ..
-        } = &client;
+        let (endpoint, channel, flaws) = client.parts();
         flaws.is_stalled.set(true);
         let failing =
             async { flaws.change(|flaws| flaws.receiving.set(Some((SimError::Closed, 1)))) };
@@ -343,12 +332,7 @@ fn each_who_sends_hears_of_its_own_datagram_and_of_no_other() {
 #[test]
 fn errors_of_the_network_delay_nobody_and_end_nothing() {
     with_client(async |executor, _, client| {
-        let Client {
-            endpoint,
-            channel,
-            flaws,
-            ..
-        } = &client;
+        let (endpoint, channel, flaws) = client.parts();
         let before = executor.now();
         for errors in [1, 2, 5] {
             flaws.change(|flaws| flaws.receiving.set(Some((SimError::Refused, errors))));
@@ -376,12 +360,7 @@ fn errors_of_the_network_delay_nobody_and_end_nothing() {
 #[test]
 fn a_port_that_is_closed_harms_no_other_channel_and_is_waited_for() {
     with_client(async |executor, world, client| {
-        let Client {
-            endpoint,
-            channel,
-            flaws,
-            ..
-        } = &client;
+        let (endpoint, channel, flaws) = client.parts();
         let local = "0.0.0.0:0".parse().expect("an address");
         let later = world.server.bind(local).await.expect("a free port");
         let address = later.local_addr().expect("an address");
@@ -411,18 +390,12 @@ fn a_port_that_is_closed_harms_no_other_channel_and_is_waited_for() {
 #[test]
 fn channels_that_come_and_go_while_the_socket_takes_nothing_leave_nothing_to_send() {
     with_client(async |executor, world, client| {
-        let Client {
-            endpoint,
-            channel,
-            flaws,
-            server,
-            ..
-        } = &client;
+        let (endpoint, channel, flaws) = client.parts();
         let before = world.net.events().len();
         flaws.is_stalled.set(true);
         let config = world.client_config();
         for port in 1..=1000 {
-            let address = SocketAddr::new(server.ip(), port);
+            let address = SocketAddr::new(client.server.ip(), port);
             let other = endpoint.connect(address, &config, NAME).expect("open");
             assert_eq!(other.do_handshake().now_or_never(), None);
         }
@@ -430,7 +403,9 @@ fn channels_that_come_and_go_while_the_socket_takes_nothing_leave_nothing_to_sen
         channel.send(b"message").await.expect("sends");
         executor.wait_all_tasks_blocked().await;
         let events = world.net.events();
-        let sent = events[before..].iter().filter(|event| event.to != *server);
+        let sent = events[before..]
+            .iter()
+            .filter(|event| event.to != client.server);
         // The one that the socket had already.
         let sent = sent.filter(|event| event.from == client.address).count();
         assert!((1..=2).contains(&sent), "{sent}");
@@ -441,12 +416,7 @@ fn channels_that_come_and_go_while_the_socket_takes_nothing_leave_nothing_to_sen
 #[test]
 fn a_socket_whose_error_never_goes_away_is_broken_and_nobody_spins_until_then() {
     with_client(async |executor, world, client| {
-        let Client {
-            endpoint,
-            channel,
-            flaws,
-            ..
-        } = &client;
+        let (endpoint, channel, flaws) = client.parts();
         let before = executor.now();
         flaws.change(|flaws| flaws.receiving.set(Some((SimError::Refused, u32::MAX))));
         let mut message = [0; 10];
@@ -466,9 +436,7 @@ fn a_socket_whose_error_never_goes_away_is_broken_and_nobody_spins_until_then() 
 #[test]
 fn who_is_polled_in_the_middle_of_anothers_poll_takes_no_wake_from_it() {
     with_client(async |executor, world, client| {
-        let Client {
-            endpoint, channel, ..
-        } = &client;
+        let (endpoint, channel, _) = client.parts();
         channel.send(b"answer me").await.expect("sends");
         executor.wait_all_tasks_blocked().await;
         // The answer is there, and nobody has looked.

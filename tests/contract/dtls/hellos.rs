@@ -2,18 +2,17 @@
 
 use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
-use core::pin::pin;
 use std::rc::Rc;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, select};
-use tacket::testing::{SeededExecutor, SimDatagram, SimHost};
+use tacket::testing::{SimDatagram, SimHost};
 use tacket::{AsyncResource as _, Bind as _, Clock as _, ReceiveDatagram as _, SendDatagram as _};
 use tacket_tests::NAME;
 use tacket_tls::DtlsClientConfig;
 
 use super::{
-    CLIENT, Channel, Endpoint, SECOND, World, echo, endpoint, round, sent_to, while_serving,
+    CLIENT, Channel, Endpoint, Pair, SECOND, World, echo, endpoint, meet, meet_by, round, sent_to,
+    while_served, while_serving_at_most,
 };
 
 /// A socket of a client that has no endpoint.
@@ -47,6 +46,18 @@ impl Stranger {
         }
         answers
     }
+}
+
+/// Runs `talk` with a stranger at a server that sends each message back, and the first hello of a client of ours.
+fn visit(talk: impl AsyncFnOnce(&Pair<'_, '_>, Stranger, Vec<u8>)) {
+    meet(async |pair, _idle| {
+        while_served(&pair, echo, async {
+            let hello = hello(&pair.world.client, &pair.world).await;
+            let stranger = Stranger::new(&pair.world.client, pair.address).await;
+            talk(&pair, stranger, hello).await;
+        })
+        .await;
+    });
 }
 
 /// The first hello of a client of ours.
@@ -103,154 +114,125 @@ fn state(server: &Endpoint) -> (usize, usize) {
 /// Covers DTL-20, DTL-21, DTL-22.
 #[test]
 fn a_hello_is_answered_by_a_cookie_and_one_with_a_cookie_by_the_handshake() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        while_serving(&server, &world.server_config(), echo, async {
-            let mut hello = hello(&world.client, &world).await;
-            hello[9..11].copy_from_slice(&[3, 4]);
-            let mut stranger = Stranger::new(&world.client, address).await;
-            let answers = stranger.say(&hello).await;
-            let [request] = &answers[..] else {
-                panic!("{answers:?}");
-            };
-            assert!(request.len() <= hello.len());
-            // A record of the handshake as DTLS 1.0, with the number of the hello's.
-            assert_eq!(request[..3], [22, 0xfe, 0xff]);
-            assert_eq!(request[3..11], [0, 0, 0, 0, 0, 0, 3, 4]);
-            // A HelloVerifyRequest.
-            assert_eq!((request[13], &request[25..28]), (3, &[0xfe, 0xff, 32][..]));
-            assert_eq!(state(&server), (0, 0));
+    visit(async |pair, mut stranger, mut hello| {
+        hello[9..11].copy_from_slice(&[3, 4]);
+        let answers = stranger.say(&hello).await;
+        let [request] = &answers[..] else {
+            panic!("{answers:?}");
+        };
+        assert!(request.len() <= hello.len());
+        // A record of the handshake as DTLS 1.0, with the number of the hello's.
+        assert_eq!(request[..3], [22, 0xfe, 0xff]);
+        assert_eq!(request[3..11], [0, 0, 0, 0, 0, 0, 3, 4]);
+        // A HelloVerifyRequest.
+        assert_eq!((request[13], &request[25..28]), (3, &[0xfe, 0xff, 32][..]));
+        assert_eq!(state(&pair.server), (0, 0));
 
-            let mut other = Stranger::new(&world.client, address).await;
-            let repeated = with_cookie(&hello, cookie_of(request));
-            // A cookie is for one address: another one is asked again.
-            let answers = other.say(&repeated).await;
-            assert_eq!((answers.len(), answers[0][13]), (1, 3));
-            assert_eq!(state(&server), (0, 0));
-            let answers = stranger.say(&repeated).await;
-            assert_eq!(answers[0][13], 2, "a ServerHello");
-            assert_eq!(state(&server), (1, 0));
-            // A duplicate begins nothing.
-            stranger.say(&repeated).await;
-            assert_eq!((state(&server), server.statistics().replaced), ((1, 0), 0));
+        let mut other = Stranger::new(&pair.world.client, pair.address).await;
+        let repeated = with_cookie(&hello, cookie_of(request));
+        // A cookie is for one address: another one is asked again.
+        let answers = other.say(&repeated).await;
+        assert_eq!((answers.len(), answers[0][13]), (1, 3));
+        assert_eq!(state(&pair.server), (0, 0));
+        let answers = stranger.say(&repeated).await;
+        assert_eq!(answers[0][13], 2, "a ServerHello");
+        assert_eq!(state(&pair.server), (1, 0));
+        // A duplicate begins nothing.
+        stranger.say(&repeated).await;
+        assert_eq!(
+            (state(&pair.server), pair.server.statistics().replaced),
+            ((1, 0), 0)
+        );
 
-            // Until the end of the next window, and no longer.
-            let request = other.say(&hello).await.remove(0);
-            executor.sleep_until(executor.now() + 61 * SECOND).await;
-            let answers = other.say(&with_cookie(&hello, cookie_of(&request))).await;
-            assert_eq!((answers.len(), answers[0][13]), (1, 3));
-        })
-        .await;
+        // Until the end of the next window, and no longer.
+        let request = other.say(&hello).await.remove(0);
+        pair.sleep(61 * SECOND).await;
+        let answers = other.say(&with_cookie(&hello, cookie_of(&request))).await;
+        assert_eq!((answers.len(), answers[0][13]), (1, 3));
     });
 }
 
 /// Covers DTL-23, DTL-24.
 #[test]
 fn garbage_is_ignored_and_counted_and_the_server_goes_on() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        while_serving(&server, &world.server_config(), echo, async {
-            let hello = hello(&world.client, &world).await;
-            let mut stranger = Stranger::new(&world.client, address).await;
-            let mut garbage = vec![Vec::new(), b"xyz".to_vec()];
-            garbage.push([&hello[..], &[0]].concat());
-            garbage.extend((0..hello.len()).map(|length| hello[..length].to_vec()));
-            // Lengths that say something else: of the record, of the message, of the session and of the cookie.
-            for (place, value) in [(12, 1), (12, 255), (16, 1), (24, 255), (59, 33), (60, 255)] {
-                let mut wrong = hello.clone();
-                wrong[place] = value;
-                garbage.push(wrong);
-            }
-            // An empty record, and bytes behind the message, within the record.
-            garbage.push([&hello[..11], &[0, 0]].concat());
-            let mut trailing = [&hello[..], &[0]].concat();
-            trailing[12] += 1;
-            garbage.push(trailing);
-            // No hello: data, an alert, something that is protected, a message of another kind.
-            for (content_type, epoch) in [(23, 0), (21, 0), (22, 1), (23, 1), (20, 0), (0x2f, 0)] {
-                let mut other = hello.clone();
-                (other[0], other[4]) = (content_type, epoch);
-                garbage.push(other);
-            }
+    visit(async |pair, mut stranger, hello| {
+        let mut garbage = vec![Vec::new(), b"xyz".to_vec()];
+        garbage.push([&hello[..], &[0]].concat());
+        garbage.extend((0..hello.len()).map(|length| hello[..length].to_vec()));
+        // Lengths that say something else: of the record, of the message, of the session and of the cookie.
+        for (place, value) in [(12, 1), (12, 255), (16, 1), (24, 255), (59, 33), (60, 255)] {
+            let mut wrong = hello.clone();
+            wrong[place] = value;
+            garbage.push(wrong);
+        }
+        // An empty record, and bytes behind the message, within the record.
+        garbage.push([&hello[..11], &[0, 0]].concat());
+        let mut trailing = [&hello[..], &[0]].concat();
+        trailing[12] += 1;
+        garbage.push(trailing);
+        // No hello: data, an alert, something that is protected, a message of another kind.
+        for (content_type, epoch) in [(23, 0), (21, 0), (22, 1), (23, 1), (20, 0), (0x2f, 0)] {
             let mut other = hello.clone();
-            other[13] = 2;
+            (other[0], other[4]) = (content_type, epoch);
             garbage.push(other);
-            for datagram in &garbage {
-                let answers = stranger.say(datagram).await;
-                assert_eq!(answers, Vec::<Vec<u8>>::new(), "{datagram:02x?}");
-            }
-            let seen = server.statistics();
-            assert_eq!(seen.ignored, u64::try_from(garbage.len()).expect("few"));
-            assert_eq!(seen.ignored, seen.datagrams);
-            assert_eq!(state(&server), (0, 0));
-            serves(&world, address).await;
-        })
-        .await;
+        }
+        let mut other = hello.clone();
+        other[13] = 2;
+        garbage.push(other);
+        for datagram in &garbage {
+            let answers = stranger.say(datagram).await;
+            assert_eq!(answers, Vec::<Vec<u8>>::new(), "{datagram:02x?}");
+        }
+        let seen = pair.server.statistics();
+        assert_eq!(seen.ignored, u64::try_from(garbage.len()).expect("few"));
+        assert_eq!(seen.ignored, seen.datagrams);
+        assert_eq!(state(&pair.server), (0, 0));
+        serves(&pair.world, pair.address).await;
     });
 }
 
 /// The cookie cut or changed anywhere begins nothing.
 #[test]
 fn only_a_whole_cookie_counts() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        while_serving(&server, &world.server_config(), echo, async {
-            let hello = hello(&world.client, &world).await;
-            let mut stranger = Stranger::new(&world.client, address).await;
-            let request = stranger.say(&hello).await.remove(0);
-            let cookie = cookie_of(&request);
-            for length in 0..32 {
-                let answers = stranger.say(&with_cookie(&hello, &cookie[..length])).await;
-                assert_eq!((answers.len(), answers[0][13]), (1, 3));
-                let mut changed = cookie.to_vec();
-                changed[length] ^= 1;
-                let answers = stranger.say(&with_cookie(&hello, &changed)).await;
-                assert_eq!((answers.len(), answers[0][13]), (1, 3));
-            }
-            assert_eq!(state(&server), (0, 0));
-        })
-        .await;
+    visit(async |pair, mut stranger, hello| {
+        let request = stranger.say(&hello).await.remove(0);
+        let cookie = cookie_of(&request);
+        for length in 0..32 {
+            let answers = stranger.say(&with_cookie(&hello, &cookie[..length])).await;
+            assert_eq!((answers.len(), answers[0][13]), (1, 3));
+            let mut changed = cookie.to_vec();
+            changed[length] ^= 1;
+            let answers = stranger.say(&with_cookie(&hello, &changed)).await;
+            assert_eq!((answers.len(), answers[0][13]), (1, 3));
+        }
+        assert_eq!(state(&pair.server), (0, 0));
     });
 }
 
 /// A hundred thousand forged hellos from as many addresses leave nothing behind.
 #[test]
 fn a_flood_of_forged_hellos_leaves_no_state() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        while_serving(&server, &world.server_config(), echo, async {
-            let hello = hello(&world.client, &world).await;
-            let mut forger = Stranger::new(&world.client, address).await;
-            let mut number = 0_u32;
-            world.net.set_hook(move |packet| {
-                if packet.to == address {
-                    number += 1;
-                    let [a, b, c, d] = number.to_be_bytes();
-                    packet.from = SocketAddr::from(([172, a.wrapping_add(b), c, d], 4433));
-                }
-            });
-            for _ in 0..100_000 / 50 {
-                for _ in 0..50 {
-                    let sent = forger.socket.send_to(&hello, address).await;
-                    sent.expect("sends");
-                }
-                executor.sleep_until(executor.now() + SECOND / 1000).await;
+    visit(async |pair, mut stranger, hello| {
+        let (address, mut number) = (pair.address, 0_u32);
+        pair.world.net.set_hook(move |packet| {
+            if packet.to == address {
+                number += 1;
+                let [a, b, c, d] = number.to_be_bytes();
+                packet.from = SocketAddr::from(([172, a.wrapping_add(b), c, d], 4433));
             }
-            let seen = server.statistics();
-            assert_eq!((seen.datagrams, seen.asked), (100_000, 100_000));
-            assert_eq!(state(&server), (0, 0));
-            world.net.remove_hook();
-            serves(&world, address).await;
-        })
-        .await;
+        });
+        for _ in 0..100_000 / 50 {
+            for _ in 0..50 {
+                let sent = stranger.socket.send_to(&hello, address).await;
+                sent.expect("sends");
+            }
+            pair.sleep(SECOND / 1000).await;
+        }
+        let seen = pair.server.statistics();
+        assert_eq!((seen.datagrams, seen.asked), (100_000, 100_000));
+        assert_eq!(state(&pair.server), (0, 0));
+        pair.world.net.remove_hook();
+        serves(&pair.world, pair.address).await;
     });
 }
 
@@ -258,12 +240,8 @@ fn a_flood_of_forged_hellos_leaves_no_state() {
 #[test]
 fn what_a_client_has_said_begins_nothing_again_once_its_channel_is_closed() {
     for dtls13 in [false, true] {
-        let executor = SeededExecutor::new(1);
-        let world = World::new(&executor);
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, from) = endpoint(&world.client).await;
-            let (config, server_config) = world.configs(dtls13);
+        meet_by(1, dtls13, async |pair, channel| {
+            let (world, server, from) = (&pair.world, &pair.server, pair.from);
             let handled = &Cell::new(0);
             let handler = async |channel: Channel| {
                 handled.set(handled.get() + 1);
@@ -276,12 +254,11 @@ fn what_a_client_has_said_begins_nothing_again_once_its_channel_is_closed() {
                     record.borrow_mut().push(packet.data.to_vec());
                 }
             });
-            let serving = pin!(server.serve(&server_config, 1, handler));
-            let talking = pin!(async {
-                let channel = client.connect(address, &config, NAME).expect("open");
+            while_serving_at_most(1, server, &pair.server_config, handler, async {
+                let executor = pair.executor;
                 round(&channel, b"message").await;
                 channel.close().await.expect("closes");
-                client.close().await.expect("closes");
+                pair.client.close().await.expect("closes");
                 world.net.remove_hook();
                 let mut ghost = world.client.bind(from).await.expect("the port is free");
                 executor.sleep_until(executor.now() + SECOND).await;
@@ -290,11 +267,11 @@ fn what_a_client_has_said_begins_nothing_again_once_its_channel_is_closed() {
                     executor.sleep_until(executor.now() + 5 * SECOND).await;
                     let said = said.borrow().clone();
                     for datagram in said {
-                        let sent = ghost.send_to(&datagram, address).await;
+                        let sent = ghost.send_to(&datagram, pair.address).await;
                         sent.expect("sends");
                         executor.wait_all_tasks_blocked().await;
                     }
-                    assert_eq!((handled.get(), state(&server)), (1, (0, 0)), "{dtls13}");
+                    assert_eq!((handled.get(), state(server)), (1, (0, 0)), "{dtls13}");
                 }
                 // A first hello is asked who it is, as that of anybody.
                 let sent = sent_to(&world.net, from).split_off(before);
@@ -304,12 +281,10 @@ fn what_a_client_has_said_begins_nothing_again_once_its_channel_is_closed() {
                 );
                 // There is room for somebody else, at once.
                 let now = executor.now();
-                serves_by(&world, address, &config).await;
+                serves_by(world, pair.address, &pair.client_config).await;
                 assert!(executor.now() < now + SECOND / 2, "{dtls13}");
-            });
-            let Either::Right(_) = select(serving, talking).await else {
-                panic!("it serves no more");
-            };
+            })
+            .await;
         });
     }
 }
@@ -317,39 +292,28 @@ fn what_a_client_has_said_begins_nothing_again_once_its_channel_is_closed() {
 /// Clients of DTLS 1.3, which have to be remembered, are so in a table that has an end.
 #[test]
 fn clients_that_must_be_remembered_are_few_and_nobody_is_sent_more_than_they_sent() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    let trusting = world
-        .client_config()
-        .with_dtls13()
-        .expect("it has certificates");
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let config = world
-            .server_config()
-            .with_dtls13()
-            .expect("it has certificates");
-        while_serving(&server, &config, echo, async {
+    meet_by(1, true, async |pair, _idle| {
+        while_served(&pair, echo, async {
             for number in 1..=200 {
                 // Each sends its first hello, and is gone.
-                let (client, _) = endpoint(&world.client).await;
-                let channel = client.connect(address, &trusting, NAME).expect("open");
+                let (client, _) = endpoint(&pair.world.client).await;
+                let channel = pair.connect_from(&client);
                 assert!(channel.do_handshake().now_or_never().is_none());
-                executor.sleep_until(executor.now() + SECOND / 1000).await;
-                assert_eq!(state(&server), (0, number.min(64)));
+                pair.sleep(SECOND / 1000).await;
+                assert_eq!(state(&pair.server), (0, number.min(64)));
             }
-            assert_eq!(server.statistics().forgotten, 200 - 64);
-            for (came, went) in exchanged(&world, address) {
+            assert_eq!(pair.server.statistics().forgotten, 200 - 64);
+            for (came, went) in exchanged(&pair.world, pair.address) {
                 assert!(went <= came, "{went} for {came}");
             }
             // DTLS 1.2 does not notice.
-            serves(&world, address).await;
-            let (client, _) = endpoint(&world.client).await;
-            let channel = client.connect(address, &trusting, NAME).expect("open");
+            serves(&pair.world, pair.address).await;
+            let (client, _) = endpoint(&pair.world.client).await;
+            let channel = pair.connect_from(&client);
             round(&channel, b"and 1.3?").await;
-            executor.sleep_until(executor.now() + 11 * SECOND).await;
+            pair.sleep(11 * SECOND).await;
             // The two of them, which have told nobody that they are gone.
-            assert_eq!(state(&server), (2, 0));
+            assert_eq!(state(&pair.server), (2, 0));
         })
         .await;
     });

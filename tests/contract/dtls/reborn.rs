@@ -4,8 +4,8 @@ use core::cell::{Cell, RefCell};
 use core::pin::pin;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, join, select};
-use tacket::testing::{Link, SeededExecutor};
+use futures_util::future::{join, select};
+use tacket::testing::Link;
 use tacket::{
     AsyncResource as _, Bind as _, Clock as _, Error as _, Fault, LocalAddress as _,
     SendDatagram as _,
@@ -13,45 +13,43 @@ use tacket::{
 use tacket_tests::NAME;
 use tacket_tls::DtlsError;
 
-use super::sent_to;
-use super::{Channel, Endpoint, SECOND, World, echo, endpoint, endpoint_at, round, while_serving};
+use super::{
+    Channel, Endpoint, SECOND, echo, endpoint, endpoint_at, meet, meet_by, round, while_served,
+    while_serving, while_serving_at_most,
+};
 
 /// Covers DTL-25, DTL-26.
 #[test]
 fn a_client_that_begins_anew_from_its_address_gets_a_new_channel_and_the_old_one_breaks() {
     // It had done its handshake, or only begun it: after this many datagrams it is gone.
     for datagrams in [2, 3, 100] {
-        let executor = SeededExecutor::new(1);
-        let world = World::new(&executor);
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, from) = endpoint(&world.client).await;
-            let config = world.client_config();
+        meet(async |pair, channel| {
+            let (world, server, from) = (&pair.world, &pair.server, pair.from);
             let ends = &RefCell::new(Vec::new());
             let handler = async |channel: Channel| {
                 let handled = echo(channel).await;
                 ends.borrow_mut().push(handled.clone());
                 handled
             };
-            while_serving(&server, &world.server_config(), handler, async {
+            while_serving(server, &pair.server_config, handler, async {
                 let left = Cell::new(datagrams);
                 world.net.set_hook(move |packet| {
                     if packet.from == from && left.replace(left.get() - 1) <= 0 {
                         packet.arrivals.clear();
                     }
                 });
-                let channel = client.connect(address, &config, NAME).expect("open");
                 let waiting = async {
                     channel.do_handshake().await.expect("a handshake");
                     round(&channel, b"once").await;
                 };
-                let waited = tacket::timeout(&executor, SECOND / 2, waiting).await;
+                let waited = tacket::timeout(pair.executor, SECOND / 2, waiting).await;
                 assert_eq!(waited.is_ok(), datagrams == 100);
                 world.net.remove_hook();
                 // It loses its memory, and has the same address again.
-                drop((channel, client));
+                drop((channel, pair.client));
                 let (client, _) = endpoint_at(&world.client, &from.to_string()).await;
-                let channel = client.connect(address, &config, NAME).expect("open");
+                let channel = client.connect(pair.address, &pair.client_config, NAME);
+                let channel = channel.expect("open");
                 round(&channel, b"again").await;
                 assert_eq!(server.statistics().associations, 1);
             })
@@ -65,13 +63,9 @@ fn a_client_that_begins_anew_from_its_address_gets_a_new_channel_and_the_old_one
 /// Also where there is room for one alone: it has the room of its old self, and no more than that.
 #[test]
 fn a_client_that_begins_anew_is_served_where_all_handlers_are_at_work() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, from) = endpoint(&world.client).await;
-        let (stranger, _) = endpoint(&world.client).await;
-        let config = world.client_config();
+    meet(async |pair, channel| {
+        let (executor, server, config) = (pair.executor, &pair.server, &pair.client_config);
+        let (stranger, _) = endpoint(&pair.world.client).await;
         let at_work = &Cell::new(0);
         let handler = async |channel: Channel| {
             at_work.set(at_work.get() + 1);
@@ -82,25 +76,23 @@ fn a_client_that_begins_anew_is_served_where_all_handlers_are_at_work() {
             at_work.set(0);
             handled
         };
-        let serving_config = world.server_config();
-        let serving = pin!(server.serve(&serving_config, 1, handler));
-        let talking = pin!(async {
-            let channel = client.connect(address, &config, NAME).expect("open");
+        let connect = |client: &Endpoint| client.connect(pair.address, config, NAME).expect("open");
+        while_serving_at_most(1, server, &pair.server_config, handler, async {
             round(&channel, b"once").await;
-            drop((channel, client));
+            drop((channel, pair.client));
             for reboot in 1..=3 {
                 // The first attempts are given up before they have a handler.
-                let (client, _) = endpoint_at(&world.client, &from.to_string()).await;
-                let channel = client.connect(address, &config, NAME).expect("open");
+                let (client, _) = endpoint_at(&pair.world.client, &pair.from.to_string()).await;
+                let channel = connect(&client);
                 if reboot < 3 {
                     let waiting = channel.do_handshake();
-                    let waited = tacket::timeout(&executor, SECOND / 100, waiting).await;
+                    let waited = tacket::timeout(executor, SECOND / 100, waiting).await;
                     assert!(waited.is_err());
                     continue;
                 }
                 round(&channel, b"again").await;
-                let other = stranger.connect(address, &config, NAME).expect("open");
-                let waiting = tacket::timeout(&executor, 5 * SECOND, other.do_handshake());
+                let other = connect(&stranger);
+                let waiting = tacket::timeout(executor, 5 * SECOND, other.do_handshake());
                 assert!(waiting.await.is_err());
                 assert!(server.statistics().refused > 0);
                 round(&channel, b"still").await;
@@ -108,25 +100,18 @@ fn a_client_that_begins_anew_is_served_where_all_handlers_are_at_work() {
                 round(&other, b"now").await;
             }
             assert_eq!(server.statistics().replaced, 3);
-        });
-        let Either::Right(_) = select(serving, talking).await else {
-            panic!("it serves no more");
-        };
+        })
+        .await;
     });
 }
 
 /// The same of one that was answered, got no farther, and begins anew from its own endpoint.
 #[test]
 fn a_client_that_gets_no_farther_is_served_anew_where_all_handlers_are_at_work() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, from) = endpoint(&world.client).await;
-        let config = world.client_config();
+    meet(async |pair, channel| {
         // After its hellos nothing of it arrives, until it has begun anew.
-        let hellos = Cell::new(0);
-        world.net.set_hook(move |packet| {
+        let (from, hellos) = (pair.from, Cell::new(0));
+        pair.world.net.set_hook(move |packet| {
             if packet.from == from {
                 let is_hello = packet.data.get(13) == Some(&1);
                 hellos.set(hellos.get() + i32::from(is_hello));
@@ -135,18 +120,13 @@ fn a_client_that_gets_no_farther_is_served_anew_where_all_handlers_are_at_work()
                 }
             }
         });
-        let serving_config = world.server_config();
-        let serving = pin!(server.serve(&serving_config, 1, echo));
-        let talking = pin!(async {
-            let channel = client.connect(address, &config, NAME).expect("open");
-            let waiting = tacket::timeout(&executor, 60 * SECOND, channel.do_handshake());
+        while_serving_at_most(1, &pair.server, &pair.server_config, echo, async {
+            let waiting = tacket::timeout(pair.executor, 60 * SECOND, channel.do_handshake());
             assert_eq!(waiting.await, Ok(Ok(())));
             round(&channel, b"message").await;
-            assert_eq!(server.statistics().replaced, 1);
-        });
-        let Either::Right(_) = select(serving, talking).await else {
-            panic!("it serves no more");
-        };
+            assert_eq!(pair.server.statistics().replaced, 1);
+        })
+        .await;
     });
 }
 
@@ -154,28 +134,16 @@ fn a_client_that_gets_no_farther_is_served_anew_where_all_handlers_are_at_work()
 #[test]
 fn a_client_waits_at_a_full_house_until_there_is_a_place() {
     for dtls13 in [false, true] {
-        let executor = SeededExecutor::new(1);
-        let world = World::new(&executor);
-        let (mut config, mut server_config) = (world.client_config(), world.server_config());
-        if dtls13 {
-            (config, server_config) = (
-                config.with_dtls13().expect("it has certificates"),
-                server_config.with_dtls13().expect("it has certificates"),
-            );
-        }
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (first, _) = endpoint(&world.client).await;
-            let (second, _) = endpoint(&world.client).await;
-            let connect = |client: &Endpoint| client.connect(address, &config, NAME).expect("open");
-            let (inside, outside) = (connect(&first), connect(&second));
-            let serving = pin!(server.serve(&server_config, 1, echo));
-            let talking = pin!(async {
+        meet_by(1, dtls13, async |pair, inside| {
+            let (executor, server) = (pair.executor, &pair.server);
+            let (other, _) = endpoint(&pair.world.client).await;
+            let outside = pair.connect_from(&other);
+            while_serving_at_most(1, server, &pair.server_config, echo, async {
                 round(&inside, b"inside").await;
                 let leaving = async {
                     executor.sleep_until(1800 * SECOND).await;
                     round(&inside, b"still inside").await;
-                    let sent = sent_to(&world.net, address).len();
+                    let sent = pair.sent().len();
                     inside.close().await.expect("closes");
                     sent
                 };
@@ -186,10 +154,8 @@ fn a_client_waits_at_a_full_house_until_there_is_a_place() {
                 assert!(sent < 200, "{sent} datagrams in half an hour");
                 round(&outside, b"inside at last").await;
                 assert!(server.statistics().refused > 4);
-            });
-            let Either::Right(_) = select(serving, talking).await else {
-                panic!("it serves no more");
-            };
+            })
+            .await;
         });
     }
 }
@@ -197,27 +163,22 @@ fn a_client_waits_at_a_full_house_until_there_is_a_place() {
 /// A hello without a cookie proves nothing: it replaces nobody.
 #[test]
 fn a_forged_hello_from_the_address_of_a_client_harms_it_not() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, from) = endpoint(&world.client).await;
-        let (forger, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(address, &config, NAME).expect("open");
-        while_serving(&server, &world.server_config(), echo, async {
+    meet(async |pair, channel| {
+        let (forger, _) = endpoint(&pair.world.client).await;
+        while_served(&pair, echo, async {
             round(&channel, b"before").await;
-            world.net.set_hook(move |packet| {
+            let (address, from) = (pair.address, pair.from);
+            pair.world.net.set_hook(move |packet| {
                 if packet.to == address {
                     packet.from = from;
                 }
             });
-            let forged = forger.connect(address, &config, NAME).expect("open");
-            let waiting = tacket::timeout(&executor, 20 * SECOND, forged.do_handshake());
+            let forged = pair.connect_from(&forger);
+            let waiting = tacket::timeout(pair.executor, 20 * SECOND, forged.do_handshake());
             assert!(waiting.await.is_err());
-            assert!(server.statistics().asked > 4);
+            assert!(pair.server.statistics().asked > 4);
             round(&channel, b"after").await;
-            assert_eq!(server.statistics().replaced, 0);
+            assert_eq!(pair.server.statistics().replaced, 0);
         })
         .await;
     });
@@ -226,28 +187,24 @@ fn a_forged_hello_from_the_address_of_a_client_harms_it_not() {
 /// A hello with a good cookie, from before, is no new one.
 #[test]
 fn a_hello_that_was_held_up_on_its_way_replaces_nobody() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
+    meet(async |pair, first| {
+        let address = pair.address;
         // What says that it is the second message of its sender comes again, twenty seconds later.
-        world.net.set_hook(move |packet| {
+        pair.world.net.set_hook(move |packet| {
             if packet.to == address
                 && packet.data.get(13..19) == Some(&[1, 0, 0, packet.data[16], 0, 1])
             {
                 packet.arrivals.push(20 * SECOND);
             }
         });
-        while_serving(&server, &world.server_config(), echo, async {
-            let connect = || client.connect(address, &config, NAME).expect("open");
-            round(&connect(), b"first").await;
-            let second = connect();
+        while_served(&pair, echo, async {
+            round(&first, b"first").await;
+            drop(first);
+            let second = pair.connect();
             round(&second, b"second").await;
-            executor.sleep_until(executor.now() + 30 * SECOND).await;
+            pair.sleep(30 * SECOND).await;
             round(&second, b"still the second").await;
-            assert_eq!(server.statistics().replaced, 1);
+            assert_eq!(pair.server.statistics().replaced, 1);
         })
         .await;
     });
@@ -257,25 +214,15 @@ fn a_hello_that_was_held_up_on_its_way_replaces_nobody() {
 #[test]
 fn forged_datagrams_from_the_address_of_a_peer_end_nothing() {
     for dtls13 in [false, true] {
-        let executor = SeededExecutor::new(1);
-        let world = World::new(&executor);
-        let (mut config, mut server_config) = (world.client_config(), world.server_config());
-        if dtls13 {
-            (config, server_config) = (
-                config.with_dtls13().expect("it has certificates"),
-                server_config.with_dtls13().expect("it has certificates"),
-            );
-        }
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, from) = endpoint(&world.client).await;
-            let channel = client.connect(address, &config, NAME).expect("open");
+        meet_by(1, dtls13, async |pair, channel| {
+            let (net, address, from) = (&pair.world.net, pair.address, pair.from);
             let (to_both, to_server) = forged();
             let anywhere = "0.0.0.0:0".parse().expect("an address");
-            let mut forger = world.client.bind(anywhere).await.expect("a free port");
+            let forger = pair.world.client.bind(anywhere).await;
+            let mut forger = forger.expect("a free port");
             let hidden = forger.local_addr().expect("an address");
-            world.net.set_usual_link(Link::new().delay(SECOND / 200));
-            world.net.set_hook(move |packet| {
+            net.set_usual_link(Link::new().delay(SECOND / 200));
+            net.set_hook(move |packet| {
                 if packet.from == hidden {
                     packet.from = if packet.to == address { from } else { address };
                 }
@@ -289,20 +236,21 @@ fn forged_datagrams_from_the_address_of_a_peer_end_nothing() {
                     for datagram in &to_both {
                         forger.send_to(datagram, from).await.expect("sends");
                     }
-                    executor.sleep_until(executor.now() + SECOND / 2000).await;
+                    pair.sleep(SECOND / 2000).await;
                 }
             });
             let talking = pin!(async {
-                let handshake = tacket::timeout(&executor, SECOND / 2, channel.do_handshake());
+                let handshake = tacket::timeout(pair.executor, SECOND / 2, channel.do_handshake());
                 let shaken = handshake.await.expect("nothing was lost");
                 shaken.expect("a handshake");
                 for _ in 0..20 {
                     round(&channel, b"message").await;
                 }
             });
-            while_serving(&server, &server_config, echo, select(talking, forging)).await;
-            assert!(client.statistics().ignored > 50 && server.statistics().ignored > 50);
-            assert_eq!(client.statistics().failed + server.statistics().failed, 0);
+            while_served(&pair, echo, select(talking, forging)).await;
+            for seen in [pair.client.statistics(), pair.server.statistics()] {
+                assert!(seen.ignored > 50 && seen.failed == 0, "{seen:?}");
+            }
         });
     }
 }
@@ -360,28 +308,21 @@ fn forged() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
 /// Covers DTL-27.
 #[test]
 fn a_second_connect_to_a_peer_breaks_the_first_channel_at_once() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let connect = || client.connect(address, &config, NAME).expect("open");
+    meet(async |pair, idle| {
         // Its handshake has not begun: it never sends anything.
-        let idle = connect();
-        let running = connect();
+        let running = pair.connect();
         let refused = idle.do_handshake().now_or_never().expect("at once");
         assert_eq!(refused, Err(DtlsError::Replaced));
-        assert_eq!(sent_to(&world.net, address), []);
+        assert_eq!(pair.sent(), []);
         // It is running.
-        let waiting = tacket::timeout(&executor, 60 * SECOND, running.do_handshake());
-        let (waited, done) = join(waiting, async { connect() }).await;
+        let waiting = tacket::timeout(pair.executor, 60 * SECOND, running.do_handshake());
+        let (waited, done) = join(waiting, async { pair.connect() }).await;
         assert_eq!(waited, Ok(Err(DtlsError::Replaced)));
-        assert_eq!(sent_to(&world.net, address).len(), 1);
-        while_serving(&server, &world.server_config(), echo, async {
+        assert_eq!(pair.sent().len(), 1);
+        while_served(&pair, echo, async {
             // It is done.
             round(&done, b"message").await;
-            let last = connect();
+            let last = pair.connect();
             let mut message = [0; 10];
             let refused = done.receive(&mut message).now_or_never().expect("at once");
             assert_eq!(refused.clone(), Err(DtlsError::Replaced));
@@ -389,6 +330,10 @@ fn a_second_connect_to_a_peer_breaks_the_first_channel_at_once() {
             round(&last, b"message").await;
         })
         .await;
-        assert!(executor.now() < 3 * SECOND, "{:?}", world.net.events());
+        assert!(
+            pair.executor.now() < 3 * SECOND,
+            "{:?}",
+            pair.world.net.events()
+        );
     });
 }

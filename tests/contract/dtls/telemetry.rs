@@ -4,12 +4,11 @@ use core::cell::RefCell;
 use core::num::NonZeroU16;
 use core::time::Duration;
 
-use tacket::testing::{Link, SeededExecutor};
+use tacket::testing::Link;
 use tacket_examples::telemetry::datagrams::{Client, serve};
 use tacket_examples::telemetry::{Device, Entry, Thermostat};
-use tacket_tests::NAME;
 
-use super::{Channel, SECOND, World, endpoint, while_serving};
+use super::{Channel, SECOND, meet_by, while_served};
 
 /// A thermostat that remembers what it was set to.
 #[derive(Default)]
@@ -37,27 +36,20 @@ impl Device for Noted {
 fn a_device_does_once_what_it_is_told_in_fifty_bad_networks() {
     let mut samples = 0;
     for seed in 0..50 {
-        let executor = SeededExecutor::new(seed);
-        let world = World::new(&executor);
-        let link = Link::new().loss(0.2).duplication(0.2).reordering(0.3);
-        let link = link.delay(Duration::from_millis(50));
-        world
-            .net
-            .set_usual_link(link.jitter(Duration::from_millis(100)));
         let device = RefCell::new(Noted::default());
         let wanted: Vec<_> = (0..10).map(|number| 20_000 + number).collect();
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, _) = endpoint(&world.client).await;
-            let config = world.client_config();
-            let channel = client.connect(address, &config, NAME).expect("open");
+        meet_by(seed, false, async |pair, channel| {
+            let link = Link::new().loss(0.2).duplication(0.2).reordering(0.3);
+            let link = link.delay(Duration::from_millis(50));
+            let link = link.jitter(Duration::from_millis(100));
+            pair.world.net.set_usual_link(link);
             let handler = async |channel: Channel| {
-                let served = serve(channel, &mut &device, &executor, 300 * SECOND).await;
+                let served = serve(channel, &mut &device, pair.executor, 300 * SECOND).await;
                 served.map(drop)
             };
-            while_serving(&server, &world.server_config(), handler, async {
+            while_served(&pair, handler, async {
                 channel.do_handshake().await.expect("a handshake");
-                let mut client = Client::new(channel, &executor);
+                let mut client = Client::new(channel, pair.executor);
                 for value in &wanted {
                     let set = client.set(Thermostat::SETPOINT, *value).await;
                     set.expect("set");

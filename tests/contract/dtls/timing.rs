@@ -5,11 +5,10 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use futures_util::FutureExt as _;
-use tacket::testing::{Link, SeededExecutor};
+use tacket::testing::Link;
 use tacket::{AsyncResource as _, Clock as _};
-use tacket_tests::NAME;
 
-use super::{SECOND, SERVER, World, echo, endpoint, sent_to, while_serving};
+use super::{SECOND, SERVER, echo, meet, meet_by, while_served};
 
 /// Whether it is `expected`, give or take a quarter.
 fn is_about(time: Duration, expected: Duration) -> bool {
@@ -20,16 +19,11 @@ fn is_about(time: Duration, expected: Duration) -> bool {
 /// Covers DTL-17.
 #[test]
 fn the_intervals_double_up_to_a_minute() {
-    let executor = SeededExecutor::new(1);
-    let world = World::new(&executor);
-    executor.run(async {
-        let silent = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        let channel = client.connect(silent.1, &config, NAME).expect("open");
-        let waiting = tacket::timeout(&executor, 6000 * SECOND, channel.do_handshake());
+    // The server is silent.
+    meet(async |pair, channel| {
+        let waiting = tacket::timeout(pair.executor, 6000 * SECOND, channel.do_handshake());
         assert!(waiting.await.is_err());
-        let sent = sent_to(&world.net, silent.1);
+        let sent = pair.sent();
         let waits = sent.windows(2).map(|two| two[1].0 - two[0].0);
         let waits: Vec<_> = waits.collect();
         assert_eq!(sent[0].0, Duration::ZERO);
@@ -47,26 +41,21 @@ fn the_intervals_double_up_to_a_minute() {
 #[test]
 fn a_handshake_whose_first_datagram_is_lost_takes_the_first_timeout() {
     for first in [1, 2, 4] {
-        let executor = SeededExecutor::new(first);
-        let world = World::new(&executor);
-        let is_first = Cell::new(true);
-        world.net.set_hook(move |packet| {
-            if is_first.replace(false) {
-                packet.arrivals.clear();
-            }
-        });
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, _) = endpoint(&world.client).await;
-            let config = world.client_config();
-            let channel = client.connect(address, &config, NAME).expect("open");
+        meet_by(first, false, async |pair, channel| {
+            let is_first = Cell::new(true);
+            pair.world.net.set_hook(move |packet| {
+                if is_first.replace(false) {
+                    packet.arrivals.clear();
+                }
+            });
             let first = Duration::from_secs(first);
             channel.set_initial_retransmit_timeout(first);
-            while_serving(&server, &world.server_config(), echo, async {
+            while_served(&pair, echo, async {
                 channel.do_handshake().await.expect("a handshake");
             })
             .await;
-            assert!(is_about(executor.now(), first), "{:?}", executor.now());
+            let took = pair.executor.now();
+            assert!(is_about(took, first), "{took:?}");
         });
     }
 }
@@ -76,34 +65,27 @@ fn a_handshake_whose_first_datagram_is_lost_takes_the_first_timeout() {
 fn a_handshake_gets_over_the_loss_of_any_of_the_servers_datagrams() {
     let mut all = 0;
     for lost in 1.. {
-        let executor = SeededExecutor::new(lost);
-        let world = World::new(&executor);
         let sent = Rc::new(Cell::new(0));
         let count = Rc::clone(&sent);
-        world.net.set_hook(move |packet| {
-            if packet.from.ip().to_string() == SERVER {
-                count.set(count.get() + 1);
-                if count.get() == lost {
-                    packet.arrivals.clear();
+        let took = meet_by(lost, false, async |pair, channel| {
+            pair.world.net.set_hook(move |packet| {
+                if packet.from.ip().to_string() == SERVER {
+                    count.set(count.get() + 1);
+                    if count.get() == lost {
+                        packet.arrivals.clear();
+                    }
                 }
-            }
-        });
-        executor.run(async {
-            let (server, address) = endpoint(&world.server).await;
-            let (client, _) = endpoint(&world.client).await;
-            let config = world.client_config();
-            let channel = client.connect(address, &config, NAME).expect("open");
-            while_serving(&server, &world.server_config(), echo, async {
-                channel.do_handshake().await.expect("a handshake");
-            })
-            .await;
+            });
+            while_served(&pair, echo, channel.do_handshake())
+                .await
+                .expect("a handshake");
+            pair.executor.now()
         });
         if sent.get() < lost {
             // There is no such datagram.
             all = lost - 1;
             break;
         }
-        let took = executor.now();
         assert!(took < 2 * SECOND, "{lost}: {took:?}");
         // Nothing makes good for it but time.
         assert!(took > SECOND / 2, "{lost}: {took:?}");
@@ -114,42 +96,37 @@ fn a_handshake_gets_over_the_loss_of_any_of_the_servers_datagrams() {
 /// Covers DTL-19.
 #[test]
 fn a_hundred_handshakes_in_a_row_succeed_on_a_terrible_network() {
-    let executor = SeededExecutor::new(19);
-    let world = World::new(&executor);
-    let late = Cell::new(0_u32);
-    let link = Link::new()
-        .loss(0.1)
-        .duplication(0.1)
-        .delay(Duration::from_millis(5));
-    world.net.set_usual_link(link);
-    world.net.set_hook(move |packet| {
-        // One in ten, by its turn, up to three seconds later.
-        late.set(late.get().wrapping_mul(1_103_515_245).wrapping_add(12_345));
-        let draw = late.get() >> 16;
-        if draw.is_multiple_of(10) {
-            for arrival in &mut packet.arrivals {
-                *arrival += Duration::from_millis(u64::from(draw / 10 % 3000));
+    meet_by(19, false, async |pair, _idle| {
+        let late = Cell::new(0_u32);
+        let link = Link::new()
+            .loss(0.1)
+            .duplication(0.1)
+            .delay(Duration::from_millis(5));
+        pair.world.net.set_usual_link(link);
+        pair.world.net.set_hook(move |packet| {
+            // One in ten, by its turn, up to three seconds later.
+            late.set(late.get().wrapping_mul(1_103_515_245).wrapping_add(12_345));
+            let draw = late.get() >> 16;
+            if draw.is_multiple_of(10) {
+                for arrival in &mut packet.arrivals {
+                    *arrival += Duration::from_millis(u64::from(draw / 10 % 3000));
+                }
             }
-        }
-    });
-    executor.run(async {
-        let (server, address) = endpoint(&world.server).await;
-        let (client, _) = endpoint(&world.client).await;
-        let config = world.client_config();
-        while_serving(&server, &world.server_config(), echo, async {
+        });
+        while_served(&pair, echo, async {
             for number in 0..100_u32 {
-                let channel = client.connect(address, &config, NAME).expect("open");
-                let waiting = tacket::timeout(&executor, 3600 * SECOND, channel.do_handshake());
+                let channel = pair.connect();
+                let waiting = tacket::timeout(pair.executor, 3600 * SECOND, channel.do_handshake());
                 waiting.await.expect("in time").expect("a handshake");
                 let message = number.to_be_bytes();
                 let mut answer = [0; 4];
                 let mut tries = 0;
                 loop {
                     tries += 1;
-                    assert!(tries < 100, "{number}: {:?}", server.statistics());
+                    assert!(tries < 100, "{number}: {:?}", pair.server.statistics());
                     channel.send(&message).await.expect("sends");
                     let receiving = channel.receive(&mut answer);
-                    let received = tacket::timeout(&executor, SECOND, receiving).await;
+                    let received = tacket::timeout(pair.executor, SECOND, receiving).await;
                     if received == Ok(Ok(Some(4))) && answer == message {
                         break;
                     }
@@ -157,6 +134,6 @@ fn a_hundred_handshakes_in_a_row_succeed_on_a_terrible_network() {
             }
         })
         .await;
-        assert!(client.close().now_or_never().is_some());
+        assert!(pair.client.close().now_or_never().is_some());
     });
 }

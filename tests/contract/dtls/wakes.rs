@@ -47,12 +47,7 @@ async fn wait_beside_an_unpolled(
     client: &Client,
     serves: bool,
 ) {
-    let Client {
-        endpoint,
-        channel,
-        flaws,
-        ..
-    } = client;
+    let (endpoint, channel, flaws) = client.parts();
     world.net.set_usual_link(Link::new().delay(SECOND / 10));
     let before = executor.now();
     channel.send(b"answer me").await.expect("sends");
@@ -99,9 +94,7 @@ fn one_who_is_woken_and_not_polled_holds_nobody_up() {
 #[test]
 fn a_handshake_that_begins_while_another_sends_is_repeated_in_time() {
     with_client(async |executor, world, client| {
-        let Client {
-            endpoint, flaws, ..
-        } = &client;
+        let (endpoint, _, flaws) = client.parts();
         let config = world.client_config();
         let connect = |place| {
             endpoint

@@ -3,12 +3,11 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
-use super::hello::random_in;
-use super::record::{ContentType, Fragments, Malformed, Record, Records};
+use super::hello::random_of;
+use super::record::{ContentType, Fragments, Malformed, Record, Records, message};
 
-/// More messages than this no end has in plain text.
+/// No end numbers a plaintext message higher than this.
 const LAST_MESSAGE: u16 = 8;
-const CLIENT_HELLO: u8 = 1;
 
 /// Whose engine it is, and how far that has got.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +74,8 @@ impl Stage {
         let admits = !content.is_empty()
             && Fragments::of(content).all(|fragment| {
                 let Ok(fragment) = fragment else { return false };
-                if self.is_server && fragment.kind == CLIENT_HELLO {
-                    let random = random_in(fragment.part).filter(|_| fragment.offset == 0);
+                if self.is_server && fragment.kind == message::CLIENT_HELLO {
+                    let random = random_of(&fragment);
                     let is_own = random.is_some() && random == self.hello;
                     return is_own && !core::mem::replace(&mut asks, true);
                 }
@@ -88,16 +87,31 @@ impl Stage {
         admits
     }
 
-    /// Whether the peer sends messages of this kind in plain text (RFC 5246, 7.4; RFC 9147, 5.2). After the handshake, one of DTLS 1.2 by which a client asks a server for its last
-    /// ones is of use, and no other.
+    /// Whether the peer sends messages of this kind in plain text (RFC 5246, 7.4; RFC 9147, 5.2).
+    ///
+    /// After the handshake, a server of DTLS 1.2 still takes a ClientKeyExchange, which a client repeats if it missed the server's last flight; nothing else.
     const fn expects(&self, kind: u8) -> bool {
+        use message::{
+            CERTIFICATE, CERTIFICATE_REQUEST, CERTIFICATE_VERIFY, CLIENT_KEY_EXCHANGE,
+            HELLO_VERIFY_REQUEST, SERVER_HELLO, SERVER_HELLO_DONE, SERVER_KEY_EXCHANGE,
+        };
         match (self.is_server, self.is_13) {
             (true, true) => false,
-            (true, false) if self.is_established => kind == 16,
-            (true, false) => matches!(kind, 11 | 15 | 16),
+            (true, false) if self.is_established => kind == CLIENT_KEY_EXCHANGE,
+            (true, false) => {
+                matches!(kind, CERTIFICATE | CERTIFICATE_VERIFY | CLIENT_KEY_EXCHANGE)
+            }
             (false, _) if self.is_established => false,
-            (false, true) => kind == 2,
-            (false, false) => matches!(kind, 2 | 3 | 11..=14),
+            (false, true) => kind == SERVER_HELLO,
+            (false, false) => matches!(
+                kind,
+                SERVER_HELLO
+                    | HELLO_VERIFY_REQUEST
+                    | CERTIFICATE
+                    | SERVER_KEY_EXCHANGE
+                    | CERTIFICATE_REQUEST
+                    | SERVER_HELLO_DONE
+            ),
         }
     }
 }

@@ -3,9 +3,10 @@
 use alloc::string::ToString as _;
 use core::time::Duration;
 
+use super::answer::asked_by;
 use super::dimpl_engine::LONGEST_RETRY;
 use super::error::DtlsProblem;
-use super::hello::{ClientHello, asked_by};
+use super::hello::ClientHello;
 
 /// How often a client begins anew, when what came was not what it should have been: anybody can write such a thing.
 const ATTEMPTS: u32 = 8;

@@ -6,10 +6,10 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use super::answer::is_answer_to_proof;
 use super::config::DtlsServerConfig;
 use super::dimpl_engine::DimplEngine;
 use super::engine::{Engine, Output, Settings};
-use super::hello::is_answer_to_proof;
 use super::outbox::Outbox;
 use super::sizes::surest_mtu;
 

@@ -1,31 +1,15 @@
-//! The first message of a client, as far as a cookie needs it, and the answer that asks for one (RFC 6347, 4.2.1).
+//! The first message of a client, as far as a cookie needs it (RFC 6347, 4.2.1).
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::record::{ContentType, HEADER, Record, Records};
+use super::record::message::CLIENT_HELLO;
+use super::record::{Fragment, MESSAGE_HEADER, Records};
 
-/// The bytes before the body of a handshake message or a fragment of one.
-const MESSAGE_HEADER: usize = 12;
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
-const HELLO_VERIFY_REQUEST: u8 = 3;
 const SUPPORTED_VERSIONS: [u8; 2] = [0, 43];
 const DTLS_1_3: [u8; 2] = [0xfe, 0xfc];
-/// The random of a server's hello that is none: the SHA-256 of "HelloRetryRequest".
-const HELLO_RETRY_REQUEST: [u8; 32] = [
-    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
-    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
-];
 /// The bytes of a cookie that is made here.
 pub(super) const COOKIE: usize = 32;
-/// The bytes of a [`hello_verify_request`].
-pub(super) const HELLO_VERIFY_REQUEST_LENGTH: usize = HEADER + MESSAGE_HEADER + 2 + 1 + COOKIE;
-/// The bytes of the shortest hello there is: a version, a random, no session, no cookie, one suite, one compression.
-const SHORTEST_HELLO: usize = HEADER + MESSAGE_HEADER + 2 + 32 + 1 + 1 + (2 + 2) + (1 + 1);
-
-// Nobody can have more sent to a victim than they sent themselves.
-const _: () = assert!(HELLO_VERIFY_REQUEST_LENGTH <= SHORTEST_HELLO);
 
 /// A client's hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,35 +39,20 @@ impl<'d> ClientHello<'d> {
     /// Reads it from a datagram, which has it in its first record, alone.
     pub(super) fn parse(datagram: &'d [u8]) -> Result<Self, NoHello> {
         let mut records = Records::of(datagram);
-        let Some(Ok(Record::Full {
-            content_type: ContentType::Handshake,
-            epoch: 0,
-            sequence,
-            content,
-        })) = records.next()
-        else {
+        let first = records.next().and_then(|record| record.ok()?.messages());
+        let (sequence, mut messages) = first.ok_or(NoHello::Other)?;
+        let Some(Ok(hello)) = messages.next() else {
             return Err(NoHello::Other);
         };
-        if records.next().is_some() {
+        let is_alone = messages.left() == 0 && records.left() == 0;
+        if hello.kind != CLIENT_HELLO || !is_alone {
             return Err(NoHello::Other);
         }
-        let mut content = Reader(content);
-        let header = content.take_array::<MESSAGE_HEADER>();
-        let [kind, l1, l2, l3, m1, m2, o1, o2, o3, f1, f2, f3] = header.ok_or(NoHello::Other)?;
-        let long = |a, b, c| u32::from_be_bytes([0, a, b, c]);
-        let (length, offset, part) = (long(l1, l2, l3), long(o1, o2, o3), long(f1, f2, f3));
-        let is_as_long = usize::try_from(part).is_ok_and(|part| part == content.0.len());
-        if kind != CLIENT_HELLO || !is_as_long {
-            return Err(NoHello::Other);
+        match hello.whole() {
+            Some(body) => Self::parse_body(sequence, hello.number, body).ok_or(NoHello::Other),
+            None if hello.part.is_empty() => Err(NoHello::Other),
+            None => Err(NoHello::Fragmented),
         }
-        if (offset, part) != (0, length) {
-            return match offset.checked_add(part) {
-                Some(end) if end <= length && part > 0 => Err(NoHello::Fragmented),
-                _ => Err(NoHello::Other),
-            };
-        }
-        let message = u16::from_be_bytes([m1, m2]);
-        Self::parse_body(sequence, message, content.0).ok_or(NoHello::Other)
     }
 
     /// Version and random: what tells one handshake of a client from another.
@@ -145,14 +114,8 @@ impl<'d> ClientHello<'d> {
 
 /// What the first fragment of a fragmented hello says of whose it is. `None`: it is another fragment.
 pub(super) fn random_of_fragment(datagram: &[u8]) -> Option<[u8; 32]> {
-    let content = datagram.get(HEADER..)?;
-    let mut reader = Reader(content);
-    let [kind, _, _, _, _, _, 0, 0, 0, ..] = reader.take_array::<MESSAGE_HEADER>()? else {
-        return None;
-    };
-    (kind == CLIENT_HELLO)
-        .then(|| random_in(reader.0))
-        .flatten()
+    let (_, hello) = Records::of(datagram).next()?.ok()?.first_message()?;
+    random_of(&hello).filter(|_| hello.kind == CLIENT_HELLO)
 }
 
 fn supported_versions(after_cookie: &[u8]) -> Option<&[u8]> {
@@ -169,89 +132,13 @@ fn supported_versions(after_cookie: &[u8]) -> Option<&[u8]> {
     }
 }
 
-pub(super) fn random_in(body: &[u8]) -> Option<[u8; 32]> {
+/// The random of a hello, a client's or a server's. `None`: it is another fragment than the first.
+pub(super) fn random_of(hello: &Fragment<'_>) -> Option<[u8; 32]> {
+    random_in(hello.part).filter(|_| hello.offset == 0)
+}
+
+fn random_in(body: &[u8]) -> Option<[u8; 32]> {
     body.get(2..34)?.try_into().ok()
-}
-
-/// Whether a server only says this to a client that has proven its address: there is a hello of its own, which asks for nothing again (RFC 8446, 4.1.3).
-/// What it had asked before can be in front of that, once more.
-pub(super) fn is_answer_to_proof(datagram: &[u8]) -> bool {
-    let answers = |record| {
-        let Ok(Record::Full {
-            content_type: ContentType::Handshake,
-            epoch: 0,
-            content,
-            ..
-        }) = record
-        else {
-            return false;
-        };
-        let mut reader = Reader(content);
-        let header = reader.take_array::<MESSAGE_HEADER>();
-        let is_server_hello = header.is_some_and(|[kind, ..]| kind == SERVER_HELLO);
-        is_server_hello && random_in(reader.0).is_some_and(|random| random != HELLO_RETRY_REQUEST)
-    };
-    Records::of(datagram).any(answers)
-}
-
-/// Which record a server has answered by asking for a cookie, if this is that.
-pub(super) fn asked_by(datagram: &[u8]) -> Option<u64> {
-    match Records::of(datagram).next() {
-        Some(Ok(Record::Full {
-            content_type: ContentType::Handshake,
-            epoch: 0,
-            sequence,
-            content: [HELLO_VERIFY_REQUEST, ..],
-        })) => Some(sequence),
-        _ => None,
-    }
-}
-
-/// The datagram that asks for the hello again, with this cookie.
-pub(super) fn hello_verify_request(
-    sequence: u64,
-    cookie: &[u8; COOKIE],
-) -> [u8; HELLO_VERIFY_REQUEST_LENGTH] {
-    const BODY: u8 = 2 + 1 + 32;
-    const CONTENT: u8 = 12 + BODY;
-    let [_, _, s1, s2, s3, s4, s5, s6] = sequence.to_be_bytes();
-    let head: [u8; HELLO_VERIFY_REQUEST_LENGTH - COOKIE] = [
-        // A record of epoch 0, as DTLS 1.0, whatever version comes of it.
-        22,
-        0xfe,
-        0xff,
-        0,
-        0,
-        s1,
-        s2,
-        s3,
-        s4,
-        s5,
-        s6,
-        0,
-        CONTENT, //
-        // Message 0, in one fragment.
-        HELLO_VERIFY_REQUEST,
-        0,
-        0,
-        BODY,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        0,
-        BODY, //
-        0xfe,
-        0xff,
-        32,
-    ];
-    let mut datagram = [0; HELLO_VERIFY_REQUEST_LENGTH];
-    for (place, byte) in datagram.iter_mut().zip(head.iter().chain(cookie)) {
-        *place = *byte;
-    }
-    datagram
 }
 
 /// What has not been read yet.
@@ -281,6 +168,9 @@ pub(super) mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
+    use super::super::answer::is_answer_to_proof;
+    use super::super::record::HEADER;
+    use super::super::record::message::SERVER_HELLO;
     use super::*;
 
     const SESSION: &[u8] = b"session";
@@ -298,7 +188,12 @@ pub(super) mod tests {
     }
 
     /// The fragment of a message of `length` bytes from `offset` on, as a datagram.
-    fn fragment(kind: u8, length: usize, offset: usize, part: &[u8]) -> Vec<u8> {
+    pub(in crate::dtls) fn fragment(
+        kind: u8,
+        length: usize,
+        offset: usize,
+        part: &[u8],
+    ) -> Vec<u8> {
         let long = |number: usize| u32::try_from(number).expect("short").to_be_bytes();
         let mut datagram = vec![22, 0xfe, 0xff, 0, 0, 1, 2, 3, 4, 5, 6];
         let content = u16::try_from(part.len() + MESSAGE_HEADER).expect("short");
@@ -364,6 +259,12 @@ pub(super) mod tests {
         let mut table = vec![vec![], b"xyz".to_vec(), [good.clone(), vec![0]].concat()];
         // Two of them, which no client sends.
         table.push([good.clone(), good.clone()].concat());
+        // The same in one record, and something else behind the message there.
+        for behind in [&good[HEADER..], &[0]] {
+            let mut more = [&good, behind].concat();
+            more[12] += u8::try_from(behind.len()).expect("short");
+            table.push(more);
+        }
         // Cut anywhere, with a record length that says so.
         for length in 0..good.len() {
             table.push(good[..length].to_vec());
@@ -460,24 +361,6 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_servers_hello_is_told_from_a_question() {
-        let answer = |kind, random: &[u8]| fragment(kind, 34, 0, &[&[0xfe, 0xfd], random].concat());
-        let proper = answer(SERVER_HELLO, &[7; 32]);
-        assert!(is_answer_to_proof(&proper));
-        let asking = answer(SERVER_HELLO, &HELLO_RETRY_REQUEST);
-        assert!(is_answer_to_proof(&[asking, proper].concat()));
-        let questions = [
-            answer(SERVER_HELLO, &HELLO_RETRY_REQUEST),
-            answer(HELLO_VERIFY_REQUEST, &[7; 32]),
-            hello_verify_request(1, &[9; COOKIE]).to_vec(),
-            Vec::new(),
-        ];
-        for datagram in questions {
-            assert!(!is_answer_to_proof(&datagram), "{datagram:02x?}");
-        }
-    }
-
-    #[test]
     fn no_changed_byte_makes_it_panic() {
         let good = hello(b"cookie");
         for place in 0..good.len() {
@@ -489,32 +372,5 @@ pub(super) mod tests {
                 let _ = (random_of_fragment(&changed), is_answer_to_proof(&changed));
             }
         }
-    }
-
-    #[test]
-    fn the_answer_is_one_whole_message_with_the_number_of_the_hello() {
-        let cookie = [9; COOKIE];
-        let answer = hello_verify_request(0x0102_0304_0506, &cookie);
-        let mut records = Records::of(&answer);
-        let Some(Ok(Record::Full {
-            content_type,
-            epoch,
-            sequence,
-            content,
-        })) = records.next()
-        else {
-            panic!("a record");
-        };
-        assert_eq!(records.next(), None);
-        assert_eq!(content_type, ContentType::Handshake);
-        assert_eq!((epoch, sequence), (0, 0x0102_0304_0506));
-        assert_eq!(content[..12], [3, 0, 0, 35, 0, 0, 0, 0, 0, 0, 0, 35]);
-        assert_eq!(content[12..15], [0xfe, 0xff, 32]);
-        assert_eq!(content[15..], cookie);
-        assert_eq!(answer[1..3], [0xfe, 0xff]);
-        assert_eq!(answer.len(), 60);
-        assert_eq!(asked_by(&answer), Some(0x0102_0304_0506));
-        assert_eq!(asked_by(&hello(b"cookie")), None);
-        assert_eq!(asked_by(&answer[..20]), None);
     }
 }

@@ -4,6 +4,7 @@
 //! without await, I/O or clock; `dimpl_engine` is the implementation of the protocol.
 
 mod admission;
+mod answer;
 mod association;
 mod attempts;
 mod channel;

@@ -1,7 +1,9 @@
-//! The records of a datagram (RFC 6347, 4.1; RFC 9147, 4).
+//! The records of a datagram (RFC 6347, 4.1; RFC 9147, 4), and the messages in one of a handshake.
 
 /// The bytes before the content of a record in plain text.
 pub(super) const HEADER: usize = 13;
+/// The bytes before the body of a handshake message, or of a fragment of one.
+pub(super) const MESSAGE_HEADER: usize = 12;
 /// The most bytes of content that a record may announce: 2^14, and 2,048 for what protects it.
 const LONGEST: usize = (1 << 14) + 2048;
 
@@ -43,7 +45,28 @@ pub(super) enum Record<'d> {
     Short(&'d [u8]),
 }
 
-/// It is no sequence of records.
+impl<'d> Record<'d> {
+    /// Its number and its messages, if it is one of a handshake in plain text.
+    pub(super) const fn messages(&self) -> Option<(u64, Fragments<'d>)> {
+        match *self {
+            Self::Full {
+                content_type: ContentType::Handshake,
+                epoch: 0,
+                sequence,
+                content,
+            } => Some((sequence, Fragments::of(content))),
+            _ => None,
+        }
+    }
+
+    /// The first of these, with the number of the record.
+    pub(super) fn first_message(&self) -> Option<(u64, Fragment<'d>)> {
+        let (sequence, mut messages) = self.messages()?;
+        Some((sequence, messages.next()?.ok()?))
+    }
+}
+
+/// It is no sequence of records, or of messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed;
 
@@ -121,15 +144,39 @@ impl<'d> Iterator for Records<'d> {
     }
 }
 
-/// A message of a handshake, or a fragment of one (RFC 6347, 4.2.2).
+/// The kinds of messages that somebody here tells apart (RFC 5246, 7.4; RFC 6347, 4.3.2).
+pub(super) mod message {
+    pub(in crate::dtls) const CLIENT_HELLO: u8 = 1;
+    pub(in crate::dtls) const SERVER_HELLO: u8 = 2;
+    pub(in crate::dtls) const HELLO_VERIFY_REQUEST: u8 = 3;
+    pub(in crate::dtls) const CERTIFICATE: u8 = 11;
+    pub(in crate::dtls) const SERVER_KEY_EXCHANGE: u8 = 12;
+    pub(in crate::dtls) const CERTIFICATE_REQUEST: u8 = 13;
+    pub(in crate::dtls) const SERVER_HELLO_DONE: u8 = 14;
+    pub(in crate::dtls) const CERTIFICATE_VERIFY: u8 = 15;
+    pub(in crate::dtls) const CLIENT_KEY_EXCHANGE: u8 = 16;
+}
+
+/// A message of a handshake, or a fragment of one (RFC 6347, 4.2.2), which lies within its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fragment<'d> {
+    /// One of [`message`], or another.
     pub(super) kind: u8,
+    /// Of the whole message.
+    length: u32,
     /// The number of its message.
     pub(super) number: u16,
     /// Where it lies in its message.
     pub(super) offset: u32,
     pub(super) part: &'d [u8],
+}
+
+impl<'d> Fragment<'d> {
+    /// The body of the message, if this is all of it.
+    pub(super) fn whole(&self) -> Option<&'d [u8]> {
+        let is_whole = u32::try_from(self.part.len()) == Ok(self.length);
+        is_whole.then_some(self.part)
+    }
 }
 
 /// The fragments in a handshake record in plain text. After [`Malformed`] there are none.
@@ -143,8 +190,13 @@ impl<'d> Fragments<'d> {
         Self { rest: content }
     }
 
+    /// How many bytes are behind those that were taken.
+    pub(super) const fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     fn take_fragment(&mut self) -> Option<Fragment<'d>> {
-        let (header, rest) = self.rest.split_first_chunk::<12>()?;
+        let (header, rest) = self.rest.split_first_chunk::<MESSAGE_HEADER>()?;
         let [kind, l1, l2, l3, n1, n2, o1, o2, o3, p1, p2, p3] = *header;
         let long = |a, b, c| u32::from_be_bytes([0, a, b, c]);
         let (length, offset, part) = (long(l1, l2, l3), long(o1, o2, o3), long(p1, p2, p3));
@@ -156,6 +208,7 @@ impl<'d> Fragments<'d> {
         self.rest = rest;
         Some(Fragment {
             kind,
+            length,
             number: u16::from_be_bytes([n1, n2]),
             offset,
             part,

@@ -5,11 +5,12 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use super::Table;
+use crate::dtls::answer::hello_verify_request;
 use crate::dtls::association::{Admitted, Association, Role};
 use crate::dtls::config::Version;
 use crate::dtls::cookie::Cookies;
 use crate::dtls::half_open::{Arrived, Proven};
-use crate::dtls::hello::{ClientHello, hello_verify_request};
+use crate::dtls::hello::ClientHello;
 
 /// How many hellos of one address are remembered as used, that of its current association included.
 const EARLIER: usize = 16;

@@ -14,11 +14,12 @@ use rustls_pki_types::ServerName;
 
 use super::{SECOND, SERVER};
 use crate::Fingerprint;
+use crate::dtls::answer::hello_verify_request;
 use crate::dtls::association::{Association, Over, Refusal, Role, Surroundings};
 use crate::dtls::config::DtlsClientConfig;
 use crate::dtls::engine::{Engine, Output};
 use crate::dtls::error::DtlsProblem;
-use crate::dtls::hello::{COOKIE, ClientHello, hello_verify_request};
+use crate::dtls::hello::{COOKIE, ClientHello};
 use crate::dtls::negotiated::{DtlsNegotiated, DtlsVersion};
 use crate::dtls::outbox::Outbox;
 use crate::dtls::sizes::{ENGINE_BUFFER, SMALLEST};
