@@ -177,7 +177,7 @@ fn a_hundred_thousand_forged_hellos_leave_no_byte_behind_and_each_costs_the_same
         assert_eq!(forger.answers.get(), 1000 + FORGED);
         assert_eq!(forger.right.get(), 1000 + FORGED);
         let seen = server.statistics();
-        assert_eq!(seen.asked, u64::from(1000 + FORGED));
+        assert_eq!(seen.cookies_sent, u64::from(1000 + FORGED));
         assert_eq!((seen.associations, seen.half_open), (0, 0));
         assert_eq!((cost.count_current, cost.bytes_current), (0, 0), "{cost:?}");
         let forged = u64::from(FORGED);

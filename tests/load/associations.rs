@@ -45,7 +45,7 @@ impl Way {
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Key => "a key that both know, DTLS 1.2",
+            Self::Key => "a pre-shared key, DTLS 1.2",
             Self::Certificate => "a certificate, DTLS 1.2",
             Self::Certificate13 => "a certificate, DTLS 1.3",
         }
@@ -238,7 +238,7 @@ impl Server {
 fn config(way: Way) -> (DtlsServerConfig, Option<Fingerprint>) {
     if way == Way::Key {
         let key = DtlsPsk::new(IDENTITY, KEY).expect("a key");
-        return (DtlsServerConfig::with_psks([key]), None);
+        return (DtlsServerConfig::with_psks([key]).expect("a key"), None);
     }
     let (certificate, key) = Authority::new().certify(&[NAME], |_| {});
     let pinned = Fingerprint::new(Sha256::digest(&certificate).into());

@@ -403,7 +403,10 @@ fn our_ends_begin_handshakes_anew_that_were_damaged() {
 #[test]
 fn a_peer_that_the_socket_cannot_send_to_is_an_error_and_harms_no_other_channel() {
     let key = DtlsPsk::new("sensor 17", [7; 32]).expect("a key");
-    let server = echo_server(DtlsServerConfig::with_psks([key.clone()]), 0);
+    let server = echo_server(
+        DtlsServerConfig::with_psks([key.clone()]).expect("a key"),
+        0,
+    );
     let port = server.port;
     let ours = Ours::start(move || {
         let run = tacket_std::run(async {

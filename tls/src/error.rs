@@ -207,12 +207,15 @@ pub enum ConfigError {
     /// A certificate is damaged, or of a kind that is not known: how.
     #[cfg(feature = "dtls")]
     Certificate(String),
-    /// A key that both ends are to know has no bytes.
+    /// Without a pre-shared key, nobody could ever be served.
     #[cfg(feature = "dtls")]
-    EmptyKey,
+    NoPsk,
+    /// A pre-shared key has no bytes, or its identity more than 65,535.
+    #[cfg(feature = "dtls")]
+    InvalidPsk,
     /// A pre-shared key excludes certificates and DTLS 1.3.
     #[cfg(feature = "dtls")]
-    KeyOnly,
+    PskOnly,
     /// Where certificates are pinned, no authorities play a part.
     #[cfg(feature = "dtls")]
     PinsOnly,
@@ -257,9 +260,13 @@ impl fmt::Display for ConfigError {
             #[cfg(feature = "dtls")]
             Self::Certificate(problem) => write!(f, "not a proper certificate: {problem}"),
             #[cfg(feature = "dtls")]
-            Self::EmptyKey => f.write_str("the key has no bytes"),
+            Self::NoPsk => f.write_str("no pre-shared key was given"),
             #[cfg(feature = "dtls")]
-            Self::KeyOnly => f.write_str("a pre-shared key excludes certificates and DTLS 1.3"),
+            Self::InvalidPsk => {
+                f.write_str("a pre-shared key has no bytes, or too long an identity")
+            }
+            #[cfg(feature = "dtls")]
+            Self::PskOnly => f.write_str("a pre-shared key excludes certificates and DTLS 1.3"),
             #[cfg(feature = "dtls")]
             Self::PinsOnly => {
                 f.write_str("where certificates are pinned, no authorities play a part")

@@ -1,6 +1,7 @@
 //! How channels and endpoints end, and who may serve.
 
 use core::cell::Cell;
+use core::future::pending;
 use core::pin::pin;
 
 use futures_util::FutureExt as _;
@@ -27,7 +28,7 @@ fn a_channel_that_is_closed_tells_its_peer_once() {
                 assert_eq!(channel.receive(&mut message).await?, None);
             }
             let refused = channel.send(b"anybody?").await.expect_err("nobody");
-            assert_eq!(refused, DtlsError::Ended);
+            assert_eq!(refused, DtlsError::PeerClosed);
             assert_eq!(refused.fault(), Fault::Broken);
             heard.set(true);
             Ok::<_, Error>(())
@@ -113,6 +114,28 @@ fn an_endpoint_that_is_closed_ends_its_channels_and_its_server_and_frees_its_por
         assert_eq!((served.accepted, served.completed), (1, 1));
         let free = world.server.bind(pair.address).await;
         free.expect("the port is free");
+    });
+}
+
+#[test]
+fn a_handler_that_is_not_done_when_its_endpoint_is_closed_is_dropped_and_counted() {
+    meet(async |pair, channel| {
+        let handler = async |channel: Channel| {
+            let mut message = [0; 10];
+            channel.receive(&mut message).await?;
+            pending::<Result<(), Error>>().await
+        };
+        let talking = async {
+            channel.send(b"message").await.expect("sends");
+            let (server, executor) = (pair.server.clone(), pair.executor);
+            executor.sleep_until(executor.now() + SECOND).await;
+            server.close().await.expect("closes");
+        };
+        let serving = pair.server.serve(&pair.server_config, 4, handler);
+        let (served, ()) = join(serving, talking).await;
+        let served = served.expect("it was closed");
+        assert_eq!((served.accepted, served.completed), (1, 0));
+        assert_eq!((served.failed, served.cut), (0, 1));
     });
 }
 

@@ -16,7 +16,7 @@ use tacket::{
     SendDatagram,
 };
 use tacket_tests::NAME;
-use tacket_tls::{DtlsChannel, DtlsEndpoint, DtlsError};
+use tacket_tls::{DtlsChannel, DtlsConnectError, DtlsEndpoint, DtlsError};
 
 use super::{Error, SECOND, World, echo, endpoint, sent_to, while_serving};
 
@@ -430,6 +430,8 @@ fn a_socket_whose_error_never_goes_away_is_broken_and_nobody_spins_until_then() 
         assert!(executor.now() - before > SECOND);
         assert!(flaws.failed.get() < 10_000, "{}", flaws.failed.get());
         assert_eq!(channel.send(b"x").await, Err(DtlsError::Broken));
+        let refused = endpoint.connect(client.server, &world.client_config(), NAME);
+        assert_eq!(refused.err(), Some(DtlsConnectError::Broken));
     });
 }
 

@@ -229,7 +229,7 @@ fn a_flood_of_forged_hellos_leaves_no_state() {
             pair.sleep(SECOND / 1000).await;
         }
         let seen = pair.server.statistics();
-        assert_eq!((seen.datagrams, seen.asked), (100_000, 100_000));
+        assert_eq!((seen.datagrams, seen.cookies_sent), (100_000, 100_000));
         assert_eq!(state(&pair.server), (0, 0));
         pair.world.net.remove_hook();
         serves(&pair.world, pair.address).await;
@@ -302,7 +302,7 @@ fn clients_that_must_be_remembered_are_few_and_nobody_is_sent_more_than_they_sen
                 pair.sleep(SECOND / 1000).await;
                 assert_eq!(state(&pair.server), (0, number.min(64)));
             }
-            assert_eq!(pair.server.statistics().forgotten, 200 - 64);
+            assert_eq!(pair.server.statistics().half_open_evicted, 200 - 64);
             for (came, went) in exchanged(&pair.world, pair.address) {
                 assert!(went <= came, "{went} for {came}");
             }

@@ -113,7 +113,7 @@ fn each_end_knows_the_certificate_that_it_was_shown_and_a_client_that_has_none_i
 fn each_end_knows_which_key_both_know() {
     let key = |name: &str, byte| DtlsPsk::new(name, [byte; 32]).expect("a key");
     let known = [key("sensor 16", 6), key("sensor 17", 7)];
-    let server = DtlsServerConfig::with_psks(known.clone());
+    let server = DtlsServerConfig::with_psks(known.clone()).expect("keys");
     for (key, name) in known.into_iter().zip([b"sensor 16", b"sensor 17"]) {
         let (at_client, at_server) = both(&DtlsClientConfig::with_psk(key), &server);
         for facts in [at_client, at_server] {
@@ -132,7 +132,7 @@ fn clients_that_shake_hands_at_the_same_time_are_not_mixed_up() {
         let world = World::new(&executor);
         let names = ["sensor 1", "sensor 2", "sensor 3"];
         let keys = names.map(|name| DtlsPsk::new(name, name.repeat(4)).expect("a key"));
-        let server_config = DtlsServerConfig::with_psks(keys.clone());
+        let server_config = DtlsServerConfig::with_psks(keys.clone()).expect("keys");
         executor.run(async {
             let (server, address) = endpoint(&world.server).await;
             let handler = async |channel: Channel| {
@@ -186,17 +186,17 @@ fn an_end_that_has_refused_the_other_knows_nothing_of_it() {
 
 #[test]
 fn what_cannot_be_is_refused_where_it_is_configured() {
-    use tacket_tls::ConfigError::{KeyOnly, PinsOnly};
+    use tacket_tls::ConfigError::{PinsOnly, PskOnly};
     let authority = Authority::new();
     let key = DtlsPsk::new("sensor 17", [7; 32]).expect("a key");
     let client = DtlsClientConfig::with_psk(key.clone());
-    let server = DtlsServerConfig::with_psks([key]);
+    let server = DtlsServerConfig::with_psks([key]).expect("a key");
     let own = identity(&authority, NAME).0;
-    assert_eq!(client.with_dtls13().err(), Some(KeyOnly));
-    assert_eq!(server.with_dtls13().err(), Some(KeyOnly));
-    assert_eq!(client.with_identity(own).err(), Some(KeyOnly));
+    assert_eq!(client.with_dtls13().err(), Some(PskOnly));
+    assert_eq!(server.with_dtls13().err(), Some(PskOnly));
+    assert_eq!(client.with_identity(own).err(), Some(PskOnly));
     let refused = server.with_clients(trusting(&authority));
-    assert_eq!(refused.err(), Some(KeyOnly));
+    assert_eq!(refused.err(), Some(PskOnly));
     let pin = DtlsTrust::in_certificates([Fingerprint::new([7; 32])]).expect("a pin");
     let refused = pin.with_intermediates([authority.root()]);
     assert_eq!(refused.err(), Some(PinsOnly));

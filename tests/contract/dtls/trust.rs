@@ -126,7 +126,7 @@ fn those_who_know_a_key_believe_each_other() {
         DtlsPsk::new("sensor 16", [6; 32]).expect("a key"),
         known.clone(),
     ];
-    let server = DtlsServerConfig::with_psks(keys);
+    let server = DtlsServerConfig::with_psks(keys).expect("keys");
     assert_eq!(
         shaken(&DtlsClientConfig::with_psk(known), &server, NAME),
         BOTH

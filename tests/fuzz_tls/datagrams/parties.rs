@@ -9,7 +9,7 @@ use crate::{Authority, NAME};
 /// How the ends know each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Acquaintance {
-    /// By a key that both know. There is little to compute, so these programs are the quickest.
+    /// By a pre-shared key. There is little to compute, so these programs are the quickest.
     Key,
     Certificate,
     /// The same, and DTLS 1.3 for those who want it.
@@ -82,7 +82,7 @@ fn make() -> [Parties; 4] {
     let certificates = both.with_clients(trust(&authority)).expect("certificates");
     [
         Parties {
-            server: DtlsServerConfig::with_psks([key(1)]),
+            server: DtlsServerConfig::with_psks([key(1)]).expect("a key"),
             good: DtlsClientConfig::with_psk(key(1)),
             good13: DtlsClientConfig::with_psk(key(1)),
             wrong: DtlsClientConfig::with_psk(key(2)),

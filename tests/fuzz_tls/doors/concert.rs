@@ -34,7 +34,7 @@ struct Concert {
     is_over: bool,
 }
 
-/// From now on, the peer makes these changes itself. With a key that both know, it sends no certificate.
+/// From now on, the peer makes these changes itself. With a pre-shared key, it sends no certificate.
 pub(super) fn begin(edits: &[(u8, Edit)], has_psk: bool) {
     CONCERT.set(Some(Concert {
         changes: Changes::new(edits),

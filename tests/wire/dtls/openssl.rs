@@ -181,7 +181,8 @@ fn our_server_and_s_client_know_the_same_key() {
     let key = "07".repeat(32);
     let options = ["-psk", &key, "-psk_identity", "sensor 17"];
     let options = [&options[..], &["-cipher", "PSK-AES128-CCM8"]].concat();
-    let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32]).expect("a key")]);
+    let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32]).expect("a key")])
+        .expect("a key");
     let (peer, ours) = against_s_client(config, &options, Folder::new(), async |channel| {
         swap_lines(channel, "theirs\n").await;
     });

@@ -143,7 +143,7 @@ const CLAIMS: &[Claim] = &[
     ("SNI: a server knows the name that it was asked for", rustls!(claims::asked_name), Some(NotCompiled("::server("))),
     ("the peer's certificates", rustls!(claims::peer_certificates), Some(NotCompiled(".peer_certificates()"))),
     ("client certificates", yes(own::client_certificates), None),
-    ("a key that both know (PSK)", guarded!(psk), rustls!(claims::no_psk)),
+    ("pre-shared keys (PSK)", guarded!(psk), rustls!(claims::no_psk)),
     ("builders: PEM, several names", provided!(builders), Some(Gated(LIB, "ClientConfigBuilder, Identity, Provider"))),
     ("pins of certificates and keys", if IS_GUARDED { guarded!(pins) } else { provided!(builders) }, if IS_GUARDED { None } else { Some(Gated(LIB, "ClientConfigBuilder, Identity, Provider")) }),
     ("certificates with keys of RSA", rustls!(claims::rsa), guarded!(no_rsa)),

@@ -110,7 +110,7 @@ pub(super) enum Over {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Over(Over),
-    Ended,
+    PeerClosed,
     TooLong(usize),
     BufferTooSmall(usize),
     Empty,
@@ -417,7 +417,7 @@ impl Association {
             return Ok(None);
         }
         if self.inbox.has_ended() {
-            return Err(Refusal::Ended);
+            return Err(Refusal::PeerClosed);
         }
         if !around.out.has_gone(self.last_sent) {
             // Else all that is tried again while the socket takes nothing would wait there.
@@ -427,7 +427,7 @@ impl Association {
             return Ok(None);
         };
         if engine.has_random_nonces() && self.statistics.sent >= self.message_limit {
-            self.fail(DtlsProblem::UsedUp, around);
+            self.fail(DtlsProblem::KeysUsedUp, around);
         } else if let Err(problem) = engine.send(message) {
             self.fail(problem, around);
         } else {

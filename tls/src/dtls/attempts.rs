@@ -116,16 +116,16 @@ impl Attempts {
         problem: &DtlsProblem,
         retransmit: Duration,
     ) -> Option<Duration> {
-        self.asks_seldom = *problem == DtlsProblem::Unanswered;
+        self.asks_seldom = *problem == DtlsProblem::HandshakeTimeout;
         let (made, most) = match problem {
             // The engine's patience is over, and the caller's is not: it goes on at the pace that was reached.
-            DtlsProblem::Unanswered => return Some(Duration::ZERO),
+            DtlsProblem::HandshakeTimeout => return Some(Duration::ZERO),
             // Nothing of this is authentic before the handshake is done.
             DtlsProblem::Protocol(_) => (&mut self.failed, ATTEMPTS),
             DtlsProblem::Untrusted(_) | DtlsProblem::NoCertificate => {
                 (&mut self.strangers, ATTEMPTS_WITH_STRANGERS)
             }
-            DtlsProblem::CertificateTooLong | DtlsProblem::UsedUp => return None,
+            DtlsProblem::CertificateTooLong | DtlsProblem::KeysUsedUp => return None,
         };
         *made += 1;
         (*made <= most).then(|| retransmit.saturating_mul((1 << (*made - 1)) - 1))

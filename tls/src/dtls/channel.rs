@@ -105,8 +105,8 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     /// # Errors
     ///
     /// [`DtlsError::Empty`], [`DtlsError::TooLong`]: it has no byte, or more than fit into a datagram. [`DtlsError::Transport`]: the socket does not take
-    /// it, or what goes before it, as [`do_handshake`](Self::do_handshake) says. The channel stays usable after these. [`DtlsError::Ended`]: the peer has closed its channel.
-    /// [`DtlsProblem::UsedUp`](crate::DtlsProblem::UsedUp): after 2^24 messages, with some suites. Any other: the association is over.
+    /// it, or what goes before it, as [`do_handshake`](Self::do_handshake) says. The channel stays usable after these. [`DtlsError::PeerClosed`]: the peer has closed its channel.
+    /// [`DtlsProblem::KeysUsedUp`](crate::DtlsProblem::KeysUsedUp): after 2^24 messages, with some suites. Any other: the association is over.
     ///
     /// # Cancel safety
     ///
@@ -244,7 +244,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
 fn refusal<E>(refusal: Refusal) -> DtlsError<E> {
     match refusal {
         Refusal::Over(over) => over.into(),
-        Refusal::Ended => DtlsError::Ended,
+        Refusal::PeerClosed => DtlsError::PeerClosed,
         Refusal::TooLong(limit) => DtlsError::TooLong(limit),
         Refusal::BufferTooSmall(length) => DtlsError::BufferTooSmall(length),
         Refusal::Empty => DtlsError::Empty,

@@ -22,6 +22,8 @@ const QUEUE: usize = 64;
 const YEARS: Duration = Duration::from_secs(9 * 365 * 24 * 60 * 60);
 /// For how many settings the engine's configuration is kept: making one tries all its algorithms.
 const KEPT: usize = 16;
+/// The identity of a pre-shared key is sent with a length of two bytes.
+const LONGEST_IDENTITY: usize = 0xffff;
 
 /// A pre-shared key (PSK), which both ends know, and its identity, by which they know it.
 ///
@@ -48,12 +50,14 @@ impl DtlsPsk {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::EmptyKey`]: everybody knows a key without bytes.
+    /// [`ConfigError::InvalidPsk`]: the key has no bytes, so everybody knows it, or the identity has more than the 65,535 that can be sent (RFC 4279, 5.3).
     pub fn new(identity: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let (identity, key) = (identity.as_ref().into(), key.as_ref().to_vec());
-        match key.is_empty() {
-            true => Err(ConfigError::EmptyKey),
-            false => Ok(Self { identity, key }),
+        let identity: Arc<[u8]> = identity.as_ref().into();
+        let key = key.as_ref().to_vec();
+        let is_valid = !key.is_empty() && identity.len() <= LONGEST_IDENTITY;
+        match is_valid {
+            true => Ok(Self { identity, key }),
+            false => Err(ConfigError::InvalidPsk),
         }
     }
 }
@@ -101,7 +105,7 @@ pub struct DtlsClientConfig(pub(super) Arc<Profile>);
 /// # fn main() -> Result<(), tacket_tls::ConfigError> {
 /// use tacket_tls::{DtlsPsk, DtlsServerConfig};
 ///
-/// let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32])?]);
+/// let config = DtlsServerConfig::with_psks([DtlsPsk::new("sensor 17", [7; 32])?])?;
 /// # let _ = config;
 /// # Ok(())
 /// # }
@@ -130,7 +134,7 @@ impl DtlsClientConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyOnly`]: this configuration has a pre-shared key, which excludes certificates.
+    /// [`ConfigError::PskOnly`]: this configuration has a pre-shared key, which excludes certificates.
     pub fn with_identity(&self, identity: DtlsIdentity) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
         let proof = Proof::Certificate(identity.0);
@@ -144,7 +148,7 @@ impl DtlsClientConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyOnly`]: this configuration has a pre-shared key, which excludes DTLS 1.3.
+    /// [`ConfigError::PskOnly`]: this configuration has a pre-shared key, which excludes DTLS 1.3.
     pub fn with_dtls13(&self) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
         let proof = self.0.proof.clone();
@@ -161,17 +165,24 @@ impl DtlsServerConfig {
     }
 
     /// Serves those who know one of these keys, by DTLS 1.2. There are no certificates. Of two keys with the same identity, the first counts.
-    #[must_use]
-    pub fn with_psks(keys: impl IntoIterator<Item = DtlsPsk>) -> Self {
-        let keys = Proof::Keys(Arc::new(Keys(keys.into_iter().collect())));
-        Self(Arc::new(Profile::new(keys, None)))
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NoPsk`]: there is none.
+    pub fn with_psks(keys: impl IntoIterator<Item = DtlsPsk>) -> Result<Self, ConfigError> {
+        let keys: Vec<_> = keys.into_iter().collect();
+        if keys.is_empty() {
+            return Err(ConfigError::NoPsk);
+        }
+        let keys = Proof::Keys(Arc::new(Keys(keys)));
+        Ok(Self(Arc::new(Profile::new(keys, None))))
     }
 
     /// The same, and it serves only clients that show a certificate that is trusted.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyOnly`]: this configuration has pre-shared keys, which exclude certificates.
+    /// [`ConfigError::PskOnly`]: this configuration has pre-shared keys, which exclude certificates.
     pub fn with_clients(&self, trust: DtlsTrust) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
         let mut profile = self.0.with(self.0.proof.clone(), self.0.version);
@@ -187,7 +198,7 @@ impl DtlsServerConfig {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::KeyOnly`]: this configuration has pre-shared keys, which exclude DTLS 1.3.
+    /// [`ConfigError::PskOnly`]: this configuration has pre-shared keys, which exclude DTLS 1.3.
     pub fn with_dtls13(&self) -> Result<Self, ConfigError> {
         self.0.demand_certificates()?;
         let proof = self.0.proof.clone();
@@ -256,7 +267,7 @@ impl Profile {
     const fn demand_certificates(&self) -> Result<(), ConfigError> {
         match self.proof {
             Proof::Certificate(_) => Ok(()),
-            Proof::Key(_) | Proof::Keys(_) => Err(ConfigError::KeyOnly),
+            Proof::Key(_) | Proof::Keys(_) => Err(ConfigError::PskOnly),
         }
     }
 

@@ -48,7 +48,7 @@ pub(super) struct DimplEngine {
     name: Option<ServerName<'static>>,
     /// The peer's, which was found to be trusted.
     certificate: Option<Arc<CertificateDer<'static>>>,
-    /// The name of the key that both know.
+    /// The identity of the pre-shared key.
     key_name: Option<Arc<[u8]>>,
     is_established: bool,
     /// The length of the message whose record comes next.
@@ -217,7 +217,7 @@ fn unexpected() -> DtlsProblem {
 
 fn problem_of(error: dimpl::Error) -> DtlsProblem {
     match error {
-        dimpl::Error::Timeout(_) => DtlsProblem::Unanswered,
+        dimpl::Error::Timeout(_) => DtlsProblem::HandshakeTimeout,
         error => DtlsProblem::Protocol(error.to_string()),
     }
 }

@@ -17,7 +17,7 @@ use tacket::{Error, Fault};
 /// /// Whether to connect anew.
 /// fn is_worth_another_try<E: Error>(error: &DtlsError<E>) -> bool {
 ///     match error {
-///         DtlsError::Problem(DtlsProblem::UsedUp | DtlsProblem::Unanswered) => true,
+///         DtlsError::Problem(DtlsProblem::KeysUsedUp | DtlsProblem::HandshakeTimeout) => true,
 ///         DtlsError::Problem(_) => false, // one side refuses the other
 ///         DtlsError::Replaced => false, // who has the new one would lose it, and try again
 ///         other => other.fault() == Fault::Broken,
@@ -25,7 +25,7 @@ use tacket::{Error, Fault};
 /// }
 /// # type Failure = DtlsError<core::convert::Infallible>;
 /// # assert!(!is_worth_another_try(&Failure::Replaced));
-/// # assert!(is_worth_another_try(&Failure::Ended));
+/// # assert!(is_worth_another_try(&Failure::PeerClosed));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,7 +40,7 @@ pub enum DtlsError<E> {
     /// There is a new association with the same peer: it began anew, or [`connect`](crate::DtlsEndpoint::connect) was called again for it.
     Replaced,
     /// The peer has closed its channel, and receives nothing any more.
-    Ended,
+    PeerClosed,
     /// The endpoint was closed, here.
     Closed,
     /// The message is longer than a datagram can be; how long it may be at most.
@@ -62,7 +62,7 @@ impl<E: fmt::Display> fmt::Display for DtlsError<E> {
             Self::Replaced => {
                 f.write_str("a new association with the same peer has replaced this one")
             }
-            Self::Ended => f.write_str("the peer has closed its end"),
+            Self::PeerClosed => f.write_str("the peer has closed its end"),
             Self::Closed => f.write_str("the endpoint was closed"),
             Self::TooLong(limit) => write!(f, "a message may have {limit} bytes at most"),
             Self::Empty => f.write_str("a message has at least one byte"),
@@ -101,7 +101,7 @@ impl<E: Error> Error for DtlsError<E> {
     fn fault(&self) -> Fault {
         match self {
             Self::Transport(error) => error.fault(),
-            Self::Broken | Self::Problem(_) | Self::Replaced | Self::Ended => Fault::Broken,
+            Self::Broken | Self::Problem(_) | Self::Replaced | Self::PeerClosed => Fault::Broken,
             Self::Closed => Fault::Closed,
             Self::TooLong(_) | Self::Empty | Self::BufferTooSmall(_) => Fault::InvalidInput,
             Self::Busy => Fault::Busy,
@@ -176,10 +176,10 @@ pub enum DtlsProblem {
     /// This end's certificate is too long for DTLS 1.3, as [the table](crate::DtlsEndpoint#what-dtls-can-do-here) says.
     CertificateTooLong,
     /// Of a server: its client has not answered in the handshake for more than twenty minutes. A client goes on asking.
-    Unanswered,
+    HandshakeTimeout,
     /// This end has sent 2^24 (16,777,216) messages: as many as one key may protect where nonces are random, as those of AES in DTLS 1.2 are, and so of every channel with a pre-shared
     /// key. The peer is not told. Connect anew.
-    UsedUp,
+    KeysUsedUp,
 }
 
 impl fmt::Display for DtlsProblem {
@@ -191,8 +191,8 @@ impl fmt::Display for DtlsProblem {
             Self::CertificateTooLong => {
                 f.write_str("this end's certificate is too long for DTLS 1.3")
             }
-            Self::Unanswered => f.write_str("the peer does not answer any more"),
-            Self::UsedUp => f.write_str("the keys have protected as many messages as they may"),
+            Self::HandshakeTimeout => f.write_str("the peer does not answer any more"),
+            Self::KeysUsedUp => f.write_str("the keys have protected as many messages as they may"),
         }
     }
 }

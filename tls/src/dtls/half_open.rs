@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct HalfOpen {
     /// In the order of coming.
     clients: VecDeque<Client>,
-    pub(super) forgotten: u64,
+    pub(super) evicted: u64,
 }
 
 struct Client {
@@ -138,7 +138,7 @@ impl HalfOpen {
     fn put(&mut self, place: Option<usize>, client: Client) {
         if self.clients.len() >= PLACES {
             self.clients.pop_front();
-            self.forgotten += 1;
+            self.evicted += 1;
         }
         let last = self.clients.len();
         let place = place.map_or(last, |place| place.min(last));

@@ -101,11 +101,13 @@ impl Outbox {
         self.dropped += u64::try_from(before - self.queue.len()).unwrap_or_default();
     }
 
-    /// Answers somebody who is not known, unless too many wait for that already.
-    pub(super) fn answer(&mut self, peer: SocketAddr, data: &[u8]) {
-        if self.queue.len() < STRANGERS {
+    /// Answers somebody who is not known, unless too many wait for that already: returns whether it does.
+    pub(super) fn answer(&mut self, peer: SocketAddr, data: &[u8]) -> bool {
+        let has_room = self.queue.len() < STRANGERS;
+        if has_room {
             self.push(None, peer, data);
         }
+        has_room
     }
 
     pub(super) fn pop(&mut self) -> Option<Outgoing> {
@@ -218,9 +220,10 @@ mod tests {
     #[test]
     fn answers_to_strangers_wait_only_where_few_do() {
         let mut out = Outbox::default();
-        (0..1000).for_each(|_| out.answer(peer(), b"who?"));
+        let answered = (0..1000).filter(|_| out.answer(peer(), b"who?"));
+        assert_eq!(answered.count(), STRANGERS);
         assert_eq!(core::iter::from_fn(|| out.pop()).count(), STRANGERS);
-        out.answer(peer(), b"who?");
+        assert!(out.answer(peer(), b"who?"));
         assert!(out.pop().is_some());
     }
 }

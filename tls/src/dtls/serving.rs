@@ -78,7 +78,8 @@ mod tests {
 
     fn serving(limit: usize) -> Serving {
         let known = DtlsPsk::new("sensor 17", [7; 32]).expect("a key");
-        Serving::new(DtlsServerConfig::with_psks([known]), limit)
+        let config = DtlsServerConfig::with_psks([known]).expect("a key");
+        Serving::new(config, limit)
     }
 
     #[test]

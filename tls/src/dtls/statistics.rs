@@ -7,7 +7,7 @@
 ///
 /// /// Whether most of what comes is of no use.
 /// const fn is_under_attack(seen: &DtlsStatistics) -> bool {
-///     seen.ignored + seen.asked > seen.datagrams / 2
+///     seen.ignored + seen.cookies_sent > seen.datagrams / 2
 /// }
 /// # assert!(!is_under_attack(&DtlsStatistics::default()));
 /// ```
@@ -22,12 +22,12 @@ pub struct DtlsStatistics {
     pub datagrams: u64,
     /// Those that were passed over: malformed, forged as far as anybody can see that, or of nobody that is known.
     pub ignored: u64,
-    /// Cookies made for clients of which nothing is remembered. Where too many answers wait to be sent, one is not.
-    pub asked: u64,
+    /// Cookies sent to clients of which nothing is remembered. Where many answers wait to be sent already, there is none.
+    pub cookies_sent: u64,
     /// Hellos of clients that were not served, because there was no room for another handler. A client that asks again counts again.
     pub refused: u64,
     /// Clients that were forgotten before they had proven their address, for a newer one.
-    pub forgotten: u64,
+    pub half_open_evicted: u64,
     /// Associations that a new one with the same peer has replaced.
     pub replaced: u64,
     /// Handshakes that were done.

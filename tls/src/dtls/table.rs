@@ -335,7 +335,7 @@ impl Table {
         DtlsStatistics {
             associations: self.by_address.len(),
             half_open: self.half_open.len(),
-            forgotten: self.half_open.forgotten,
+            half_open_evicted: self.half_open.evicted,
             unsent: self.statistics.unsent + self.out.dropped,
             ..self.statistics
         }

@@ -42,7 +42,7 @@ impl<'a> GuardTrust<'a> {
     /// eighth of a second at 64 MHz. An honest server needs one for each certificate below the authority, and one for its own proof. One that is
     /// not can send certificates that lead many ways: it is [`VerifyError::TooComplex`](crate::VerifyError::TooComplex) after 100 signatures, or after 400
     /// with [`Validity::Unchecked`](crate::Validity::Unchecked), which tries up to four moments. A watchdog has to allow for that, or the handshake belongs
-    /// in an executor of lower priority. Pins and a key that both know need one signature at most.
+    /// in an executor of lower priority. Pins and pre-shared keys need one signature at most.
     ///
     /// # Errors
     ///

@@ -76,8 +76,9 @@ impl Table {
         if hello.message == 0 || !self.cookies.is_good(now, peer, hello) {
             let cookie = self.cookies.make(now, peer, hello);
             let request = hello_verify_request(hello.sequence, &cookie);
-            self.out.answer(peer, &request);
-            self.statistics.asked += 1;
+            if self.out.answer(peer, &request) {
+                self.statistics.cookies_sent += 1;
+            }
             return true;
         }
         let config = serving.config.clone();

@@ -1,5 +1,6 @@
-//! Keys: how much one protects, and what goes with one that both ends know.
+//! Keys: how much one protects, and what goes with a pre-shared one.
 
+use alloc::vec;
 use alloc::vec::Vec;
 
 use dimpl::crypto::Dtls12CipherSuite;
@@ -37,7 +38,7 @@ fn a_key_whose_nonces_are_drawn_by_lot_is_used_up_and_one_that_counts_is_not() {
     }
     let (client, server) = of_version(true);
     table.push((client, server, false));
-    let known = DtlsServerConfig::with_psks([psk()]);
+    let known = DtlsServerConfig::with_psks([psk()]).expect("a key");
     table.push((DtlsClientConfig::with_psk(psk()), known, true));
     for (number, (client, server, is_used_up)) in table.iter().enumerate() {
         let mut ends = Ends::new(client, server);
@@ -50,24 +51,27 @@ fn a_key_whose_nonces_are_drawn_by_lot_is_used_up_and_one_that_counts_is_not() {
         for _ in 0..3 {
             ends.say(b"message");
         }
-        let over = Err(Refusal::Over(Over::Problem(DtlsProblem::UsedUp)));
+        let over = Err(Refusal::Over(Over::Problem(DtlsProblem::KeysUsedUp)));
         let expected = if *is_used_up { over } else { Ok(()) };
         assert_eq!(ends.send(b"message"), expected, "{number}");
     }
 }
 
 #[test]
-fn a_configuration_with_a_key_takes_no_certificates_and_no_key_is_empty() {
+fn a_configuration_with_a_key_takes_no_certificates_and_a_key_has_bytes_and_an_identity_that_can_be_sent()
+ {
     let (_, server) = certified();
     let (identity, trust) = somebody();
     assert!(server.with_clients(trust.clone()).is_ok());
-    let server = DtlsServerConfig::with_psks([psk()]);
-    assert_eq!(server.with_clients(trust).err(), Some(ConfigError::KeyOnly));
+    let server = DtlsServerConfig::with_psks([psk()]).expect("a key");
+    assert_eq!(server.with_clients(trust).err(), Some(ConfigError::PskOnly));
     let client = DtlsClientConfig::with_psk(psk());
     let refused = client.with_identity(identity).err();
-    assert_eq!(refused, Some(ConfigError::KeyOnly));
-    assert_eq!(
-        DtlsPsk::new("sensor", b"").err(),
-        Some(ConfigError::EmptyKey)
-    );
+    assert_eq!(refused, Some(ConfigError::PskOnly));
+    let invalid = Some(ConfigError::InvalidPsk);
+    assert_eq!(DtlsPsk::new("sensor", b"").err(), invalid);
+    assert_eq!(DtlsPsk::new(vec![7; 0x1_0000], [7; 32]).err(), invalid);
+    assert!(DtlsPsk::new(vec![7; 0xffff], [7; 32]).is_ok());
+    let nobody = DtlsServerConfig::with_psks([]).err();
+    assert_eq!(nobody, Some(ConfigError::NoPsk));
 }

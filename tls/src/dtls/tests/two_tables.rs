@@ -122,7 +122,10 @@ fn a_stranger_leaves_neither_memory_nor_a_deadline() {
     let hello = client.out.pop().expect("a hello");
     world.server.arrived(NOW, at(2), &hello.data);
     let seen = world.server.statistics();
-    assert_eq!((seen.asked, seen.associations, seen.half_open), (1, 0, 0));
+    assert_eq!(
+        (seen.cookies_sent, seen.associations, seen.half_open),
+        (1, 0, 0)
+    );
     assert_eq!(world.server.deadline(), None);
     assert!(world.server.next_client().is_none());
 }
@@ -169,7 +172,7 @@ fn who_closes_answers_nobody_and_lets_nothing_begin() {
     world.server.end(&Over::Closed);
     let (mut client, _) = world.client(2);
     let seen = world.server.statistics();
-    assert_eq!((seen.datagrams, seen.ignored, seen.asked), (1, 1, 0));
+    assert_eq!((seen.datagrams, seen.ignored, seen.cookies_sent), (1, 1, 0));
     client.end(&Over::Broken);
     client.end(&Over::Closed);
     assert_eq!(world.connect(&mut client), Err(Over::Broken));
@@ -216,7 +219,7 @@ fn those_who_wait_for_a_handler_are_forgotten_with_the_server() {
     assert_eq!(world.server.statistics().associations, 0);
     // Nobody serves: nobody is answered.
     world.client(3);
-    assert_eq!(world.server.statistics().asked, 1);
+    assert_eq!(world.server.statistics().cookies_sent, 1);
     assert!(world.server.serve(&world.server_config, 2));
     world.client(3);
     assert!(world.server.next_client().is_some());
@@ -236,7 +239,7 @@ impl World {
 
     /// All that was said comes again, and whoever is there by then has a handler or is asked for the address.
     fn repeat(&mut self, now: Duration, port: u16) -> (bool, u64) {
-        let before = self.server.statistics().asked;
+        let before = self.server.statistics().cookies_sent;
         for datagram in &self.said {
             self.server.arrived(now, at(port), datagram);
         }
@@ -245,7 +248,7 @@ impl World {
         }
         let is_there = self.server.next_client().is_some();
         assert_eq!(self.server.statistics().associations != 0, is_there);
-        (is_there, self.server.statistics().asked - before)
+        (is_there, self.server.statistics().cookies_sent - before)
     }
 }
 
