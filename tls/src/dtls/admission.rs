@@ -4,10 +4,12 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::hello::random_of;
-use super::record::{ContentType, Fragments, Malformed, Record, Records, message};
+use super::record::{ContentType, Fragment, Fragments, Malformed, Record, Records, message};
 
 /// No end numbers a plaintext message higher than this.
 const LAST_MESSAGE: u16 = 8;
+/// A ServerHello of DTLS 1.3 has a key share of 97 bytes at most here, or a cookie.
+const LONGEST_SERVER_HELLO: u32 = 1024;
 
 /// Whose engine it is, and how far that has got.
 #[derive(Clone, Copy, Debug)]
@@ -79,12 +81,19 @@ impl Stage {
                     let is_own = random.is_some() && random == self.hello;
                     return is_own && !core::mem::replace(&mut asks, true);
                 }
-                fragment.number <= LAST_MESSAGE && self.expects(fragment.kind)
+                fragment.number <= LAST_MESSAGE
+                    && self.expects(fragment.kind)
+                    && !self.is_too_long(&fragment)
             });
         if admits {
             *asks_again = asks;
         }
         admits
+    }
+
+    /// A client of 1.3 repeats the cookie of a ServerHello in its own hello, and `dimpl` 0.9 panics where that needs more records than it keeps.
+    const fn is_too_long(&self, fragment: &Fragment<'_>) -> bool {
+        self.is_13 && !self.is_server && fragment.length > LONGEST_SERVER_HELLO
     }
 
     /// Whether the peer sends messages of this kind in plain text (RFC 5246, 7.4; RFC 9147, 5.2).

@@ -23,12 +23,12 @@ use super::negotiated::DtlsNegotiated;
 use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::send_errors::SendErrors;
-use super::sizes::{longest_message, surest_mtu, usual_mtu};
+use super::sizes::{LONGEST_HANDSHAKE, longest_message, surest_mtu, usual_mtu};
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
 /// How long the first attempt waits for an answer.
 const RETRANSMIT: Duration = Duration::from_secs(1);
-/// How many messages one key may protect, where their nonces are 64 random bits.
+/// How many messages one key may protect, where their nonces are 64 random bits, or it is of AES in DTLS 1.3 (RFC 9147, 4.5.3).
 const MESSAGES_PER_KEY: u64 = 1 << 24;
 
 /// What stands around an association while it is worked on.
@@ -55,8 +55,10 @@ pub(super) struct Association {
     attempts: Attempts,
     /// Those of the socket, before the handshake is done.
     send_errors: SendErrors,
-    /// How many messages may go, if their nonces are drawn by lot.
+    /// How many messages may go, if keys wear out.
     pub(super) message_limit: u64,
+    /// How many bytes of this attempt of the handshake were admitted.
+    heard: usize,
     /// Of a server: from when on its client may ask for the answer to its hello once more.
     answers_from: Duration,
     statistics: DtlsChannelStatistics,
@@ -140,6 +142,7 @@ impl Association {
             attempts: Attempts::default(),
             send_errors: SendErrors::default(),
             message_limit: MESSAGES_PER_KEY,
+            heard: 0,
             answers_from: Duration::ZERO,
             statistics: DtlsChannelStatistics {
                 sent: 0,
@@ -168,6 +171,7 @@ impl Association {
     }
 
     fn begin(&mut self, around: &mut Surroundings<'_>) {
+        self.heard = 0;
         let settings = Settings {
             mtu: self.mtu.min(surest_mtu(self.peer)),
             retransmit: self.attempts.retransmit(self.retransmit),
@@ -220,7 +224,9 @@ impl Association {
             is_server,
             is_13: engine.is_13(),
             is_established,
-            hello: hello.filter(|_| self.answers_from <= around.now),
+            // By 1.3 there is nothing to ask for once it is done.
+            hello: hello
+                .filter(|_| self.answers_from <= around.now && !(is_established && engine.is_13())),
         };
         let Admission {
             records: admitted,
@@ -228,6 +234,12 @@ impl Association {
         } = admit(datagram, &stage);
         if admitted.is_empty() {
             return false;
+        }
+        if !is_established {
+            self.heard += admitted.len();
+            if self.heard > LONGEST_HANDSHAKE {
+                return false;
+            }
         }
         self.send_errors.are_over();
         if asks_again {
@@ -426,7 +438,7 @@ impl Association {
         let Phase::Established(engine) = &mut self.phase else {
             return Ok(None);
         };
-        if engine.has_random_nonces() && self.statistics.sent >= self.message_limit {
+        if engine.wears_keys_out() && self.statistics.sent >= self.message_limit {
             self.fail(DtlsProblem::KeysUsedUp, around);
         } else if let Err(problem) = engine.send(message) {
             self.fail(problem, around);

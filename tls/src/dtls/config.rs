@@ -18,6 +18,9 @@ use crate::error::ConfigError;
 
 /// How many records wait in an engine, in either direction: a flight of the handshake in the smallest datagrams.
 const QUEUE: usize = 64;
+/// An association of DTLS 1.3 is over before its keys have to change: `dimpl` 0.9 changes them only when something comes, and may lose the association where both ends
+/// do at the same time.
+const UNLIMITED: u64 = u64::MAX;
 /// Longer than any handshake. The limit is the caller's.
 const YEARS: Duration = Duration::from_secs(9 * 365 * 24 * 60 * 60);
 /// For how many settings the engine's configuration is kept: making one tries all its algorithms.
@@ -27,8 +30,9 @@ const LONGEST_IDENTITY: usize = 0xffff;
 
 /// A pre-shared key (PSK), which both ends know, and its identity, by which they know it.
 ///
-/// The suite is `TLS_PSK_WITH_AES_128_CCM_8` (RFC 6655), which has no forward secrecy: whoever learns the key later can read what was recorded. A client whose key or
-/// identity the server does not know gets no error: it begins anew until its caller gives up.
+/// The suite is `TLS_PSK_WITH_AES_128_CCM_8` (RFC 6655), which has no forward secrecy: whoever learns the key later can read what was recorded. A key is for one pair of ends, of which
+/// one is always the client (RFC 9257, 4.1): where an endpoint uses it in both roles, somebody who sends its datagrams back can make it its own peer. A client whose key or identity the
+/// server does not know gets no error: it begins anew until its caller gives up.
 ///
 /// ```
 /// # fn main() -> Result<(), tacket_tls::ConfigError> {
@@ -306,6 +310,7 @@ impl Profile {
             .handshake_timeout(YEARS)
             .max_queue_rx(QUEUE)
             .max_queue_tx(QUEUE)
+            .aead_encryption_limit(UNLIMITED)
             .require_client_certificate(self.trust.is_some());
         match &self.proof {
             Proof::Certificate(_) => builder,

@@ -4,7 +4,9 @@ use alloc::boxed::Box;
 use alloc::string::ToString as _;
 use alloc::sync::Arc;
 use core::fmt;
+use core::panic::AssertUnwindSafe;
 use core::time::Duration;
+use std::panic::catch_unwind;
 use std::time::Instant;
 
 use dimpl::{CryptoError, CryptoOperation, Dtls, ProtocolVersion};
@@ -26,6 +28,8 @@ const BREATHER: Duration = Duration::from_millis(100);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// After the handshake, nothing that is due later than this is ever due: `dimpl` says ten years for never.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// A time that is still a moment of `dimpl`.
+const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// How many records of one flight `dimpl` keeps, by DTLS 1.3, to send them again. With one more it panics.
 const KEPT: usize = 12;
@@ -157,8 +161,11 @@ impl DimplEngine {
     }
 
     /// Lets `dimpl` go on. It asks for a key by its name in the middle of that.
-    fn go_on<R>(&mut self, work: impl FnOnce(&mut Dtls) -> R) -> R {
-        let (worked, name) = provider::with_name(|| work(&mut self.dtls));
+    fn go_on<R>(
+        &mut self,
+        work: impl FnOnce(&mut Dtls) -> Result<R, dimpl::Error>,
+    ) -> Result<Result<R, dimpl::Error>, DtlsProblem> {
+        let (worked, name) = provider::with_name(|| contained(|| work(&mut self.dtls)));
         if !self.is_established && name.is_some() {
             self.key_name = name;
         }
@@ -167,7 +174,11 @@ impl DimplEngine {
 
     /// The time of `dimpl`.
     fn moment(&self) -> Instant {
-        self.start + self.now.saturating_sub(self.began) + self.ahead
+        let passed = self
+            .now
+            .saturating_sub(self.began)
+            .saturating_add(self.ahead);
+        self.start + passed.min(FAR)
     }
 
     /// How long until `dimpl` tries the same again, if it ever does.
@@ -211,6 +222,12 @@ impl Profile {
     }
 }
 
+/// Lets `dimpl` work. Version 0.9 panics at some of what a peer can send; that ends this association, and no other.
+fn contained<R>(work: impl FnOnce() -> R) -> Result<R, DtlsProblem> {
+    let worked = catch_unwind(AssertUnwindSafe(work));
+    worked.map_err(|_| DtlsProblem::Protocol("the engine has failed".to_string()))
+}
+
 fn unexpected() -> DtlsProblem {
     DtlsProblem::Protocol("not a hello with a cookie".to_string())
 }
@@ -234,7 +251,7 @@ impl Engine for DimplEngine {
             };
             let (record, behind) = rest.split_at(end);
             rest = behind;
-            match self.go_on(|dtls| dtls.handle_packet(record)) {
+            match self.go_on(|dtls| dtls.handle_packet(record))? {
                 Err(error) if self.is_forged(record, &error) => {}
                 handled => handled.map_err(problem_of)?,
             }
@@ -250,12 +267,12 @@ impl Engine for DimplEngine {
         }
         self.ticked = Some(self.now);
         let moment = self.moment();
-        self.go_on(|dtls| dtls.handle_timeout(moment))
-            .map_err(problem_of)
+        let told = self.go_on(|dtls| dtls.handle_timeout(moment))?;
+        told.map_err(problem_of)
     }
 
     fn send(&mut self, message: &[u8]) -> Result<(), DtlsProblem> {
-        let sent = self.dtls.send_application_data(message);
+        let sent = contained(|| self.dtls.send_application_data(message))?;
         sent.map_err(problem_of)?;
         self.message = Some(message.len());
         Ok(())
@@ -268,7 +285,8 @@ impl Engine for DimplEngine {
 
     fn next(&mut self, buf: &mut [u8]) -> Result<Option<Output>, DtlsProblem> {
         loop {
-            let output = match self.dtls.poll_output(buf) {
+            let (dtls, buf) = (&mut self.dtls, &mut *buf);
+            let output = match contained(|| dtls.poll_output(buf))? {
                 dimpl::Output::Packet(packet) => {
                     self.last_sent = Some(self.now);
                     // Of AES in GCM. Its counterpart ChaCha20 counts, as all of DTLS 1.3 does, and has shorter records.
@@ -325,8 +343,8 @@ impl Engine for DimplEngine {
         }
     }
 
-    fn has_random_nonces(&self) -> bool {
-        self.has_random_nonces
+    fn wears_keys_out(&self) -> bool {
+        self.has_random_nonces || self.is_13()
     }
 
     fn deadline(&self) -> Option<Duration> {
@@ -345,5 +363,20 @@ impl fmt::Debug for DimplEngine {
         f.debug_struct("DimplEngine")
             .field("is_established", &self.is_established)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_engine_is_a_problem_of_one_association() {
+        assert_eq!(contained(|| 7), Ok(7));
+        let failed = contained(|| panic!("as a peer may bring about"));
+        assert!(
+            matches!(failed, Err(DtlsProblem::Protocol(_))),
+            "{failed:?}"
+        );
     }
 }

@@ -31,8 +31,8 @@ pub(super) trait Engine: fmt::Debug {
     /// What was agreed, once the handshake is done.
     fn negotiated(&self) -> DtlsNegotiated;
 
-    /// Whether record nonces are random, as far as is known. Then one key may protect only so many messages.
-    fn has_random_nonces(&self) -> bool;
+    /// Whether one key may protect only so many messages, as far as is known: nonces are random, or it is DTLS 1.3.
+    fn wears_keys_out(&self) -> bool;
 
     /// When to [`tick`](Self::tick), as of the last time that there was nothing more.
     fn deadline(&self) -> Option<Duration>;

@@ -177,8 +177,8 @@ pub enum DtlsProblem {
     CertificateTooLong,
     /// Of a server: its client has not answered in the handshake for more than twenty minutes. A client goes on asking.
     HandshakeTimeout,
-    /// This end has sent 2^24 (16,777,216) messages: as many as one key may protect where nonces are random, as those of AES in DTLS 1.2 are, and so of every channel with a pre-shared
-    /// key. The peer is not told. Connect anew.
+    /// This end has sent 2^24 (16,777,216) messages, as many as one key may protect: of DTLS 1.3, and of DTLS 1.2 with AES, which is every channel with a pre-shared key. The peer is not
+    /// told. Connect anew.
     KeysUsedUp,
 }
 

@@ -25,9 +25,9 @@ impl Inbox {
         }
     }
 
-    /// One more has come. False: it is dropped, because there is no room.
+    /// One more has come. False: it is dropped, because there is no room, or it came behind the end.
     pub(super) fn push(&mut self, message: &[u8]) -> bool {
-        let has_room = self.messages.len() < self.room;
+        let has_room = !self.has_ended && self.messages.len() < self.room;
         if has_room {
             self.messages.push_back(message.to_vec());
         }

@@ -103,7 +103,11 @@ impl<'d> Records<'d> {
         let first = *self.rest.first()?;
         // 001 in the upper bits (RFC 9147, 4.1).
         if first >> 5 == 1 {
-            let (record, rest) = self.rest.split_at_checked(self.short_length(first)?)?;
+            let length = self.short_length(first)?;
+            if length > LONGEST {
+                return None;
+            }
+            let (record, rest) = self.rest.split_at_checked(length)?;
             self.rest = rest;
             return Some(Record::Short(record));
         }
@@ -163,7 +167,7 @@ pub(super) struct Fragment<'d> {
     /// One of [`message`], or another.
     pub(super) kind: u8,
     /// Of the whole message.
-    length: u32,
+    pub(super) length: u32,
     /// The number of its message.
     pub(super) number: u16,
     /// Where it lies in its message.
@@ -324,5 +328,21 @@ mod tests {
         assert!(Records::of(&longest).all(|found| found.is_ok()));
         let longer = record(&vec![7; LONGEST + 1]);
         assert_eq!(Records::of(&longer).next(), Some(Err(Malformed)));
+        // A protected one of 1.3, with a length and without.
+        for first in [0x2e, 0x2a] {
+            let record = |length: usize| {
+                let mut record = vec![first, 0, 0];
+                if first & 4 != 0 {
+                    record.extend(u16::try_from(length - 5).expect("short").to_be_bytes());
+                }
+                record.resize(length, 7);
+                record
+            };
+            let found = Records::of(&record(LONGEST)).next().map(|it| it.is_ok());
+            assert_eq!(found, Some(true), "{first:#x}");
+            let longer = record(LONGEST + 1);
+            let found = Records::of(&longer).next();
+            assert_eq!(found, Some(Err(Malformed)), "{first:#x}");
+        }
     }
 }

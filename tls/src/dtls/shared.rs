@@ -80,8 +80,12 @@ impl<E: tacket::Error + 'static> Shared<E> {
         };
         self.driver_waker.begin();
         let mut cx = Context::from_waker(&self.waker);
-        if let Some(driver) = driver.as_mut() {
+        if !self.core.is_done.get()
+            && let Some(driver) = driver.as_mut()
+        {
+            let unwinding = Unwinding(self);
             let _is_done = driver.as_mut().poll(&mut cx);
+            core::mem::forget(unwinding);
         }
         // Also if it was ended in the middle of this.
         let done = driver.take_if(|_| self.core.is_done.get());
@@ -189,6 +193,10 @@ impl<E: tacket::Error + 'static> Shared<E> {
 
     /// If the driver still has to be polled, wakes the others for that: this caller has gone, or may not be polled again soon.
     fn hand_over(&self) {
+        if self.driver.try_borrow().is_err() {
+            // Whoever polls it hands it over afterwards.
+            return;
+        }
         if self.driver_waker.is_woken() || self.core.is_mistimed() {
             self.driver_waker.wake_waiting();
         }
@@ -197,6 +205,17 @@ impl<E: tacket::Error + 'static> Shared<E> {
     fn ticket(&self) -> u64 {
         self.tickets.set(self.tickets.get() + 1);
         self.tickets.get()
+    }
+}
+
+/// The socket, the clock or a waker has panicked while the driver was polled: nothing moves any more, and whoever waits hears of it.
+struct Unwinding<'s, E: tacket::Error + 'static>(&'s Shared<E>);
+
+impl<E: tacket::Error + 'static> Drop for Unwinding<'_, E> {
+    fn drop(&mut self) {
+        self.0.with(|table| table.end(&Over::Broken));
+        self.0.core.finish();
+        self.0.driver_waker.end();
     }
 }
 

@@ -3,9 +3,11 @@
 mod certificates;
 mod forged;
 mod half_open;
+mod hostile;
 mod keys;
 mod losses;
 mod one_client;
+mod polled_anywhere;
 mod two_tables;
 mod waits;
 

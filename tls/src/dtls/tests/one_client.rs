@@ -319,7 +319,7 @@ impl Engine for Repetitive {
         }
     }
 
-    fn has_random_nonces(&self) -> bool {
+    fn wears_keys_out(&self) -> bool {
         false
     }
 

@@ -6,29 +6,33 @@ use core::time::Duration;
 
 use rustls_pki_types::ServerName;
 
-use super::certified;
+use super::of_version;
 use crate::dtls::association::{Association, Over};
 use crate::dtls::config::{DtlsClientConfig, DtlsServerConfig};
 use crate::dtls::table::Table;
 
-const NOW: Duration = Duration::from_secs(100);
+pub(super) const NOW: Duration = Duration::from_secs(100);
 
-fn at(port: u16) -> SocketAddr {
+pub(super) fn at(port: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], port))
 }
 
 /// A server, and what its clients are configured with.
-struct World {
-    server: Table,
+pub(super) struct World {
+    pub(super) server: Table,
     client_config: DtlsClientConfig,
     server_config: DtlsServerConfig,
     /// What clients have said.
-    said: Vec<Vec<u8>>,
+    pub(super) said: Vec<Vec<u8>>,
 }
 
 impl World {
-    fn new(limit: usize) -> Self {
-        let (client_config, server_config) = certified();
+    pub(super) fn new(limit: usize) -> Self {
+        Self::of_version(limit, false)
+    }
+
+    pub(super) fn of_version(limit: usize, is_13: bool) -> Self {
+        let (client_config, server_config) = of_version(is_13);
         let mut server = Table::new(&[1; 32]);
         assert!(server.serve(&server_config, limit));
         Self {
@@ -39,13 +43,13 @@ impl World {
         }
     }
 
-    fn connect(&self, client: &mut Table) -> Result<u64, Over> {
+    pub(super) fn connect(&self, client: &mut Table) -> Result<u64, Over> {
         let name = ServerName::try_from("server.example").expect("a name");
         client.connect(at(1), self.client_config.clone(), name)
     }
 
     /// A client at this port, whose handshake goes as far as it can.
-    fn client(&mut self, port: u16) -> (Table, u64) {
+    pub(super) fn client(&mut self, port: u16) -> (Table, u64) {
         let mut client = Table::new(&[2; 32]);
         let id = self.connect(&mut client).expect("open");
         assert!(!shake_hands(&mut client, id));
@@ -53,8 +57,18 @@ impl World {
         (client, id)
     }
 
+    /// A client whose handshake is done, and the server's association with it.
+    pub(super) fn established(&mut self, port: u16) -> (Table, u64, u64) {
+        let (mut client, id) = self.client(port);
+        let (theirs, _) = self.server.next_client().expect("a client");
+        shake_hands(&mut self.server, theirs);
+        self.exchange(&mut client, port);
+        assert!(shake_hands(&mut client, id) && shake_hands(&mut self.server, theirs));
+        (client, id, theirs)
+    }
+
     /// Carries datagrams between the server and this client until there are none.
-    fn exchange(&mut self, client: &mut Table, port: u16) {
+    pub(super) fn exchange(&mut self, client: &mut Table, port: u16) {
         loop {
             if let Some(next) = client.out.pop() {
                 client.has_gone(next.id, next.number, true);
@@ -70,14 +84,14 @@ impl World {
     }
 }
 
-fn shake_hands(table: &mut Table, id: u64) -> bool {
+pub(super) fn shake_hands(table: &mut Table, id: u64) -> bool {
     let done = table.with(id, NOW, |association, around| {
         association.shake_hands(around)
     });
     done.expect("it is there").expect("it is not over")
 }
 
-fn send(table: &mut Table, id: u64, message: &[u8]) -> Option<u64> {
+pub(super) fn send(table: &mut Table, id: u64, message: &[u8]) -> Option<u64> {
     let sent = table.with(id, NOW, |association, around| {
         association.send(message, around)
     });
