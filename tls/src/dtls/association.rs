@@ -23,7 +23,7 @@ use super::negotiated::DtlsNegotiated;
 use super::numbered::Numbered;
 use super::outbox::Outbox;
 use super::send_errors::SendErrors;
-use super::sizes::{LONGEST_HANDSHAKE, longest_message, surest_mtu, usual_mtu};
+use super::sizes::{longest_message, surest_mtu, usual_mtu};
 use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
 /// How long the first attempt waits for an answer.
@@ -57,8 +57,6 @@ pub(super) struct Association {
     send_errors: SendErrors,
     /// How many messages may go, if keys wear out.
     pub(super) message_limit: u64,
-    /// How many bytes of this attempt of the handshake were admitted.
-    heard: usize,
     /// Of a server: from when on its client may ask for the answer to its hello once more.
     answers_from: Duration,
     statistics: DtlsChannelStatistics,
@@ -142,7 +140,6 @@ impl Association {
             attempts: Attempts::default(),
             send_errors: SendErrors::default(),
             message_limit: MESSAGES_PER_KEY,
-            heard: 0,
             answers_from: Duration::ZERO,
             statistics: DtlsChannelStatistics {
                 sent: 0,
@@ -171,7 +168,6 @@ impl Association {
     }
 
     fn begin(&mut self, around: &mut Surroundings<'_>) {
-        self.heard = 0;
         let settings = Settings {
             mtu: self.mtu.min(surest_mtu(self.peer)),
             retransmit: self.attempts.retransmit(self.retransmit),
@@ -235,11 +231,8 @@ impl Association {
         if admitted.is_empty() {
             return false;
         }
-        if !is_established {
-            self.heard += admitted.len();
-            if self.heard > LONGEST_HANDSHAKE {
-                return false;
-            }
+        if !is_established && !self.attempts.hears(admitted.len()) {
+            return false;
         }
         self.send_errors.are_over();
         if asks_again {

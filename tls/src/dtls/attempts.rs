@@ -7,6 +7,7 @@ use super::answer::asked_by;
 use super::dimpl_engine::LONGEST_RETRY;
 use super::error::DtlsProblem;
 use super::hello::ClientHello;
+use super::sizes::LONGEST_HANDSHAKE;
 
 /// How often a client begins anew, when what came was not what it should have been: anybody can write such a thing.
 const ATTEMPTS: u32 = 8;
@@ -33,7 +34,9 @@ pub(super) struct Attempts {
     /// When it begins anew, if the server has answered, and it gets no farther.
     stuck_at: Option<Duration>,
     /// How often that was so.
-    stuck: u32,
+    stuck: u8,
+    /// How many bytes this attempt was shown.
+    heard: u32,
 }
 
 impl Attempts {
@@ -48,6 +51,7 @@ impl Attempts {
     /// The one so far is over.
     pub(super) const fn begin_anew(&mut self) {
         (self.repeated, self.stuck_at) = (None, None);
+        self.heard = 0;
     }
 
     /// A datagram of it goes out.
@@ -79,6 +83,13 @@ impl Attempts {
         // However often this is so: it may have a place some day, and how long to wait for that is for the caller to say.
         self.asks_seldom = true;
         Ok(true)
+    }
+
+    /// So many bytes more have come for it. Whether it may be shown them.
+    pub(super) fn hears(&mut self, bytes: usize) -> bool {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.heard = self.heard.saturating_add(bytes);
+        self.heard <= LONGEST_HANDSHAKE
     }
 
     /// The server has answered.

@@ -6,9 +6,9 @@ use core::net::SocketAddr;
 pub(super) const LONGEST_DATAGRAM: usize = 1 << 16;
 /// The most bytes that one attempt of a handshake gets to see, repetitions included: whoever has proven an address and nothing else could have so many wait for what is
 /// missing. It is for a flight of 8 KiB that is sent again a dozen times.
-pub(super) const LONGEST_HANDSHAKE: usize = 1 << 17;
+pub(super) const LONGEST_HANDSHAKE: u32 = 1 << 17;
 /// More than an engine ever has to say at once. The longest is the certificate of a peer; for that, `dimpl` panics where there is no room, rather than ask for it.
-pub(super) const ENGINE_BUFFER: usize = 2 * LONGEST_HANDSHAKE;
+pub(super) const ENGINE_BUFFER: usize = 2 * LONGEST_HANDSHAKE as usize;
 /// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
 pub(super) const OVERHEAD: usize = 13 + 8 + 16;
 /// The longest message that a record can carry.

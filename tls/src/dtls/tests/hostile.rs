@@ -89,7 +89,7 @@ fn a_client_that_has_proven_no_more_than_its_address_is_kept_no_more_than_a_hand
         world.server.arrived(NOW, at(2), &datagram);
     }
     let taken = 60 - (world.server.statistics().ignored - before);
-    assert_eq!(taken, (LONGEST_HANDSHAKE / (PART + 25)) as u64);
+    assert_eq!(taken, u64::from(LONGEST_HANDSHAKE) / (PART as u64 + 25));
     // Its own messages are passed over, too.
     world.exchange(&mut client, 2);
     assert!(!shake_hands(&mut client, id) && !shake_hands(&mut world.server, theirs));
