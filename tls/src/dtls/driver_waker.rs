@@ -119,18 +119,8 @@ mod loom_tests;
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use core::sync::atomic::AtomicUsize;
-
     use super::*;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::dtls::tests::Count;
 
     #[test]
     fn all_are_woken_unless_somebody_serves_who_is_woken_alone_or_sees_it_before_waiting_again() {

@@ -11,9 +11,12 @@ mod polled_anywhere;
 mod two_tables;
 mod waits;
 
+use alloc::sync::Arc;
+use alloc::task::Wake;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::net::{Ipv4Addr, SocketAddr};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
 use digest::Digest as _;
@@ -29,6 +32,16 @@ use crate::fingerprint::Fingerprint;
 const SERVER: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 1);
 const CLIENT: SocketAddr = SocketAddr::new(core::net::IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2)), 1);
 const SECOND: Duration = Duration::from_secs(1);
+
+/// How often it was woken.
+#[derive(Default)]
+pub(super) struct Count(pub(super) AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 struct Ends {
     now: Duration,

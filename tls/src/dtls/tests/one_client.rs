@@ -3,16 +3,15 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use alloc::task::Wake;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::Waker;
 use core::time::Duration;
 
 use rustls_pki_types::ServerName;
 
-use super::{SECOND, SERVER};
+use super::{Count, SECOND, SERVER};
 use crate::Fingerprint;
 use crate::dtls::answer::hello_verify_request;
 use crate::dtls::association::{Association, Over, Refusal, Role, Surroundings};
@@ -211,16 +210,6 @@ fn one_that_was_never_answered_goes_on_with_the_same_hello() {
     );
     assert!(begun.len() > 10 && short.count() <= begun.len());
     assert_eq!(client.shake_hands(), Ok(false));
-}
-
-/// How often it was woken.
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 #[test]

@@ -13,7 +13,7 @@ use core::mem;
 use core::net::SocketAddr;
 use core::panic::AssertUnwindSafe;
 use core::pin::{Pin, pin};
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::Ordering;
 use core::task::{Context, Poll, Waker};
 use std::panic::catch_unwind;
 use std::thread_local;
@@ -22,8 +22,8 @@ use embedded_io_async::ErrorType;
 use tacket::testing::VirtualClock;
 use tacket::{AsyncResource, Datagram, ReceiveDatagram, SendDatagram};
 
-use super::certified;
 use super::two_tables::at;
+use super::{Count, certified};
 use crate::dtls::{DtlsChannel, DtlsEndpoint, DtlsError};
 
 /// Sockets in memory. Who receives is woken while another one sends.
@@ -219,15 +219,6 @@ fn tasks_may_be_polled_where_they_are_woken() {
         pending().await
     });
     assert_eq!(came.get(), 10);
-}
-
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
 #[test]
