@@ -36,7 +36,7 @@ pub(crate) struct Fleet {
     /// How many there are
     #[arg(long)]
     clients: u64,
-    /// The fingerprint of the server's certificate; without it, both know a key
+    /// The fingerprint of the server's certificate; without it, there is a pre-shared key
     #[arg(long)]
     pinned: Option<String>,
     /// Speak DTLS 1.3
@@ -44,7 +44,7 @@ pub(crate) struct Fleet {
     dtls13: bool,
 }
 
-/// The key that both know.
+/// The pre-shared key.
 pub(crate) const KEY: [u8; 32] = [7; 32];
 /// And its name.
 pub(crate) const IDENTITY: &str = "sensor 17";

@@ -10,6 +10,8 @@ use super::record::{ContentType, Fragment, Fragments, Malformed, Record, Records
 const LAST_MESSAGE: u16 = 8;
 /// A ServerHello of DTLS 1.3 has a key share of 97 bytes at most here, or a cookie.
 const LONGEST_SERVER_HELLO: u32 = 1024;
+/// The most protected bytes of a datagram before the handshake is done: a certificate by 1.3, in the largest datagrams that are usual.
+const LONGEST_PROTECTED: usize = 4096;
 
 /// Whose engine it is, and how far that has got.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ pub(super) struct Stage {
     pub(super) is_established: bool,
     /// Of a server: the random of the hello that may ask for the answer once more. `None`: not now.
     pub(super) hello: Option<[u8; 32]>,
+    /// How many records with data may still come before the end of the handshake.
+    pub(super) early: u8,
 }
 
 /// What is left of a datagram.
@@ -27,17 +31,24 @@ pub(super) struct Admission<'d> {
     pub(super) records: Cow<'d, [u8]>,
     /// It asks for the answer to the hello once more.
     pub(super) asks_again: bool,
+    /// The bytes of records in plain text.
+    pub(super) plain: usize,
+    /// How many records with data came before the end of the handshake.
+    pub(super) early: u8,
 }
 
 /// Leaves the records that an engine may see.
 ///
 /// An alert in plain text ends nothing, and data in plain text is none. Of the messages of a handshake, those are left that a peer sends in plain text
 /// at this stage; whether they are the peer's, nobody can tell. Whatever is behind something malformed is left out.
+///
+/// Until the handshake is done, an engine keeps what it cannot use yet, for whoever has proven an address and nothing else. So few bytes of a datagram may be protected then, and
+/// few records may be data.
 pub(super) fn admit<'d>(datagram: &'d [u8], stage: &Stage) -> Admission<'d> {
     let mut records = Records::of(datagram);
     // A copy, once something is left out.
     let mut left: Option<Vec<u8>> = None;
-    let mut asks_again = false;
+    let (mut asks_again, mut plain, mut protected) = (false, 0, Protected::default());
     let mut start = 0;
     while let Some(record) = records.next() {
         let end = datagram.len() - records.left();
@@ -52,10 +63,24 @@ pub(super) fn admit<'d>(datagram: &'d [u8], stage: &Stage) -> Admission<'d> {
                 ContentType::ChangeCipherSpec => !stage.is_13 && !stage.is_established,
                 ContentType::Alert | ContentType::ApplicationData | ContentType::Ack => false,
             },
-            Ok(Record::Full { .. }) => !stage.is_13,
-            Ok(Record::Short(_)) => stage.is_13,
+            Ok(Record::Full {
+                epoch: 1..,
+                content_type,
+                ..
+            }) => {
+                let is_data = content_type == ContentType::ApplicationData;
+                !stage.is_13 && stage.admits_protected(end - start, is_data, &mut protected)
+            }
+            Ok(Record::Short(record)) => {
+                // The lower bits of the epoch, of which the first for data is 3 (RFC 9147, 6.1).
+                let is_data = record.first().is_some_and(|first| first & 3 == 3);
+                stage.is_13 && stage.admits_protected(end - start, is_data, &mut protected)
+            }
             Err(Malformed) => false,
         };
+        if let (true, Ok(Record::Full { epoch: 0, .. })) = (admit, record) {
+            plain += end - start;
+        }
         match &mut left {
             Some(left) if admit => left.extend(datagram.get(start..end).unwrap_or_default()),
             None if !admit => left = Some(datagram.get(..start).unwrap_or_default().to_vec()),
@@ -66,7 +91,17 @@ pub(super) fn admit<'d>(datagram: &'d [u8], stage: &Stage) -> Admission<'d> {
     Admission {
         records: left.map_or(Cow::Borrowed(datagram), Cow::Owned),
         asks_again,
+        plain,
+        early: protected.early,
     }
+}
+
+/// What is protected in a datagram that has come before the end of the handshake, as far as it was admitted.
+#[derive(Default)]
+struct Protected {
+    bytes: usize,
+    /// How many records of it are data.
+    early: u8,
 }
 
 impl Stage {
@@ -87,6 +122,20 @@ impl Stage {
             });
         if admits {
             *asks_again = asks;
+        }
+        admits
+    }
+
+    /// Whether a record of this length may be kept until it can be understood.
+    fn admits_protected(&self, length: usize, is_data: bool, so_far: &mut Protected) -> bool {
+        if self.is_established {
+            return true;
+        }
+        let bytes = so_far.bytes + length;
+        let admits = bytes <= LONGEST_PROTECTED && !(is_data && so_far.early >= self.early);
+        if admits {
+            so_far.bytes = bytes;
+            so_far.early += u8::from(is_data);
         }
         admits
     }
@@ -164,6 +213,7 @@ mod tests {
             is_server,
             is_13,
             is_established,
+            early: 2,
             hello: Some(RANDOM),
         }
     }
@@ -242,6 +292,36 @@ mod tests {
         assert!(matches!(admit(&kept, &stage).records, Cow::Borrowed(all) if all == kept));
         let cut = [&kept[..], b"xyz"].concat();
         assert_eq!(*admit(&cut, &stage).records, *kept);
+    }
+
+    #[test]
+    fn little_is_protected_and_few_records_are_data_until_the_handshake_is_done() {
+        for is_13 in [false, true] {
+            let protected = |is_data: bool, length: usize| match is_13 {
+                false => record(if is_data { 23 } else { 22 }, 1, &vec![7; length - 13]),
+                true => {
+                    let mut record = vec![if is_data { 0x2f } else { 0x2e }, 0, 0];
+                    record.extend(u16::try_from(length - 5).expect("short").to_be_bytes());
+                    record.resize(length, 7);
+                    record
+                }
+            };
+            for is_server in [false, true] {
+                let before = stage(is_server, is_13, false);
+                let three = [true; 3].map(|is_data| protected(is_data, 100)).concat();
+                let admitted = admit(&three, &before);
+                assert_eq!((admitted.records.len(), admitted.early), (200, 2));
+                let messages = [false; 50].map(|is_data| protected(is_data, 100)).concat();
+                let admitted = admit(&messages, &before);
+                assert_eq!((admitted.records.len(), admitted.early), (4000, 0));
+                assert!(is_left(&protected(false, 4096), &before));
+                assert!(!is_left(&protected(false, 4097), &before));
+                let after = stage(is_server, is_13, true);
+                for all in [three, messages, protected(false, 4097)] {
+                    assert!(is_left(&all, &after));
+                }
+            }
+        }
     }
 
     #[test]

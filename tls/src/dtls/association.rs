@@ -12,7 +12,7 @@ use core::time::Duration;
 use rustls_pki_types::ServerName;
 
 use super::admission::{Admission, Stage, admit};
-use super::attempts::Attempts;
+use super::attempts::{Attempts, EARLY};
 use super::config::{DtlsClientConfig, DtlsServerConfig};
 use super::dimpl_engine::DimplEngine;
 use super::engine::{Engine, Output, Settings};
@@ -220,6 +220,7 @@ impl Association {
             is_server,
             is_13: engine.is_13(),
             is_established,
+            early: EARLY.saturating_sub(self.attempts.early),
             // By 1.3 there is nothing to ask for once it is done.
             hello: hello
                 .filter(|_| self.answers_from <= around.now && !(is_established && engine.is_13())),
@@ -227,11 +228,14 @@ impl Association {
         let Admission {
             records: admitted,
             asks_again,
+            plain,
+            early,
         } = admit(datagram, &stage);
         if admitted.is_empty() {
             return false;
         }
-        if !is_established && !self.attempts.hears(admitted.len()) {
+        self.attempts.early += early;
+        if !is_established && !self.attempts.hears(plain) {
             return false;
         }
         self.send_errors.are_over();

@@ -9,6 +9,8 @@ use super::error::DtlsProblem;
 use super::hello::ClientHello;
 use super::sizes::LONGEST_HANDSHAKE;
 
+/// How many messages that come before the end of a handshake, because something of that was lost, wait for it: half of what an engine keeps.
+pub(super) const EARLY: u8 = 32;
 /// How often a client begins anew, when what came was not what it should have been: anybody can write such a thing.
 const ATTEMPTS: u32 = 8;
 /// The same when a certificate is not trusted, which is more likely to stay so.
@@ -35,8 +37,10 @@ pub(super) struct Attempts {
     stuck_at: Option<Duration>,
     /// How often that was so.
     stuck: u8,
-    /// How many bytes this attempt was shown.
+    /// How many bytes of plain text this attempt was shown.
     heard: u32,
+    /// How many messages it was shown before its end.
+    pub(super) early: u8,
 }
 
 impl Attempts {
@@ -51,7 +55,7 @@ impl Attempts {
     /// The one so far is over.
     pub(super) const fn begin_anew(&mut self) {
         (self.repeated, self.stuck_at) = (None, None);
-        self.heard = 0;
+        (self.heard, self.early) = (0, 0);
     }
 
     /// A datagram of it goes out.
@@ -85,11 +89,11 @@ impl Attempts {
         Ok(true)
     }
 
-    /// So many bytes more have come for it. Whether it may be shown them.
-    pub(super) fn hears(&mut self, bytes: usize) -> bool {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.heard = self.heard.saturating_add(bytes);
-        self.heard <= LONGEST_HANDSHAKE
+    /// A datagram has come for it, of which so many bytes are plain text. Whether it may be shown that.
+    pub(super) fn hears(&mut self, plain: usize) -> bool {
+        let plain = u32::try_from(plain).unwrap_or(u32::MAX);
+        self.heard = self.heard.saturating_add(plain);
+        plain == 0 || self.heard <= LONGEST_HANDSHAKE
     }
 
     /// The server has answered.
@@ -140,5 +144,21 @@ impl Attempts {
         };
         *made += 1;
         (*made <= most).then(|| retransmit.saturating_mul((1 << (*made - 1)) - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_text_is_heard_up_to_a_limit_and_what_is_protected_also_behind_it() {
+        let mut attempts = Attempts::default();
+        for _ in 0..LONGEST_HANDSHAKE / 1024 {
+            assert!(attempts.hears(1024));
+        }
+        assert!(!attempts.hears(1) && attempts.hears(0) && !attempts.hears(usize::MAX));
+        attempts.begin_anew();
+        assert!(attempts.hears(1));
     }
 }

@@ -106,7 +106,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     ///
     /// [`DtlsError::Empty`], [`DtlsError::TooLong`]: it has no byte, or more than fit into a datagram. [`DtlsError::Transport`]: the socket does not take
     /// it, or what goes before it, as [`do_handshake`](Self::do_handshake) says. The channel stays usable after these. [`DtlsError::PeerClosed`]: the peer has closed its channel.
-    /// [`DtlsProblem::KeysUsedUp`](crate::DtlsProblem::KeysUsedUp): after 2^24 messages, with some suites. Any other: the association is over.
+    /// [`DtlsProblem::KeysUsedUp`](crate::DtlsProblem::KeysUsedUp): after 2^24 messages, by DTLS 1.3, and with AES by 1.2. Any other: the association is over.
     ///
     /// # Cancel safety
     ///

@@ -160,7 +160,7 @@ impl DimplEngine {
         })
     }
 
-    /// Lets `dimpl` go on. It asks for a key by its name in the middle of that.
+    /// Lets `dimpl` go on. It asks for a key by its identity in the middle of that.
     fn go_on<R>(
         &mut self,
         work: impl FnOnce(&mut Dtls) -> Result<R, dimpl::Error>,
@@ -222,7 +222,7 @@ impl Profile {
     }
 }
 
-/// Lets `dimpl` work. Version 0.9 panics at some of what a peer can send; that ends this association, and no other.
+/// Lets `dimpl` work. Version 0.9 panics at some of what a peer can send: then this engine is at its end, and no other.
 fn contained<R>(work: impl FnOnce() -> R) -> Result<R, DtlsProblem> {
     let worked = catch_unwind(AssertUnwindSafe(work));
     worked.map_err(|_| DtlsProblem::Protocol("the engine has failed".to_string()))
@@ -280,7 +280,7 @@ impl Engine for DimplEngine {
 
     fn close(&mut self) {
         // It fails where there is nobody left to tell.
-        let _ = self.dtls.close();
+        let _ = contained(|| self.dtls.close());
     }
 
     fn next(&mut self, buf: &mut [u8]) -> Result<Option<Output>, DtlsProblem> {

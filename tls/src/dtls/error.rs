@@ -167,7 +167,7 @@ impl Error for DtlsConnectError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DtlsProblem {
-    /// In the words of the engine: a message was damaged or out of place, the peer refused something, or the engine does not take the configuration.
+    /// In the words of the engine: a message was damaged or out of place, the peer refused something, or the engine does not take the configuration. Or the engine itself has failed.
     Protocol(String),
     /// The peer's certificate is not trusted: why.
     Untrusted(String),

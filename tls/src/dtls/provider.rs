@@ -1,4 +1,4 @@
-//! The algorithms of the engine, the cookie that it is to take for its own, and the name of the key that it has asked for.
+//! The algorithms of the engine, the cookie that it is to take for its own, and the identity of the key that it has asked for.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -17,11 +17,11 @@ use crate::error::ConfigError;
 thread_local! {
     /// What is to come out of the next cookies.
     static PLANNED: Cell<Option<[u8; COOKIE]>> = const { Cell::new(None) };
-    /// The name of the key that was asked for last.
+    /// The identity of the key that was asked for last.
     static NAMED: Cell<Option<Arc<[u8]>>> = const { Cell::new(None) };
 }
 
-/// Those of RustCrypto. ChaCha20 goes before AES, whose nonces the engine draws by lot in DTLS 1.2.
+/// Those of RustCrypto. ChaCha20 goes before AES, whose nonces are random in DTLS 1.2.
 pub(super) fn provider() -> CryptoProvider {
     static SUITES: LazyLock<Vec<&'static dyn SupportedDtls12CipherSuite>> = LazyLock::new(|| {
         let mut suites = rust_crypto::default_provider().cipher_suites.to_vec();
@@ -55,7 +55,7 @@ pub(super) fn with_cookie<R>(cookie: [u8; COOKIE], work: impl FnOnce() -> R) -> 
     work()
 }
 
-/// Runs `work`, and returns the name of the key that an engine has found meanwhile: the resolver is shared by many, and the engine does not tell.
+/// Runs `work`, and returns the identity of the key that an engine has found meanwhile: the resolver is shared by many, and the engine does not tell.
 pub(super) fn with_name<R>(work: impl FnOnce() -> R) -> (R, Option<Arc<[u8]>>) {
     NAMED.set(None);
     let worked = work();

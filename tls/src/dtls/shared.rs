@@ -5,9 +5,11 @@ use alloc::rc::Rc;
 use alloc::sync::Arc;
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
+use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
+use std::panic::{catch_unwind, resume_unwind};
 
 use tacket::{Clock, Datagram};
 
@@ -80,18 +82,22 @@ impl<E: tacket::Error + 'static> Shared<E> {
         };
         self.driver_waker.begin();
         let mut cx = Context::from_waker(&self.waker);
-        if !self.core.is_done.get()
-            && let Some(driver) = driver.as_mut()
-        {
-            let unwinding = Unwinding(self);
-            let _is_done = driver.as_mut().poll(&mut cx);
-            core::mem::forget(unwinding);
+        let mut polled = Ok(());
+        if let Some(driver) = driver.as_mut() {
+            let poll = AssertUnwindSafe(|| driver.as_mut().poll(&mut cx));
+            polled = catch_unwind(poll).map(|_is_done| ());
         }
         // Also if it was ended in the middle of this.
-        let done = driver.take_if(|_| self.core.is_done.get());
+        let done = driver.take_if(|_| self.core.is_done.get() || polled.is_err());
         drop(driver);
         drop(done);
         self.driver_waker.end();
+        if let Err(panic) = polled {
+            // The socket, the clock or a waker is broken, and whoever waits hears of it.
+            self.with(|table| table.end(&Over::Broken));
+            self.core.finish();
+            resume_unwind(panic);
+        }
     }
 
     /// Waits until `step` has something, and meanwhile moves datagrams for everybody.
@@ -205,17 +211,6 @@ impl<E: tacket::Error + 'static> Shared<E> {
     fn ticket(&self) -> u64 {
         self.tickets.set(self.tickets.get() + 1);
         self.tickets.get()
-    }
-}
-
-/// The socket, the clock or a waker has panicked while the driver was polled: nothing moves any more, and whoever waits hears of it.
-struct Unwinding<'s, E: tacket::Error + 'static>(&'s Shared<E>);
-
-impl<E: tacket::Error + 'static> Drop for Unwinding<'_, E> {
-    fn drop(&mut self) {
-        self.0.with(|table| table.end(&Over::Broken));
-        self.0.core.finish();
-        self.0.driver_waker.end();
     }
 }
 

@@ -4,11 +4,12 @@ use core::net::SocketAddr;
 
 /// As long as a datagram can be.
 pub(super) const LONGEST_DATAGRAM: usize = 1 << 16;
-/// The most bytes that one attempt of a handshake gets to see, repetitions included: whoever has proven an address and nothing else could have so many wait for what is
+/// The most bytes of plain text that one attempt of a handshake is shown, repetitions included: whoever has proven an address and nothing else can have so many wait for what is
 /// missing. It is for a flight of 8 KiB that is sent again a dozen times.
 pub(super) const LONGEST_HANDSHAKE: u32 = 1 << 17;
-/// More than an engine ever has to say at once. The longest is the certificate of a peer; for that, `dimpl` panics where there is no room, rather than ask for it.
-pub(super) const ENGINE_BUFFER: usize = 2 * LONGEST_HANDSHAKE as usize;
+/// More than an engine ever has to say at once. The longest is the certificate of a peer, in plain text or in 64 records of 4 KiB; for that, `dimpl` panics where there is no room,
+/// rather than ask for it.
+pub(super) const ENGINE_BUFFER: usize = 1 << 18;
 /// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
 pub(super) const OVERHEAD: usize = 13 + 8 + 16;
 /// The longest message that a record can carry.

@@ -56,7 +56,7 @@ pub struct DtlsChannelStatistics {
     pub sent: u64,
     /// Messages that came, authentic and for the first time.
     pub received: u64,
-    /// Those of them that were dropped, because as many as there is room for waited to be received.
+    /// Those of them that were dropped: as many as there is room for waited to be received, or they came behind the end.
     pub dropped: u64,
     /// Messages that wait to be received now.
     pub waiting: usize,

@@ -95,6 +95,106 @@ fn a_client_that_has_proven_no_more_than_its_address_is_kept_no_more_than_a_hand
     assert!(!shake_hands(&mut client, id) && !shake_hands(&mut world.server, theirs));
 }
 
+/// How long it takes until both ends are done with their handshake, if nothing is lost from now on.
+fn time_to_be_done(world: &mut World, client: &mut Table, id: u64) -> Duration {
+    let mut now = NOW;
+    while world.server.statistics().established == 0 || client.statistics().established == 0 {
+        assert!(now < NOW + Duration::from_secs(400), "they are never done");
+        now += Duration::from_millis(100);
+        client.tick(now);
+        world.server.tick(now);
+        world.exchange_but(client, 2, now, |_, _| false);
+    }
+    assert!(shake_hands(client, id));
+    now - NOW
+}
+
+#[test]
+fn what_nobody_can_read_does_not_hold_a_handshake_up() {
+    for (is_13, to_server) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut world = World::of_version(2, is_13);
+        let mut client = Table::new(&[2; 32]);
+        let id = world.connect(&mut client).expect("open");
+        assert!(!shake_hands(&mut client, id));
+        if to_server {
+            // It has the hello with its cookie, and nothing more.
+            let mut said = 0;
+            world.exchange_but(&mut client, 2, NOW, |is_client, _| {
+                said += usize::from(is_client);
+                is_client && said > 2
+            });
+            let (theirs, _) = world.server.next_client().expect("a client");
+            shake_hands(&mut world.server, theirs);
+        }
+        for number in 0..200 {
+            for kind in [22, 23] {
+                let mut junk = match (is_13, kind) {
+                    (false, kind) => vec![kind, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, number],
+                    (true, 22) => vec![0x2e, 0, number],
+                    (true, _) => vec![0x2f, 0, number],
+                };
+                junk.extend(4000_u16.to_be_bytes());
+                junk.resize(junk.len() + 4000, 9);
+                match to_server {
+                    true => world.server.arrived(NOW, at(2), &junk),
+                    false => client.arrived(NOW, at(1), &junk),
+                }
+            }
+        }
+        let mut now = Duration::ZERO;
+        if !to_server {
+            world.exchange(&mut client, 2);
+            let (theirs, _) = world.server.next_client().expect("a client");
+            shake_hands(&mut world.server, theirs);
+        } else {
+            now = Duration::from_secs(3);
+        }
+        let taken = time_to_be_done(&mut world, &mut client, id);
+        assert!(
+            taken <= now.max(Duration::from_millis(100)),
+            "{taken:?} {is_13} {to_server}"
+        );
+    }
+}
+
+/// The end of the handshake was lost, and whoever is done says much before it is sent again.
+#[test]
+fn messages_that_come_too_early_do_not_hold_a_handshake_up() {
+    for is_13 in [false, true] {
+        for count in [10, 1000] {
+            let mut world = World::of_version(2, is_13);
+            let mut client = Table::new(&[2; 32]);
+            let id = world.connect(&mut client).expect("open");
+            assert!(!shake_hands(&mut client, id));
+            // By 1.2 the server is done first, by 1.3 the client.
+            let is_end = |is_client: bool, datagram: &[u8]| match is_13 {
+                true => is_client && datagram.first().is_some_and(|first| first >> 5 == 1),
+                false => !is_client && datagram.first() == Some(&20),
+            };
+            world.exchange_but(&mut client, 2, NOW, is_end);
+            let (theirs, _) = world.server.next_client().expect("a client");
+            shake_hands(&mut world.server, theirs);
+            world.exchange_but(&mut client, 2, NOW, is_end);
+            for _ in 0..count {
+                let sent = match is_13 {
+                    true => send(&mut client, id, &[7; 1400]),
+                    false => send(&mut world.server, theirs, &[7; 1400]),
+                };
+                assert!(sent.is_some());
+                world.exchange(&mut client, 2);
+            }
+            let taken = time_to_be_done(&mut world, &mut client, id);
+            assert!(taken < Duration::from_secs(2), "{taken:?} {is_13} {count}");
+            match is_13 {
+                // The first of them have waited.
+                true => assert!(world.server.deliveries >= 10, "{count}"),
+                // The engine keeps nothing that it has no keys for.
+                false => assert_eq!(client.deliveries, 0, "{count}"),
+            }
+        }
+    }
+}
+
 fn receive(table: &mut Table, id: u64) -> Option<Option<usize>> {
     let mut message = [0; 100];
     let received = table.with(id, NOW, |own, _| own.inbox.receive(&mut message));

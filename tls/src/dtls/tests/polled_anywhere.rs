@@ -249,4 +249,6 @@ fn a_panic_of_the_socket_breaks_the_endpoint_for_all_who_wait() {
     assert_eq!(waiting.as_mut().poll(&mut cx), over);
     let mut shaking = pin!(other.do_handshake());
     assert_eq!(shaking.as_mut().poll(&mut cx), over);
+    let mut closing = pin!(client.close());
+    assert_eq!(closing.as_mut().poll(&mut cx), Poll::Ready(Ok(())));
 }

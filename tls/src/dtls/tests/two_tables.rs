@@ -69,14 +69,29 @@ impl World {
 
     /// Carries datagrams between the server and this client until there are none.
     pub(super) fn exchange(&mut self, client: &mut Table, port: u16) {
+        self.exchange_but(client, port, NOW, |_, _| false);
+    }
+
+    /// The same at this time, but for what is lost: whether it is the client's, and its bytes.
+    pub(super) fn exchange_but(
+        &mut self,
+        client: &mut Table,
+        port: u16,
+        now: Duration,
+        mut is_lost: impl FnMut(bool, &[u8]) -> bool,
+    ) {
         loop {
             if let Some(next) = client.out.pop() {
                 client.has_gone(next.id, next.number, true);
-                self.server.arrived(NOW, at(port), &next.data);
+                if !is_lost(true, &next.data) {
+                    self.server.arrived(now, at(port), &next.data);
+                }
                 self.said.push(next.data);
             } else if let Some(next) = self.server.out.pop() {
                 self.server.has_gone(next.id, next.number, true);
-                client.arrived(NOW, at(1), &next.data);
+                if !is_lost(false, &next.data) {
+                    client.arrived(now, at(1), &next.data);
+                }
             } else {
                 return;
             }
