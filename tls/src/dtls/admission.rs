@@ -4,13 +4,15 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::hello::random_of;
-use super::record::{ContentType, Fragment, Fragments, Malformed, Record, Records, message};
+use super::record::{
+    ContentType, Fragment, Fragments, LONGEST, Malformed, Record, Records, message,
+};
 
 /// No end numbers a plaintext message higher than this.
 const LAST_MESSAGE: u16 = 8;
 /// A ServerHello of DTLS 1.3 has a key share of 97 bytes at most here, or a cookie.
 const LONGEST_SERVER_HELLO: u32 = 1024;
-/// The most protected bytes of a datagram before the handshake is done: a certificate by 1.3, in the largest datagrams that are usual.
+/// The most protected bytes of a datagram of 1.2 before the handshake is done, which is one message of a few bytes. By 1.3 it is the longest record.
 const LONGEST_PROTECTED: usize = 4096;
 
 /// Whose engine it is, and how far that has got.
@@ -69,7 +71,12 @@ pub(super) fn admit<'d>(datagram: &'d [u8], stage: &Stage) -> Admission<'d> {
                 ..
             }) => {
                 let is_data = content_type == ContentType::ApplicationData;
-                !stage.is_13 && stage.admits_protected(end - start, is_data, &mut protected)
+                // Others the engine would keep for ever, once the handshake is done, and whatever comes behind them.
+                let is_used =
+                    is_data || content_type == ContentType::Alert || !stage.is_established;
+                is_used
+                    && !stage.is_13
+                    && stage.admits_protected(end - start, is_data, &mut protected)
             }
             Ok(Record::Short(record)) => {
                 // The lower bits of the epoch, of which the first for data is 3 (RFC 9147, 6.1).
@@ -132,7 +139,11 @@ impl Stage {
             return true;
         }
         let bytes = so_far.bytes + length;
-        let admits = bytes <= LONGEST_PROTECTED && !(is_data && so_far.early >= self.early);
+        let longest = match self.is_13 {
+            true => LONGEST,
+            false => LONGEST_PROTECTED,
+        };
+        let admits = bytes <= longest && !(is_data && so_far.early >= self.early);
         if admits {
             so_far.bytes = bytes;
             so_far.early += u8::from(is_data);
@@ -313,13 +324,29 @@ mod tests {
                 assert_eq!((admitted.records.len(), admitted.early), (200, 2));
                 let messages = [false; 50].map(|is_data| protected(is_data, 100)).concat();
                 let admitted = admit(&messages, &before);
-                assert_eq!((admitted.records.len(), admitted.early), (4000, 0));
-                assert!(is_left(&protected(false, 4096), &before));
-                assert!(!is_left(&protected(false, 4097), &before));
+                let longest = if is_13 { LONGEST } else { LONGEST_PROTECTED };
+                let fit = (longest / 100).min(50) * 100;
+                assert_eq!((admitted.records.len(), admitted.early), (fit, 0));
+                assert!(is_left(&protected(false, longest), &before));
+                let two = [protected(false, longest - 99), protected(false, 100)].concat();
+                assert_eq!(admit(&two, &before).records.len(), longest - 99);
                 let after = stage(is_server, is_13, true);
-                for all in [three, messages, protected(false, 4097)] {
-                    assert!(is_left(&all, &after));
-                }
+                assert!(is_left(&three, &after));
+                assert!(is_left(&protected(true, longest), &after));
+            }
+        }
+    }
+
+    /// The engine has no use for others, and keeps them.
+    #[test]
+    fn after_a_handshake_by_1_2_what_is_protected_is_data_or_an_alert() {
+        for is_server in [false, true] {
+            for (is_established, expected) in
+                [(false, &[20, 21, 22, 23, 26][..]), (true, &[21, 23][..])]
+            {
+                let stage = stage(is_server, false, is_established);
+                let left = (0..=255).filter(|kind| is_left(&record(*kind, 1, b"1"), &stage));
+                assert!(left.eq(expected.iter().copied()), "{stage:?}");
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::mem;
@@ -28,7 +29,7 @@ use super::statistics::{DtlsChannelStatistics, DtlsStatistics};
 
 /// How long the first attempt waits for an answer.
 const RETRANSMIT: Duration = Duration::from_secs(1);
-/// How many messages one key may protect, where their nonces are 64 random bits, or it is of AES in DTLS 1.3 (RFC 9147, 4.5.3).
+/// How many messages one key may protect: where their nonces are 64 random bits, and by DTLS 1.3 with AES (RFC 9147, 4.5.3).
 const MESSAGES_PER_KEY: u64 = 1 << 24;
 
 /// What stands around an association while it is worked on.
@@ -51,7 +52,6 @@ pub(super) struct Association {
     /// Once the handshake is done, and also afterwards.
     negotiated: Option<DtlsNegotiated>,
     pub(super) inbox: Inbox,
-    /// Of a client.
     attempts: Attempts,
     /// Those of the socket, before the handshake is done.
     send_errors: SendErrors,
@@ -234,10 +234,15 @@ impl Association {
         if admitted.is_empty() {
             return false;
         }
-        self.attempts.early += early;
         if !is_established && !self.attempts.hears(plain) {
+            // A client begins anew after a while.
+            if is_server {
+                let why = String::from("too much has come for one handshake");
+                self.fail(DtlsProblem::Protocol(why), around);
+            }
             return false;
         }
+        self.attempts.early += early;
         self.send_errors.are_over();
         if asks_again {
             // A client that repeats itself waits at least that long.

@@ -1,4 +1,4 @@
-//! When a client begins its handshake anew, and when no more.
+//! The attempts of a handshake: when a client begins anew, and when no more; and what of it an engine is shown.
 
 use alloc::string::ToString as _;
 use core::time::Duration;
@@ -9,7 +9,7 @@ use super::error::DtlsProblem;
 use super::hello::ClientHello;
 use super::sizes::LONGEST_HANDSHAKE;
 
-/// How many messages that come before the end of a handshake, because something of that was lost, wait for it: half of what an engine keeps.
+/// How many messages that come before the end of a handshake, because something of that was lost, may wait for it: half of what an engine keeps.
 pub(super) const EARLY: u8 = 32;
 /// How often a client begins anew, when what came was not what it should have been: anybody can write such a thing.
 const ATTEMPTS: u32 = 8;
@@ -22,7 +22,7 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(160);
 /// A cookie that is refused sooner than this was never good. Later, its time may be over: the server had no place, and said nothing.
 const COOKIE_LASTS: Duration = Duration::from_secs(20);
 
-/// The attempts of one client.
+/// The attempts of one end. A server has one.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     /// Those that met with what was not understood.

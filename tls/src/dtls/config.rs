@@ -13,11 +13,10 @@ use super::engine::Settings;
 use super::error::DtlsProblem;
 use super::identity::{self, DtlsIdentity};
 use super::provider;
+use super::sizes::QUEUE;
 use super::trust::DtlsTrust;
 use crate::error::ConfigError;
 
-/// How many records wait in an engine, in either direction: a flight of the handshake in the smallest datagrams.
-const QUEUE: usize = 64;
 /// An association of DTLS 1.3 is over before its keys have to change: `dimpl` 0.9 changes them only when something comes, and may lose the association where both ends
 /// do at the same time.
 const UNLIMITED: u64 = u64::MAX;

@@ -24,7 +24,7 @@ use crate::error::ConfigError;
 ///
 /// No task of its own runs in it. Whoever waits, in whatever operation of the endpoint or of a channel, moves the datagrams of all; if nobody waits, nothing
 /// moves. While nobody serves, each event wakes every waiting operation of the endpoint, though only the first of them does the work; while somebody serves,
-/// it wakes that task and those whom it concerns. An endpoint reserves 320 KiB of address space for buffers, and touches only what its datagrams need.
+/// it wakes that task and those whom it concerns. An endpoint reserves 1.2 MiB of address space for buffers, and touches only what its datagrams need.
 ///
 /// It is a handle; clones are the same endpoint. Dropping the last one ends all its channels at once, tells no peer, and frees the socket; so
 /// [close](AsyncResource::close) it.

@@ -17,6 +17,8 @@ use super::sizes::surest_mtu;
 const PLACES: usize = 64;
 /// How many bytes of one are listened to: the longest hello there is, more than once.
 const MOST_HEARD: usize = 8 << 10;
+/// And how many datagrams, for an engine takes more than their bytes: one of 2 KiB in the smallest, and that again three times.
+const MOST_DATAGRAMS: usize = 32;
 /// How long one is remembered.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -36,6 +38,8 @@ struct Client {
     /// How many bytes came from the address, and went there.
     came: usize,
     went: usize,
+    /// How many datagrams came.
+    datagrams: usize,
 }
 
 /// A client that has proven its address: its engine has just begun its answer, which is in `datagram`.
@@ -100,11 +104,12 @@ impl HalfOpen {
         };
         // One that has begun anew is the last to have come.
         let place = known.filter(|_| client.came > 0);
-        if client.came + datagram.len() > MOST_HEARD {
+        if client.came + datagram.len() > MOST_HEARD || client.datagrams >= MOST_DATAGRAMS {
             self.put(place, client);
             return Arrived::Ignored;
         }
         client.came += datagram.len();
+        client.datagrams += 1;
         // What it does not understand, it has to forget: its engine is of no more use.
         if client.engine.receive(now, datagram).is_err() {
             return Arrived::Ignored;
@@ -164,6 +169,7 @@ impl Client {
             until: now.saturating_add(PATIENCE),
             came: 0,
             went: 0,
+            datagrams: 0,
         })
     }
 }

@@ -5,7 +5,7 @@ pub(super) const HEADER: usize = 13;
 /// The bytes before the body of a handshake message, or of a fragment of one.
 pub(super) const MESSAGE_HEADER: usize = 12;
 /// The most bytes of content that a record may announce: 2^14, and 2,048 for what protects it.
-const LONGEST: usize = (1 << 14) + 2048;
+pub(super) const LONGEST: usize = (1 << 14) + 2048;
 
 /// What a record carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

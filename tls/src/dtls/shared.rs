@@ -90,14 +90,18 @@ impl<E: tacket::Error + 'static> Shared<E> {
         // Also if it was ended in the middle of this.
         let done = driver.take_if(|_| self.core.is_done.get() || polled.is_err());
         drop(driver);
-        drop(done);
         self.driver_waker.end();
         if let Err(panic) = polled {
-            // The socket, the clock or a waker is broken, and whoever waits hears of it.
-            self.with(|table| table.end(&Over::Broken));
-            self.core.finish();
+            // The socket, the clock or a waker is broken, and whoever waits hears of it, whatever panics then.
+            self.core.is_done.set(true);
+            self.with(|table| {
+                table.end(&Over::Broken);
+                table.wake_all();
+            });
+            drop(done);
             resume_unwind(panic);
         }
+        drop(done);
     }
 
     /// Waits until `step` has something, and meanwhile moves datagrams for everybody.

@@ -2,14 +2,18 @@
 
 use core::net::SocketAddr;
 
+use super::record::LONGEST;
+
 /// As long as a datagram can be.
 pub(super) const LONGEST_DATAGRAM: usize = 1 << 16;
 /// The most bytes of plain text that one attempt of a handshake is shown, repetitions included: whoever has proven an address and nothing else can have so many wait for what is
-/// missing. It is for a flight of 8 KiB that is sent again a dozen times.
+/// missing. It is for a flight of 4 KiB that is sent again for twenty minutes, or one of 8 KiB a dozen times.
 pub(super) const LONGEST_HANDSHAKE: u32 = 1 << 17;
-/// More than an engine ever has to say at once. The longest is the certificate of a peer, in plain text or in 64 records of 4 KiB; for that, `dimpl` panics where there is no room,
-/// rather than ask for it.
-pub(super) const ENGINE_BUFFER: usize = 1 << 18;
+/// How many datagrams, or records by 1.3, wait in an engine, in either direction: a flight of the handshake in the smallest datagrams.
+pub(super) const QUEUE: usize = 64;
+/// More than an engine ever has to say at once. The longest is the certificate of a peer, in as many records as wait; for that, `dimpl` panics where there is no room, rather than
+/// ask for it.
+pub(super) const ENGINE_BUFFER: usize = QUEUE * LONGEST;
 /// How much longer a record is than its message, at most: its header, the nonce of AES in DTLS 1.2 and the tag.
 pub(super) const OVERHEAD: usize = 13 + 8 + 16;
 /// The longest message that a record can carry.

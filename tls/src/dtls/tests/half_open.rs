@@ -86,6 +86,14 @@ fn parts_of_hellos_take_no_place_unless_they_are_first_and_then_little() {
     let seen = server.statistics();
     assert_eq!((seen.half_open, seen.ignored), (1, ignored + 1));
     assert!(server.out.pop().is_none());
+    // Nor are there more than a few, however small.
+    let small = SocketAddr::from(([10, 0, 0, 4], 1));
+    server.arrived(now, small, &part(0, &[7; 34]));
+    for number in 0..100 {
+        server.arrived(now, small, &part(100 + number, &[7]));
+    }
+    let seen = server.statistics();
+    assert_eq!((seen.half_open, seen.ignored), (2, ignored + 1 + 101 - 32));
 }
 
 #[test]
