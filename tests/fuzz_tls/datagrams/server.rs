@@ -22,8 +22,8 @@ const HANDSHAKE: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_secs(40);
 /// How many clients are half open at most.
 const HALF_OPEN: usize = 64;
-/// What an endpoint takes, most of it for a record of any length. Tables do not shrink.
-const IDLE: i64 = (1 << 20) + (1 << 16) + (48 << 10);
+/// What an endpoint takes: room for the certificate of a peer, in 64 records, and for a datagram, and little else. Tables do not shrink.
+const IDLE: i64 = 64 * ((1 << 14) + 2048) + (1 << 16) + (48 << 10);
 /// What comes on top for an association with its handler, for what of it waits to go out, for a client that is half open, and for answers to strangers.
 const EACH: i64 = 24 << 10;
 const EACH_OUT: i64 = 80 << 10;
