@@ -17,7 +17,7 @@ use super::attempts::{Attempts, EARLY};
 use super::config::{DtlsClientConfig, DtlsServerConfig};
 use super::dimpl_engine::DimplEngine;
 use super::engine::{Engine, Output, Settings};
-use super::error::DtlsProblem;
+use super::error::{DtlsProblem, Over, Refusal};
 use super::hello::COOKIE;
 use super::inbox::Inbox;
 use super::negotiated::DtlsNegotiated;
@@ -95,25 +95,6 @@ enum Phase {
     Handshaking(Box<dyn Engine>),
     Established(Box<dyn Engine>),
     Over(Over),
-}
-
-/// Why an association is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Over {
-    Closed,
-    Replaced,
-    Broken,
-    Problem(DtlsProblem),
-}
-
-/// Why nothing is sent or received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    Over(Over),
-    PeerClosed,
-    TooLong(usize),
-    BufferTooSmall(usize),
-    Empty,
 }
 
 impl Association {

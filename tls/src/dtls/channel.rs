@@ -9,8 +9,8 @@ use core::time::Duration;
 use embedded_io_async::ErrorType;
 use tacket::{AsyncResource, Datagram, ReceiveChannel, SendChannel};
 
-use super::association::{Association, Over, Refusal};
-use super::error::DtlsError;
+use super::association::Association;
+use super::error::{DtlsError, Over, Refusal};
 use super::inbox::Inbox;
 use super::negotiated::DtlsNegotiated;
 use super::shared::{Shared, Unsent};
@@ -120,7 +120,7 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
             let sent = table.with(self.id, self.shared.now(), |association, around| {
                 association.send(message, around)
             });
-            let number = sent?.map_err(refusal).transpose()?;
+            let number = sent?.map_err(Refusal::into).transpose()?;
             Some(number.map(|number| self.shared.awaited(number)))
         };
         let awaited = self.shared.wait(topic, sealed).await?;
@@ -153,7 +153,9 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
         receive: impl FnOnce(&mut Inbox) -> Result<Option<T>, Refusal>,
     ) -> Option<Result<T, DtlsError<D::Error>>> {
         let association = table.get(self.id)?;
-        let received = receive(&mut association.inbox).map_err(refusal).transpose();
+        let received = receive(&mut association.inbox)
+            .map_err(Refusal::into)
+            .transpose();
         if received.is_some() || association.is_established() {
             return received;
         }
@@ -238,16 +240,6 @@ impl<D: Datagram<Error: 'static>> DtlsChannel<D> {
     fn set(&self, set: impl FnOnce(&mut Association)) {
         self.shared
             .with(|table| table.get(self.id).map(set).unwrap_or_default());
-    }
-}
-
-fn refusal<E>(refusal: Refusal) -> DtlsError<E> {
-    match refusal {
-        Refusal::Over(over) => over.into(),
-        Refusal::PeerClosed => DtlsError::PeerClosed,
-        Refusal::TooLong(limit) => DtlsError::TooLong(limit),
-        Refusal::BufferTooSmall(length) => DtlsError::BufferTooSmall(length),
-        Refusal::Empty => DtlsError::Empty,
     }
 }
 

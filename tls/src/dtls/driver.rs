@@ -12,7 +12,7 @@ use core::time::Duration;
 use embedded_io_async::ErrorKind;
 use tacket::{Clock, Datagram, Error as _, Fault, ReceiveDatagram, SendDatagram};
 
-use super::association::Over;
+use super::error::Over;
 use super::numbered::Numbered;
 use super::receive_errors::{Next, ReceiveErrors};
 use super::sizes::LONGEST_DATAGRAM;

@@ -8,10 +8,9 @@ use embedded_io_async::ErrorType;
 use rustls_pki_types::ServerName;
 use tacket::{AsyncResource, Clock, Datagram};
 
-use super::association::Over;
 use super::channel::DtlsChannel;
 use super::config::DtlsClientConfig;
-use super::error::{DtlsConnectError, DtlsError};
+use super::error::{DtlsConnectError, DtlsError, Over};
 use super::provider;
 use super::shared::Shared;
 use super::statistics::DtlsStatistics;
@@ -165,16 +164,5 @@ impl<D: Datagram<Error: 'static>> fmt::Debug for DtlsEndpoint<D> {
         f.debug_struct("DtlsEndpoint")
             .field("statistics", &self.statistics())
             .finish_non_exhaustive()
-    }
-}
-
-impl<E> From<Over> for DtlsError<E> {
-    fn from(over: Over) -> Self {
-        match over {
-            Over::Closed => Self::Closed,
-            Over::Replaced => Self::Replaced,
-            Over::Broken => Self::Broken,
-            Over::Problem(problem) => Self::Problem(problem),
-        }
     }
 }

@@ -198,3 +198,45 @@ impl fmt::Display for DtlsProblem {
 }
 
 impl core::error::Error for DtlsProblem {}
+
+/// Why an association is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    Closed,
+    Replaced,
+    Broken,
+    Problem(DtlsProblem),
+}
+
+/// Why nothing is sent or received.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Over(Over),
+    PeerClosed,
+    TooLong(usize),
+    BufferTooSmall(usize),
+    Empty,
+}
+
+impl<E> From<Over> for DtlsError<E> {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Closed => Self::Closed,
+            Over::Replaced => Self::Replaced,
+            Over::Broken => Self::Broken,
+            Over::Problem(problem) => Self::Problem(problem),
+        }
+    }
+}
+
+impl<E> From<Refusal> for DtlsError<E> {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Over(over) => over.into(),
+            Refusal::PeerClosed => Self::PeerClosed,
+            Refusal::TooLong(limit) => Self::TooLong(limit),
+            Refusal::BufferTooSmall(length) => Self::BufferTooSmall(length),
+            Refusal::Empty => Self::Empty,
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::association::Refusal;
+use super::error::Refusal;
 
 /// How many wait.
 const ROOM: usize = 10;

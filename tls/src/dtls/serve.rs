@@ -10,11 +10,10 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tacket::{Datagram, Handler};
 
-use super::association::Over;
 use super::channel::DtlsChannel;
 use super::config::DtlsServerConfig;
 use super::endpoint::DtlsEndpoint;
-use super::error::DtlsError;
+use super::error::{DtlsError, Over};
 use super::shared::Served;
 use super::table::Table;
 

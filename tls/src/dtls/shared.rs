@@ -13,9 +13,9 @@ use std::panic::{catch_unwind, resume_unwind};
 
 use tacket::{Clock, Datagram};
 
-use super::association::Over;
 use super::driver::{Core, drive};
 use super::driver_waker::DriverWaker;
+use super::error::Over;
 use super::table::{Table, Topic};
 
 pub(super) struct Shared<E> {

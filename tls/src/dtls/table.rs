@@ -17,9 +17,10 @@ use std::collections::HashMap;
 use rustls_pki_types::ServerName;
 
 use self::hellos::hellos_of;
-use super::association::{Association, Over, Role, Surroundings};
+use super::association::{Association, Role, Surroundings};
 use super::config::{DtlsClientConfig, DtlsServerConfig};
 use super::cookie::Cookies;
+use super::error::Over;
 use super::half_open::HalfOpen;
 use super::hello::{ClientHello, NoHello, random_of_fragment};
 use super::numbered::Numbered;

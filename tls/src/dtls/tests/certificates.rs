@@ -1,7 +1,7 @@
 //! Certificates: whose they are, and how long.
 
 use super::{Ends, somebody, somebody_with};
-use crate::dtls::association::Over;
+use crate::dtls::error::Over;
 use crate::dtls::{DtlsClientConfig, DtlsIdentity, DtlsProblem, DtlsServerConfig};
 
 /// The certificate of `identity` with a key of another.

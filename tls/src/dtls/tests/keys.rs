@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use dimpl::crypto::Dtls12CipherSuite;
 
 use super::{Ends, SECOND, SERVER, certified, of_version, somebody};
-use crate::dtls::association::{Over, Refusal};
 use crate::dtls::engine::Settings;
+use crate::dtls::error::{Over, Refusal};
 use crate::dtls::sizes::surest_mtu;
 use crate::dtls::{DtlsClientConfig, DtlsProblem, DtlsPsk, DtlsServerConfig};
 use crate::error::ConfigError;

@@ -23,7 +23,7 @@ use digest::Digest as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use sha2_0_10::Sha256;
 
-use crate::dtls::association::{Over, Refusal};
+use crate::dtls::error::{Over, Refusal};
 use crate::dtls::record::{Fragments, Record, Records};
 use crate::dtls::table::Table;
 use crate::dtls::{DtlsClientConfig, DtlsIdentity, DtlsServerConfig, DtlsTrust};

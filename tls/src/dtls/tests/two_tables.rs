@@ -7,8 +7,9 @@ use core::time::Duration;
 use rustls_pki_types::ServerName;
 
 use super::of_version;
-use crate::dtls::association::{Association, Over};
+use crate::dtls::association::Association;
 use crate::dtls::config::{DtlsClientConfig, DtlsServerConfig};
+use crate::dtls::error::Over;
 use crate::dtls::table::Table;
 
 pub(super) const NOW: Duration = Duration::from_secs(100);
