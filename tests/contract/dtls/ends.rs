@@ -127,9 +127,8 @@ fn a_handler_that_is_not_done_when_its_endpoint_is_closed_is_dropped_and_counted
         };
         let talking = async {
             channel.send(b"message").await.expect("sends");
-            let (server, executor) = (pair.server.clone(), pair.executor);
-            executor.sleep_until(executor.now() + SECOND).await;
-            server.close().await.expect("closes");
+            pair.sleep(SECOND).await;
+            pair.server.clone().close().await.expect("closes");
         };
         let serving = pair.server.serve(&pair.server_config, 4, handler);
         let (served, ()) = join(serving, talking).await;
