@@ -271,6 +271,14 @@ impl<D: Datagram<Error: 'static>> ReceiveChannel for DtlsChannel<D> {
 
 impl<D: Datagram<Error: 'static>> AsyncResource for DtlsChannel<D> {
     /// Tells the peer the end, once and without waiting for an answer, if the handshake was done.
+    ///
+    /// # Errors
+    ///
+    /// None: an association that is over has nobody to tell, and what the socket does not send is lost as on its way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe. Dropped, it leaves the end to whoever waits on the endpoint next.
     async fn close(self) -> Result<(), Self::Error> {
         let now = self.shared.now();
         let number = self.shared.with(|table| {
